@@ -1,0 +1,175 @@
+"""Making an archive: photos through a model, compressed, indexed, written."""
+
+import collections
+import csv
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from reco_core.archive import FORMAT, MANIFEST, write_records
+from reco_core.encoders import MiniEncoder
+from reco_core.errors import ArchiveError, PhotoError
+from reco_core.photos import read_photo
+from reco_core.structures import PhotoRecord
+
+log = logging.getLogger(__name__)
+BATCH = 32
+SAMPLE = 100_000  # positions that the quantisers learn from
+CODECS = {"features": "OPQ12_96,PQ12", "language": "OPQ4_64,PQ4"}  # 12 + 4 bytes a position
+SMALL_CODECS = {"features": "SQ8", "language": "SQ8"}  # too few photos to learn a codebook
+TABLE = "manifest.tsv"
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+Progress = Callable[[int, int], None]
+
+
+def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
+    """The photos of a folder: by its manifest.tsv if there is one, else every image file in it.
+
+    open_only: keep only photos whose `open_licence` column says yes.
+
+    Raises:
+        ArchiveError: the folder is missing, or holds no photo.
+    """
+    if not folder.is_dir():
+        raise ArchiveError("the folder of photos does not exist", given=folder, remedy="Check the path")
+    table = folder / TABLE
+    if table.is_file():
+        wanted = {field.name for field in fields(PhotoRecord)}
+        with table.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+        renamed = [{**row, "sha256": row.get("source_sha256") or row.get("sha256", "")} for row in rows]
+        records = [
+            PhotoRecord(**{**{name: row.get(name, "") for name in wanted}, "width": int(row.get("width") or 0),
+                           "height": int(row.get("height") or 0)})
+            for row in renamed
+            if not open_only or row.get("open_licence") == "yes"
+        ]  # fmt: skip
+    else:
+        files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in PHOTO_SUFFIXES)
+        records = [
+            PhotoRecord(str(f.relative_to(folder)), 0, 0, "", hashlib.sha256(f.read_bytes()).hexdigest(), "", "unknown",
+                        "photo", "", f.stem)
+            for f in files
+        ]  # fmt: skip
+    if not records:
+        raise ArchiveError("there are no photos in this folder", given=folder,
+                           expected="image files, or a manifest.tsv that names them")  # fmt: skip
+    return records
+
+
+def write_archive(
+    folder: Path, records: list[PhotoRecord], photos: Path, encoder: MiniEncoder, progress: Progress = lambda done, of: None
+) -> None:
+    """Encode photos and write an archive that appears at `folder` only when it is complete.
+
+    Photos that cannot be read are logged and left out.
+
+    Raises:
+        ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
+    """
+    if folder.exists() and not (folder / MANIFEST).exists() and any(folder.iterdir()):
+        raise ArchiveError("the target is not empty and is no archive", given=folder, remedy="Choose a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
+            parts = Path(work) / "archive"
+            parts.mkdir()
+            _write_parts(parts, Path(work), records, photos, encoder, progress)
+            if folder.exists():
+                shutil.rmtree(folder)
+            parts.rename(folder)
+    except OSError as error:
+        raise ArchiveError("the archive could not be written", given=f"{folder} ({error})",
+                           remedy="Check free space and permissions; nothing was changed") from error  # fmt: skip
+
+
+def _write_parts(parts: Path, scratch: Path, records, photos, encoder, progress) -> None:
+    kept, embeddings = [], []
+    raw = {name: (scratch / f"{name}.f16").open("w+b") for name in CODECS}
+    shapes: dict[str, tuple[int, int]] = {}
+    for batch, encoded in _encode(records, photos, encoder, progress):
+        kept += batch
+        embeddings.append(encoded.embedding.cpu().numpy())
+        grid = encoded.language.shape[1:3]
+        for name, file in raw.items():
+            maps = getattr(encoded, name).flatten(1, 2).cpu().numpy()
+            shapes[name] = maps.shape[1:]
+            file.write(maps.astype(np.float16).tobytes())
+    if not kept:
+        raise ArchiveError("none of the photos could be read", given=photos)
+    _write_index(np.concatenate(embeddings), parts / "index.faiss")
+    small = len(kept) * shapes["features"][0] < 40_000
+    for name, file in raw.items():
+        file.flush()
+        maps = np.memmap(file, np.float16, "r", shape=(len(kept), *shapes[name]))
+        _write_codes(maps, (SMALL_CODECS if small else CODECS)[name], parts, name)
+        file.close()
+    write_records(kept, parts / "photos.csv.gz")
+    write_manifest(parts, {
+        "format": FORMAT, "preset": encoder.preset.name, "weights": encoder.hash, "photos": len(kept),
+        "dimension": embeddings[0].shape[1], "grid": list(grid), "codecs": SMALL_CODECS if small else CODECS,
+        "licences": dict(collections.Counter(r.licence for r in kept).most_common()),
+    })  # fmt: skip
+
+
+def _encode(records, photos: Path, encoder: MiniEncoder, progress: Progress) -> Iterable:
+    """Batches of records with what the encoder says of their photos."""
+    for start in range(0, len(records), BATCH):
+        batch, pixels = [], []
+        for record in records[start : start + BATCH]:
+            try:
+                pixels.append(read_photo(photos / record.file))
+            except PhotoError as error:
+                log.warning("left out %s: %s", record.file, error)
+                continue
+            height, width = pixels[-1].shape[:2]
+            batch.append(PhotoRecord(**{**vars(record), "width": record.width or width, "height": record.height or height}))
+        if batch:
+            yield batch, encoder.encode_archive(pixels)
+        progress(min(start + BATCH, len(records)), len(records))
+
+
+def _write_index(embeddings: np.ndarray, file: Path) -> None:
+    index = faiss.IndexScalarQuantizer(
+        embeddings.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    index.train(embeddings)
+    index.add(embeddings)
+    faiss.write_index(index, str(file))
+
+
+def _write_codes(maps: np.ndarray, spec: str, parts: Path, name: str) -> None:
+    """Learn a quantiser from a sample of positions, then code every photo: (N, positions, bytes)."""
+    count, positions, channels = maps.shape
+    codec = faiss.index_factory(channels, spec)
+    picked = np.sort(np.random.default_rng(0).permutation(count * positions)[:SAMPLE])
+    codec.train(maps.reshape(-1, channels)[picked].astype(np.float32))
+    codes = np.lib.format.open_memmap(
+        parts / f"{name}.npy", mode="w+", dtype=np.uint8, shape=(count, positions, codec.sa_code_size())
+    )
+    for start in range(0, count, BATCH):
+        block = np.ascontiguousarray(maps[start : start + BATCH], dtype=np.float32).reshape(-1, channels)
+        codes[start : start + BATCH] = codec.sa_encode(block).reshape(-1, positions, codes.shape[-1])
+    codes.flush()
+    faiss.write_index(codec, str(parts / f"{name}.codec"))
+
+
+def write_manifest(folder: Path, entries: dict) -> None:
+    """Write manifest.json with the SHA-256 of every other file of the folder."""
+    files = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.iterdir())
+        if file.name != MANIFEST and file.is_file()
+    }
+    text = json.dumps({**entries, "files": files}, indent=1, ensure_ascii=False) + "\n"
+    partial = folder / (MANIFEST + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(folder / MANIFEST)

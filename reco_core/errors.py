@@ -1,0 +1,53 @@
+"""What can go wrong, as one tree.
+
+RecoError
+├── PhotoError       a photo cannot be read, or is too large or too small
+├── NamesError       the typed names: none, too many, too long
+├── OptionError      an option, preset, method or protocol that does not exist or does not fit
+├── ArchiveError     an archive is missing, damaged, or made by another model
+├── WeightsError     a model file is missing or is not the published one
+└── DependencyError  an optional library is not importable
+"""
+
+
+class RecoError(Exception):
+    """An error that a user can act on: what happened, what was given and expected, what to do."""
+
+    def __init__(self, what: str, *, given: object = None, expected: str = "", remedy: str = "") -> None:
+        parts = [what.rstrip(".") + "."]
+        if given is not None:
+            parts.append(f"Given: {shorten(str(given))}.")
+        if expected:
+            parts.append(f"Expected: {expected.rstrip('.')}.")
+        if remedy:
+            parts.append(remedy.rstrip(".") + ".")
+        super().__init__(" ".join(parts))
+
+
+class PhotoError(RecoError):
+    pass
+
+
+class NamesError(RecoError):
+    pass
+
+
+class OptionError(RecoError):
+    pass
+
+
+class ArchiveError(RecoError):
+    pass
+
+
+class WeightsError(RecoError):
+    pass
+
+
+class DependencyError(RecoError):
+    pass
+
+
+def shorten(text: str, limit: int = 120) -> str:
+    """Keep an error readable however long the input was."""
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"

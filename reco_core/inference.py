@@ -1,0 +1,137 @@
+"""Inference: which concept does each position of a photo show?
+
+`reco_scores` is the paper's (Shin et al., NeurIPS 2022, section 3.3). `compare_scores` and its parts
+are ours and belong to the method reco2: concepts are compared with each other instead of each being
+judged alone, maps are smoothed by the affinity of the co-segmentation features, and the photo as a
+whole is asked first.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reco_core.cosegmentation import LANGUAGE_GAIN
+from reco_core.errors import OptionError
+
+
+def similarities(maps: Tensor, vectors: Tensor) -> Tensor:
+    """Cosine of every position with every concept: maps (h, w, C), vectors (K, C), norm 1 -> (K, h, w)."""
+    return torch.einsum("hwc,kc->khw", maps, vectors)
+
+
+def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear resize of (K, h, w) to (K, *size), corners not aligned."""
+    return F.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]
+
+
+def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[int, int]) -> Tensor:
+    """P(p, concept) = sigmoid(cos(f_p, r)) x sigmoid(10 cos(d_p, t)), each resized, then multiplied.
+
+    Args:
+        reference: (K, h, w) cosines with the reference embeddings, or None to leave that factor out.
+        language: (K, h', w') cosines with the text embeddings, or None (DenseCLIP is language alone).
+        size: (height, width) of the result.
+
+    Returns:
+        (K, height, width) float32 in (0, 1).
+
+    Raises:
+        OptionError: both factors are None.
+    """
+    if reference is None and language is None:
+        raise OptionError("a method needs references, language, or both")
+    scores = None
+    if reference is not None:
+        scores = resize(torch.sigmoid(reference), size)
+    if language is not None:
+        spoken = resize(torch.sigmoid(LANGUAGE_GAIN * language), size)
+        scores = spoken if scores is None else scores * spoken
+    return scores
+
+
+def affinity(features: Tensor, gain: float, shift: float) -> Tensor:
+    """How much position p should listen to position q, from co-segmentation features.
+
+    features: (h, w, C) of norm 1. Returns (h w, h w), rows sum to 1: a softmax over the positive
+    entries of gain (cos - shift mean cos). Source: ProxyCLIP (Lan et al., ECCV 2024), eq. 6-8.
+    """
+    flat = features.flatten(0, 1)
+    cosines = flat @ flat.T
+    scaled = gain * (cosines - shift * cosines.mean())
+    return scaled.masked_fill(scaled <= 0, -torch.inf).softmax(-1)
+
+
+def smooth(maps: Tensor, weights: Tensor) -> Tensor:
+    """Average maps (K, h, w) over positions by an affinity (h w, h w)."""
+    return (maps.flatten(1) @ weights.T).view_as(maps)
+
+
+def compare_scores(reference: Tensor, language: Tensor, *, reference_temperature: float,
+                   language_temperature: float) -> Tensor:  # fmt: skip
+    """Log-probabilities when concepts compete: log-softmax over K of both cosine maps, added.
+
+    reference, language: (K, h, w). Returns (K, h, w) float32, at most 0.
+    """
+    return (language / language_temperature).log_softmax(0) + (reference / reference_temperature).log_softmax(0)
+
+
+def photo_prior(similarity: Tensor, asked: int, temperature: float) -> Tensor:
+    """What the photo as a whole says of the concepts: log-softmax over the asked ones.
+
+    similarity: (K,) cosine of the photo's global embedding with each text; the first `asked` are
+    the user's. Background words get the mean prior of the asked: they are not compared. Returns (K,).
+    """
+    prior = torch.zeros_like(similarity)
+    if asked:
+        prior[:asked] = (similarity[:asked] / temperature).log_softmax(0)
+        prior[asked:] = prior[:asked].amax()
+    return prior
+
+
+def merge_background(scores: Tensor, asked: int) -> Tensor:
+    """Let the background words compete as one: (K, ...) -> (asked + 1, ...), background first.
+
+    Without background words the background never wins (its score is the lowest there is).
+    """
+    if scores.shape[0] > asked:
+        background = scores[asked:].amax(0, keepdim=True)
+    else:
+        background = torch.full_like(scores[:1], torch.finfo(scores.dtype).min)
+    return torch.cat([background, scores[:asked]])
+
+
+class Typical(NamedTuple):
+    """How embeddings of many unrelated photos are distributed: mean (D,), covariance (D, D)."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
+def typical(embeddings: Tensor) -> Typical:
+    """Mean and covariance of embeddings (N, D)."""
+    mean = embeddings.mean(0)
+    centred = embeddings - mean
+    return Typical(mean, centred.T @ centred / len(embeddings))
+
+
+def unusual(similarity: Tensor, texts: Tensor, base: Typical) -> Tensor:
+    """By how many standard deviations similarities exceed what unrelated photos give.
+
+    similarity: (K, ...) cosines with texts (K, D). Returns (K, ...).
+    """
+    spread = torch.einsum("kd,de,ke->k", texts, base.covariance, texts).clamp_min(1e-8).sqrt()
+    shape = (-1, *[1] * (similarity.ndim - 1))
+    return (similarity - (texts @ base.mean).view(shape)) / spread.view(shape)
+
+
+def presence(whole: Tensor, patches: Tensor, weights: tuple[float, float, float]) -> Tensor:
+    """The probability that a concept is in the photo at all.
+
+    whole: (K,) and patches: (K, h, w), from `unusual`. weights: of the photo as a whole, of its best
+    twentieth of positions, and a constant; a logistic model. Returns (K,) in (0, 1).
+    """
+    flat = patches.flatten(1)
+    peak = flat.topk(max(1, flat.shape[1] // 20), dim=1).values.mean(1)
+    return torch.sigmoid(weights[0] * whole + weights[1] * peak + weights[2])

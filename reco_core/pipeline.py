@@ -1,0 +1,275 @@
+"""The order of the stages: names -> references; photo and references -> segmentation. No maths.
+
+    reco = ReCo.load()
+    references = reco.prepare(["cat", "wall"])
+    result = reco.segment(read_photo("cat.jpg"), references)
+
+One ReCo serves any number of users: models and archive are read-only, and the only thing that
+changes is a cache of learned concepts, keyed by everything they depend on.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from reco_core import cosegmentation, crf, inference
+from reco_core.archive import Archive
+from reco_core.archive_writer import write_manifest
+from reco_core.encoders import ROOT, MiniEncoder, load_encoder
+from reco_core.errors import ArchiveError, OptionError
+from reco_core.names import clean_names
+from reco_core.photos import limit_size
+from reco_core.presets import (
+    BACKGROUND_WORDS, CONTEXT_WORDS, AuthorsCode, Method, Temperatures, find_method, find_preset,
+)  # fmt: skip
+from reco_core.structures import Concept, Exemplar, References, Segmentation
+
+log = logging.getLogger(__name__)
+CACHED_CONCEPTS = 2048
+TYPICAL_PHOTOS = 200  # archive photos whose positions tell what language maps usually look like
+WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this; labels are enlarged again
+Progress = Callable[[int, int, str], None]
+
+
+class ReCo:
+    """Models and an archive, ready to learn concepts and to find them in photos."""
+
+    def __init__(self, encoder: MiniEncoder, archive: Archive, authors: AuthorsCode | None = None) -> None:
+        """Raises ArchiveError if the archive was made by another model."""
+        archive.check_model(encoder.preset.name, encoder.hash)
+        self.encoder, self.archive, self.authors = encoder, archive, authors or AuthorsCode()
+        self._cache: OrderedDict[tuple, Concept] = OrderedDict()
+        self._lock = threading.Lock()
+        self._stored = self._load_stored()
+        some = np.linspace(0, len(archive) - 1, min(len(archive), TYPICAL_PHOTOS)).astype(int)
+        self._typical = tuple(
+            inference.typical(sample.to(encoder.device))
+            for sample in (archive.embeddings(), archive.language(some).flatten(0, 1))
+        )
+
+    @classmethod
+    def load(
+        cls, preset: str = "mini", *, archive: str | Path | None = None, device: str | None = None,
+        weights: str | Path | None = None, authors: AuthorsCode | None = None,
+    ) -> "ReCo":  # fmt: skip
+        """Load a preset with its own or another archive.
+
+        Raises:
+            OptionError, WeightsError, ArchiveError: what is wrong, and what to do.
+        """
+        chosen = find_preset(preset)
+        opened = Archive(Path(archive) if archive else ROOT / chosen.archive)
+        return cls(load_encoder(chosen, device, Path(weights) if weights else None), opened, authors)
+
+    def prepare(
+        self, names: list[str] | tuple[str, ...], *, k: int | None = None, method: str | Method = "reco",
+        background: tuple[str, ...] = BACKGROUND_WORDS, context: tuple[str, ...] = CONTEXT_WORDS,
+        exclude: frozenset[str] = frozenset(), progress: Progress | None = None,
+    ) -> References:  # fmt: skip
+        """Learn what each name looks like: retrieve exemplars, co-segment them.
+
+        Args:
+            names: the concepts, in the order of the labels.
+            k: exemplars per concept (default: the preset's); more than the archive has means all.
+            method: decides which switches (LGC, CE) are on while learning.
+            background: words that compete as background; those that were also asked for are dropped.
+            context: words that context elimination suppresses.
+            exclude: archive photos (PhotoRecord.file) that must not be exemplars.
+            progress: called with (done, of, name).
+
+        Raises:
+            NamesError, OptionError: what is wrong with the arguments.
+        """
+        started = time.perf_counter()
+        method = find_method(method) if isinstance(method, str) else method
+        k = self.encoder.preset.k if k is None else k
+        if k < 1:
+            raise OptionError("k must be at least 1", given=k)
+        names = clean_names(names)
+        asked = {name.casefold() for name in names}
+        others = tuple(word for word in background if word.casefold() not in asked)
+        texts = self.encoder.embed_names((*names, *others))
+        learned = []
+        for done, (name, text) in enumerate(zip((*names, *others), texts, strict=True)):
+            if progress:
+                progress(done, len(names) + len(others), name)
+            learned.append(self._concept(name, text, k, method, context, exclude))
+        return References(tuple(learned[: len(names)]), tuple(learned[len(names) :]), time.perf_counter() - started)
+
+    def segment(self, photo: np.ndarray, references: References, *, method: str | Method = "reco",
+                temperatures: Temperatures | None = None) -> Segmentation:  # fmt: skip
+        """Mark the concepts in a photo (H, W, 3) uint8 RGB.
+
+        Raises:
+            OptionError: unknown method. DependencyError: the method wants a CRF that is not installed.
+        """
+        method = find_method(method) if isinstance(method, str) else method
+        device, timings = self.encoder.device, {"prepare": references.seconds}
+        clock = _Clock(timings)
+        everything = (*references.concepts, *references.background)
+        asked = len(references.concepts)
+        texts = torch.stack([concept.text for concept in everything]).to(device)
+        vectors = torch.stack([concept.reference for concept in everything]).to(device)
+        working = limit_size(photo, WORKING_SIDE)
+        clock.lap("resize")
+        encoded = self.encoder.encode_photo(working)
+        clock.lap("encode")
+        language = inference.similarities(encoded.language[0], texts)
+        reference = inference.similarities(encoded.features[0], vectors)
+        whole = texts @ encoded.embedding[0]
+        if method.compare:
+            scores = self._compare(reference, language, whole, encoded.features[0], asked, working.shape[:2], method,
+                                   temperatures or Temperatures())  # fmt: skip
+        else:
+            scores = inference.reco_scores(
+                reference if method.reference else None, language if method.language else None, working.shape[:2]
+            )
+        merged = inference.merge_background(scores, asked)
+        labels = merged.argmax(0).cpu().numpy()
+        clock.lap("infer")
+        if method.crf:
+            labels = crf.refine(working, merged.cpu().numpy())
+            clock.lap("crf")
+        presence = self._presence(texts[:asked], whole[:asked], language[:asked])
+        clock.lap("presence")
+        labels = _enlarge(labels.astype(np.uint8), photo.shape[:2])
+        return Segmentation(labels, merged.cpu().numpy(), references, presence, timings)
+
+    def _compare(self, reference, language, whole, features, asked, size, method, t) -> Tensor:
+        if method.affinity:
+            weights = inference.affinity(features, t.affinity_gain, t.affinity_shift)
+            reference, language = inference.smooth(reference, weights), inference.smooth(language, weights)
+        scores = inference.compare_scores(reference, language, reference_temperature=t.reference,
+                                          language_temperature=t.language)  # fmt: skip
+        if method.prior:
+            scores = scores + inference.photo_prior(whole, asked, t.prior)[:, None, None]
+        return inference.resize(scores, size)
+
+    def _presence(self, texts: Tensor, whole: Tensor, language: Tensor) -> tuple[float, ...]:
+        wholes, patches = self._typical
+        chances = inference.presence(
+            inference.unusual(whole, texts, wholes), inference.unusual(language, texts, patches), self.encoder.preset.presence
+        )
+        return tuple(chances.tolist())
+
+    def _concept(self, name: str, text: Tensor, k: int, method: Method, context, exclude) -> Concept:
+        """A concept from the cache, the archive's stored ones, or learned now."""
+        word = name.casefold()
+        if self.authors.vegetation_is_tree and word == "vegetation":
+            tree = self._concept("tree", self.encoder.embed_names(("tree",))[0], k, method, context, exclude)
+            return replace(tree, name=name, text=text)
+        switches = (method.language_guidance, method.context_elimination)
+        key = (word, k, *switches, tuple(context) if method.context_elimination else (), exclude)
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return replace(self._cache[key], name=name)
+        concept = self._stored.get(key)
+        if concept is None:
+            concept = self._learn(name, text, k, method, self._context_before(word, k, method, context, exclude), exclude)
+        with self._lock:
+            self._cache[key] = concept
+            while len(self._cache) > CACHED_CONCEPTS:
+                self._cache.popitem(last=False)
+        return replace(concept, name=name)
+
+    def _context_before(self, word: str, k: int, method: Method, context, exclude) -> tuple[Concept, ...]:
+        """The context concepts that this word is learned with: all, or for a context word those before it."""
+        if not method.context_elimination:
+            return ()
+        words = [c.casefold() for c in context]
+        before = context[: words.index(word)] if word in words else context
+        texts = self.encoder.embed_names(tuple(before)) if before else []
+        return tuple(self._concept(c, t, k, method, context, exclude) for c, t in zip(before, texts, strict=True))
+
+    def _learn(self, name: str, text: Tensor, k: int, method: Method, context: tuple[Concept, ...], exclude) -> Concept:
+        found = self.archive.search(text, k, exclude)
+        if not len(found.rows):
+            raise ArchiveError("no photo of the archive is left to learn from", given=name,
+                               remedy="Put some of the excluded photos back")  # fmt: skip
+        device = self.encoder.device
+        features = self.archive.features(found.rows).to(device)
+        weights = torch.ones(features.shape[:2], device=device)
+        if method.language_guidance:
+            weights = weights * cosegmentation.language_guidance(self.archive.language(found.rows).to(device), text.to(device))
+        if context:
+            others = torch.stack([concept.reference for concept in context]).to(device)
+            weights = weights * cosegmentation.context_elimination(features, others)
+        result = cosegmentation.cosegment(
+            features, weights, authors_span=self.authors.span, normalise_seeds=not self.authors.raw_seeds
+        )
+        height, width = self.archive.grid
+        exemplars = []
+        for i, row in enumerate(found.rows):
+            seed = int(result.seeds[i])
+            point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
+            exemplars.append(Exemplar(int(row), float(found.similarity[i]), point, float(result.support[i, seed]),
+                                      self.archive.records[row]))  # fmt: skip
+        return Concept(name, text, result.reference.cpu(), tuple(exemplars))
+
+    def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
+        """Learn words now and lay them beside the archive, so that a cold start need not."""
+        method, k = find_method("reco"), self.encoder.preset.k
+        concepts = self.prepare(words, k=k, background=(), context=context).concepts
+        table = {
+            concept.name: [[e.row, e.similarity, *e.seed, e.support] for e in concept.exemplars] for concept in concepts
+        }
+        settings = {"k": k, "lgc": method.language_guidance, "ce": method.context_elimination, "context": context}
+        folder = self.archive.folder
+        (folder / "references.json").write_text(json.dumps({"settings": settings, "exemplars": table}, indent=1) + "\n")
+        save_file(
+            {kind: torch.stack([getattr(c, kind) for c in concepts]) for kind in ("reference", "text")},
+            folder / "references.safetensors",
+        )
+        write_manifest(folder, {key: value for key, value in self.archive.manifest.items() if key != "files"})
+
+    def _load_stored(self) -> dict[tuple, Concept]:
+        """The archive's stored concepts under their cache keys; none if the archive has none."""
+        file = self.archive.folder / "references.json"
+        if not file.is_file() or self.authors != AuthorsCode():
+            return {}
+        try:
+            stored = json.loads(file.read_text())
+            settings = stored["settings"]
+            tensors = load_file(self.archive.folder / "references.safetensors")
+            out = {}
+            for i, (name, rows) in enumerate(stored["exemplars"].items()):
+                exemplars = tuple(
+                    Exemplar(row, similarity, (y, x), support, self.archive.records[row])
+                    for row, similarity, y, x, support in rows
+                )
+                key = (name.casefold(), settings["k"], settings["lgc"], settings["ce"], tuple(settings["context"]), frozenset())
+                out[key] = Concept(name, tensors["text"][i], tensors["reference"][i], exemplars)
+            return out
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise ArchiveError("the archive's stored references are damaged", given=error,
+                               remedy="Rebuild the archive") from error  # fmt: skip
+
+
+class _Clock:
+    """Seconds between laps, written under their names."""
+
+    def __init__(self, timings: dict[str, float]) -> None:
+        self.timings, self.last = timings, time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.timings[name] = now - self.last
+        self.last = now
+
+
+def _enlarge(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if labels.shape == size:
+        return labels
+    return np.asarray(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))

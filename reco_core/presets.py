@@ -1,0 +1,176 @@
+"""Presets and methods: every default in one place, as data."""
+
+import difflib
+from dataclasses import dataclass, replace
+
+from reco_core.errors import OptionError
+
+CONTEXT_WORDS = ("tree", "sky", "building", "road", "person")  # the paper's, in the paper's order
+BACKGROUND_WORDS = (
+    "wall", "floor", "ceiling", "window", "door", "curtain", "table", "sky", "tree", "grass",
+    "road", "building", "fence", "water", "sea", "sand", "snow", "mountain", "rock", "soil",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of weights: where it lies below the project, its hash, licence and source."""
+
+    path: str
+    sha256: str
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named choice of models and everything that belongs to them.
+
+    mean, std: of RGB in 0..1. archive_side: archive photos enter as centre crops of this size.
+    photo_side: short side of the user's photo for the models. k: exemplars per concept.
+    centre: share of the mean name embedding that is subtracted from text embeddings.
+    presence: weights of `inference.presence`, fitted on training photos and their titles.
+    """
+
+    name: str
+    summary: str
+    weights: tuple[WeightFile, ...]
+    templates: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    archive: str
+    citation: str
+    archive_side: int = 224
+    photo_side: int = 336
+    patch: int = 16
+    k: int = 20
+    centre: float = 0.7
+    presence: tuple[float, float, float] = (0.6, 0.6, -3.0)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A named way through the pipeline. Everything is a switch of its own.
+
+    language_guidance, context_elimination: LGC and CE while learning a reference.
+    reference, language: which factors enter at inference. crf: refine at the photo's edges.
+    The others belong to reco2: affinity smooths maps by the co-segmentation features, compare lets
+    concepts compete by log-softmax, prior asks the photo as a whole first.
+    """
+
+    name: str
+    summary: str
+    language_guidance: bool = True
+    context_elimination: bool = True
+    reference: bool = True
+    language: bool = True
+    crf: bool = False
+    affinity: bool = False
+    compare: bool = False
+    prior: bool = False
+
+
+@dataclass(frozen=True)
+class Temperatures:
+    """reco2's constants: affinity gain and shift (ProxyCLIP's), softmax temperatures."""
+
+    affinity_gain: float = 3.0
+    affinity_shift: float = 1.2
+    language: float = 0.05
+    reference: float = 0.1
+    prior: float = 0.05
+
+
+@dataclass(frozen=True)
+class AuthorsCode:
+    """Where the authors' code differs from the paper's text; all off by default (the text).
+
+    span: image i's maximum is taken over images i..2i. raw_seeds: raw seed features are averaged.
+    imagenet_mean: every model is fed ImageNet's mean and std. vegetation_is_tree: "vegetation"
+    reuses the reference of "tree". nearest_resize: photos are resized with nearest neighbour.
+    """
+
+    span: bool = False
+    raw_seeds: bool = False
+    imagenet_mean: bool = False
+    vegetation_is_tree: bool = False
+    nearest_resize: bool = False
+
+
+RECO = Method("reco", "the paper's ReCo, exactly")
+METHODS = {
+    method.name: method
+    for method in (
+        RECO,
+        replace(RECO, name="reco_no_lgc", summary="without language guidance", language_guidance=False),
+        replace(RECO, name="reco_no_ce", summary="without context elimination", context_elimination=False),
+        replace(
+            RECO,
+            name="reco_no_lgc_ce",
+            summary="without either",
+            language_guidance=False,
+            context_elimination=False,
+        ),
+        replace(RECO, name="reco_no_text", summary="references alone at inference", language=False),
+        replace(RECO, name="denseclip", summary="the language map alone (the baseline)", reference=False),
+        replace(RECO, name="reco_crf", summary="ReCo with a dense CRF", crf=True),
+        replace(
+            RECO,
+            name="reco2",
+            summary="ours: concepts compete, affinity, the whole photo asked first",
+            affinity=True,
+            compare=True,
+            prior=True,
+        ),
+    )
+}
+
+MINI = Preset(
+    name="mini",
+    summary="bundled, no network needed: a 5.7 M-parameter ViT trained by this project",
+    weights=(
+        WeightFile(
+            path="assets/mini/mini.safetensors",
+            sha256="",
+            licence="Apache-2.0",
+            source="tools/train_mini.py",
+        ),
+        WeightFile(
+            path="assets/mini/names.safetensors",
+            sha256="",
+            licence="Apache-2.0",
+            source="tools/name_embeddings.py",
+        ),
+    ),
+    templates=("{}", "a photo of a {}.", "a picture of the {}.", "there is a {} in the scene."),
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    archive="archives/mini",
+    citation="This project; distilled from timm's vit_tiny_patch16_224.augreg_in21k_ft_in1k (Apache-2.0)",
+)
+PRESETS = {preset.name: preset for preset in (MINI,)}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises:
+        OptionError: there is none; the message suggests the nearest.
+    """
+    return _find(name, PRESETS, "preset")
+
+
+def find_method(name: str) -> Method:
+    """The method of this name.
+
+    Raises:
+        OptionError: there is none; the message suggests the nearest.
+    """
+    return _find(name, METHODS, "method")
+
+
+def _find(name: str, known: dict, kind: str):
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    raise OptionError(f"unknown {kind}", given=name, expected=", ".join(known), remedy=f'Did you mean "{near[0]}"?')

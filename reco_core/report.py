@@ -1,0 +1,53 @@
+"""A segmentation as files: overlay, label map, JSON."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reco_core.structures import Segmentation
+from reco_core.visualise import colour, overlay, palette
+
+
+def describe(result: Segmentation) -> dict:
+    """What a segmentation says, as plain data: per concept colour, share, presence and exemplars."""
+    concepts = []
+    for index, concept in enumerate(result.references.concepts):
+        exemplars = [
+            {
+                "file": e.record.file, "similarity": round(e.similarity, 4), "support": round(e.support, 4),
+                "seed": [round(c, 4) for c in e.seed], "author": e.record.author, "licence": e.record.licence,
+                "licence_scope": e.record.licence_scope, "source_url": e.record.source_url,
+                "landing_url": e.record.landing_url,
+            }
+            for e in concept.exemplars
+        ]  # fmt: skip
+        concepts.append({
+            "name": concept.name, "label": index + 1, "colour": "#%02x%02x%02x" % colour(index),
+            "share": round(result.share(index + 1), 5), "presence": round(result.presence[index], 4),
+            "exemplars": exemplars,
+        })  # fmt: skip
+    return {
+        "size": [result.labels.shape[1], result.labels.shape[0]],
+        "concepts": concepts,
+        "background_words": [concept.name for concept in result.references.background],
+        "background_share": round(result.share(0), 5),
+        "seconds": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
+    }
+
+
+def label_image(result: Segmentation) -> Image.Image:
+    """Labels as a palette PNG: pixel values are labels, colours those of the overlay."""
+    image = Image.fromarray(result.labels, "P")
+    image.putpalette(palette(len(result.names)).tobytes())
+    return image
+
+
+def write_report(result: Segmentation, photo: np.ndarray, folder: Path, settings: dict) -> None:
+    """Write overlay.png, labels.png and result.json; raises OSError if they cannot be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(overlay(photo, result.labels, len(result.names))).save(folder / "overlay.png")
+    label_image(result).save(folder / "labels.png")
+    text = json.dumps({**settings, **describe(result)}, indent=1, ensure_ascii=False)
+    (folder / "result.json").write_text(text + "\n", encoding="utf-8")

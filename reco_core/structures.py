@@ -1,0 +1,134 @@
+"""What the stages hand on to each other: small, frozen, checked when made."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from reco_core.errors import OptionError
+
+
+def check_shape(name: str, array: Tensor | np.ndarray, expected: tuple[int | None, ...]) -> None:
+    """Raise OptionError unless the array has this shape; None stands for any length."""
+    actual = tuple(array.shape)
+    fits = len(actual) == len(expected) and all(e in (None, a) for a, e in zip(actual, expected, strict=True))
+    if not fits:
+        wanted = "(" + ", ".join("any" if e is None else str(e) for e in expected) + ")"
+        raise OptionError(f"{name} has the wrong shape", given=actual, expected=wanted)
+
+
+@dataclass(frozen=True)
+class PhotoRecord:
+    """Where an archive photo comes from, and under which terms.
+
+    file: path below the archive's photo folder. sha256: of the original's bytes at source_url.
+    licence_scope: "photo" or "collection", what the licence was stated for.
+    """
+
+    file: str
+    width: int
+    height: int
+    source_url: str
+    sha256: str
+    landing_url: str
+    licence: str
+    licence_scope: str
+    author: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch of B photos as the models see it; every vector has norm 1.
+
+    embedding: (B, D) global, comparable with text. language: (B, h, w, D), text-aligned.
+    features: (B, h, w, C), for co-segmentation. All float32.
+    """
+
+    embedding: Tensor
+    language: Tensor
+    features: Tensor
+
+    def __post_init__(self) -> None:
+        b, d = self.embedding.shape
+        h, w = self.language.shape[1:3]
+        check_shape("language map", self.language, (b, h, w, d))
+        check_shape("features", self.features, (b, h, w, None))
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The archive photos nearest to a concept's text, best first: rows (k,), similarity (k,)."""
+
+    rows: np.ndarray
+    similarity: np.ndarray
+
+    def __post_init__(self) -> None:
+        check_shape("similarity", self.similarity, (len(self.rows),))
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """One retrieved photo and the point of it that ReCo learned from.
+
+    similarity: cosine to the concept's text. seed: (y, x) of the seed in the archive's centre crop,
+    0..1 from the top left. support: how strongly the other exemplars agree with the seed.
+    """
+
+    row: int
+    similarity: float
+    seed: tuple[float, float]
+    support: float
+    record: PhotoRecord
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A name and what ReCo knows about it: text (D,) and reference (C,) of norm 1, its exemplars."""
+
+    name: str
+    text: Tensor
+    reference: Tensor
+    exemplars: tuple[Exemplar, ...] = ()
+
+
+@dataclass(frozen=True)
+class References:
+    """All concepts that compete for a photo's pixels: the asked ones, then the background words."""
+
+    concepts: tuple[Concept, ...]
+    background: tuple[Concept, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(concept.name for concept in self.concepts)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The answer for one photo.
+
+    labels: (H, W) uint8, 0 = background, i = names[i - 1]. scores: (K + 1, h, w) float32, what the
+    argmax was taken of, background first, on the working grid. presence: (K,) 0..1, whether the
+    thing is there at all. timings: seconds by stage.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    references: References
+    presence: tuple[float, ...]
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_shape("labels", self.labels, (None, None))
+        check_shape("scores", self.scores, (len(self.names) + 1, None, None))
+        check_shape("presence", np.asarray(self.presence), (len(self.names),))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.references.names
+
+    def share(self, index: int) -> float:
+        """The share of the photo's pixels that label `index` covers, 0..1."""
+        return float((self.labels == index).mean())
