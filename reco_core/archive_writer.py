@@ -23,7 +23,7 @@ from reco_core.structures import PhotoRecord
 log = logging.getLogger(__name__)
 BATCH = 32
 SAMPLE = 100_000  # positions that the quantisers learn from
-CODECS = {"features": "OPQ12_96,PQ12", "language": "OPQ4_64,PQ4"}  # 12 + 4 bytes a position
+CODECS = {"features": "OPQ12_192,PQ12", "language": "OPQ4_64,PQ4"}  # 12 + 4 bytes a position
 SMALL_CODECS = {"features": "SQ8", "language": "SQ8"}  # too few photos to learn a codebook
 TABLE = "manifest.tsv"
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}

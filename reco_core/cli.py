@@ -98,6 +98,9 @@ def _segment(args: argparse.Namespace) -> None:
     write_report(result, photo, args.out, {"photo": args.photo.name, "method": args.method, "preset": args.preset})
     for index, name in enumerate(result.names, 1):
         log.info("%-20s %5.1f %% of the photo, presence %.2f", name, 100 * result.share(index), result.presence[index - 1])
+    for concept in references.concepts:
+        if not concept.served:
+            log.warning('the archive has no photos like "%s": its mask means little', concept.name)
     log.info("written to %s", args.out)
 
 

@@ -18,7 +18,7 @@ def unavailable() -> str:
     try:
         import pydensecrf.densecrf  # noqa: F401
     except ImportError as error:
-        return f"pydensecrf is not importable ({error}); install it with: pip install pydensecrf2"
+        return f"pydensecrf is not importable ({error}); it comes with: pip install pydensecrf2"
     return ""
 
 
@@ -55,6 +55,6 @@ def refine(photo: np.ndarray, log_scores: np.ndarray, iterations: int = ITERATIO
     field = dcrf.DenseCRF2D(width, height, len(winners))
     field.setUnaryEnergy(np.ascontiguousarray(unary.reshape(len(winners), -1)))
     field.addPairwiseGaussian(**GAUSSIAN)
-    field.addPairwiseBilateral(**BILATERAL, rgbim=np.ascontiguousarray(photo))
+    field.addPairwiseBilateral(**BILATERAL, rgbim=np.array(photo, order="C"))  # a copy: the library wants it writable
     q = np.asarray(field.inference(iterations))
     return winners[q.argmax(0).reshape(height, width)]

@@ -1,11 +1,14 @@
 """Models, loaded and run: photos and names in, vectors of norm 1 out."""
 
+import copy
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -14,11 +17,12 @@ from reco_core import text
 from reco_core.errors import OptionError, WeightsError
 from reco_core.mini import MiniNetwork, conse
 from reco_core.photos import centre_crop, model_size, to_tensor
-from reco_core.presets import Preset
+from reco_core.presets import AuthorsCode, Preset
 from reco_core.prompts import embed_names
 from reco_core.structures import Encoded
 
 log = logging.getLogger(__name__)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -29,7 +33,7 @@ class MiniEncoder:
     """
 
     def __init__(self, preset: Preset, device: str = "cpu", weights: Path | None = None) -> None:
-        self.preset, self.device = preset, device
+        self.preset, self.device, self.resample = preset, device, Image.Resampling.BICUBIC
         network_file, names_file = preset.weights
         path = weights or ROOT / network_file.path
         self.hash = verify(path, "" if weights else network_file.sha256)
@@ -42,6 +46,15 @@ class MiniEncoder:
         self.mean_name = names["mean"].float()
         self.names = names["embeddings"].float().to(device)
 
+    def reading_like(self, authors: AuthorsCode) -> "MiniEncoder":
+        """The same models, fed as the authors' code feeds them (imagenet_mean, nearest_resize)."""
+        twin = copy.copy(self)
+        if authors.imagenet_mean:
+            twin.preset = replace(self.preset, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+        if authors.nearest_resize:
+            twin.resample = Image.Resampling.NEAREST
+        return twin
+
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         """Names -> (K, D) float32 on the CPU, comparable with photos' embeddings and language maps."""
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
@@ -49,7 +62,7 @@ class MiniEncoder:
     def encode_photo(self, photo: np.ndarray) -> Encoded:
         """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
         size = model_size(*photo.shape[:2], self.preset.photo_side, self.preset.patch)
-        return self.encode(to_tensor(photo, size, self.preset.mean, self.preset.std)[None])
+        return self.encode(to_tensor(photo, size, self.preset.mean, self.preset.std, self.resample)[None])
 
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
         """Archive photos as centre crops of `archive_side`, in one batch."""

@@ -48,6 +48,6 @@ class DependencyError(RecoError):
     pass
 
 
-def shorten(text: str, limit: int = 120) -> str:
+def shorten(text: str, limit: int = 300) -> str:
     """Keep an error readable however long the input was."""
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"

@@ -55,12 +55,14 @@ def affinity(features: Tensor, gain: float, shift: float) -> Tensor:
     """How much position p should listen to position q, from co-segmentation features.
 
     features: (h, w, C) of norm 1. Returns (h w, h w), rows sum to 1: a softmax over the positive
-    entries of gain (cos - shift mean cos). Source: ProxyCLIP (Lan et al., ECCV 2024), eq. 6-8.
+    entries of gain (cos - shift mean cos); a position always listens to itself, so that rows of a
+    plain photo, where nothing stands out, stay defined. Source: ProxyCLIP (Lan et al., ECCV 2024), eq. 6-8.
     """
     flat = features.flatten(0, 1)
     cosines = flat @ flat.T
     scaled = gain * (cosines - shift * cosines.mean())
-    return scaled.masked_fill(scaled <= 0, -torch.inf).softmax(-1)
+    others = ~torch.eye(len(flat), dtype=torch.bool, device=flat.device)
+    return scaled.masked_fill((scaled <= 0) & others, -torch.inf).softmax(-1)
 
 
 def smooth(maps: Tensor, weights: Tensor) -> Tensor:

@@ -48,7 +48,8 @@ class ReCo:
     def __init__(self, encoder: MiniEncoder, archive: Archive, authors: AuthorsCode | None = None) -> None:
         """Raises ArchiveError if the archive was made by another model."""
         archive.check_model(encoder.preset.name, encoder.hash)
-        self.encoder, self.archive, self.authors = encoder, archive, authors or AuthorsCode()
+        self.archive, self.authors = archive, authors or AuthorsCode()
+        self.encoder = encoder.reading_like(self.authors)
         self._cache: OrderedDict[tuple, Concept] = OrderedDict()
         self._lock = threading.Lock()
         self._stored = self._load_stored()
@@ -99,12 +100,11 @@ class ReCo:
         names = clean_names(names)
         asked = {name.casefold() for name in names}
         others = tuple(word for word in background if word.casefold() not in asked)
-        texts = self.encoder.embed_names((*names, *others))
         learned = []
-        for done, (name, text) in enumerate(zip((*names, *others), texts, strict=True)):
+        for done, name in enumerate((*names, *others)):
             if progress:
                 progress(done, len(names) + len(others), name)
-            learned.append(self._concept(name, text, k, method, context, exclude))
+            learned.append(self._concept(name, k, method, tuple(context), exclude))
         return References(tuple(learned[: len(names)]), tuple(learned[len(names) :]), time.perf_counter() - started)
 
     def segment(self, photo: np.ndarray, references: References, *, method: str | Method = "reco",
@@ -163,37 +163,30 @@ class ReCo:
         )
         return tuple(chances.tolist())
 
-    def _concept(self, name: str, text: Tensor, k: int, method: Method, context, exclude) -> Concept:
+    def _concept(self, name: str, k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]) -> Concept:
         """A concept from the cache, the archive's stored ones, or learned now."""
         word = name.casefold()
         if self.authors.vegetation_is_tree and word == "vegetation":
-            tree = self._concept("tree", self.encoder.embed_names(("tree",))[0], k, method, context, exclude)
-            return replace(tree, name=name, text=text)
-        switches = (method.language_guidance, method.context_elimination)
-        key = (word, k, *switches, tuple(context) if method.context_elimination else (), exclude)
+            tree = self._concept("tree", k, method, context, exclude)
+            return replace(tree, name=name, text=self.encoder.embed_names((name,))[0])
+        context = context if method.context_elimination else ()
+        key = (word, k, method.language_guidance, method.context_elimination, context, exclude)
         with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return replace(self._cache[key], name=name)
-        concept = self._stored.get(key)
+            concept = self._cache.get(key) or self._stored.get(key)
         if concept is None:
-            concept = self._learn(name, text, k, method, self._context_before(word, k, method, context, exclude), exclude)
+            words = [c.casefold() for c in context]
+            before = context[: words.index(word)] if word in words else context  # a context word knows those before it
+            others = tuple(self._concept(c, k, method, context, exclude) for c in before)
+            concept = self._learn(name, k, method, others, exclude)
         with self._lock:
             self._cache[key] = concept
+            self._cache.move_to_end(key)
             while len(self._cache) > CACHED_CONCEPTS:
                 self._cache.popitem(last=False)
         return replace(concept, name=name)
 
-    def _context_before(self, word: str, k: int, method: Method, context, exclude) -> tuple[Concept, ...]:
-        """The context concepts that this word is learned with: all, or for a context word those before it."""
-        if not method.context_elimination:
-            return ()
-        words = [c.casefold() for c in context]
-        before = context[: words.index(word)] if word in words else context
-        texts = self.encoder.embed_names(tuple(before)) if before else []
-        return tuple(self._concept(c, t, k, method, context, exclude) for c, t in zip(before, texts, strict=True))
-
-    def _learn(self, name: str, text: Tensor, k: int, method: Method, context: tuple[Concept, ...], exclude) -> Concept:
+    def _learn(self, name: str, k: int, method: Method, context: tuple[Concept, ...], exclude: frozenset[str]) -> Concept:
+        text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
         found = self.archive.search(text, k, exclude)
         if not len(found.rows):
             raise ArchiveError("no photo of the archive is left to learn from", given=name,
@@ -216,7 +209,10 @@ class ReCo:
             point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
             exemplars.append(Exemplar(int(row), float(found.similarity[i]), point, float(result.support[i, seed]),
                                       self.archive.records[row]))  # fmt: skip
-        return Concept(name, text, result.reference.cpu(), tuple(exemplars))
+        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self._served(exemplars))
+
+    def _served(self, exemplars) -> bool:
+        return float(np.mean([e.similarity for e in exemplars[:5]])) >= self.encoder.preset.served
 
     def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
         """Learn words now and lay them beside the archive, so that a cold start need not."""
@@ -250,7 +246,7 @@ class ReCo:
                     for row, similarity, y, x, support in rows
                 )
                 key = (name.casefold(), settings["k"], settings["lgc"], settings["ce"], tuple(settings["context"]), frozenset())
-                out[key] = Concept(name, tensors["text"][i], tensors["reference"][i], exemplars)
+                out[key] = Concept(name, tensors["text"][i], tensors["reference"][i], exemplars, self._served(exemplars))
             return out
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise ArchiveError("the archive's stored references are damaged", given=error,

@@ -30,6 +30,7 @@ class Preset:
     photo_side: short side of the user's photo for the models. k: exemplars per concept.
     centre: share of the mean name embedding that is subtracted from text embeddings.
     presence: weights of `inference.presence`, fitted on training photos and their titles.
+    served: mean similarity of a name's five best exemplars below which the archive has no such thing.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Preset:
     k: int = 20
     centre: float = 0.7
     presence: tuple[float, float, float] = (0.6, 0.6, -3.0)
+    served: float = 0.35
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def describe(result: Segmentation) -> dict:
         concepts.append({
             "name": concept.name, "label": index + 1, "colour": "#%02x%02x%02x" % colour(index),
             "share": round(result.share(index + 1), 5), "presence": round(result.presence[index], 4),
+            "in_archive": concept.served,
             "exemplars": exemplars,
         })  # fmt: skip
     return {

@@ -84,12 +84,16 @@ class Exemplar:
 
 @dataclass(frozen=True)
 class Concept:
-    """A name and what ReCo knows about it: text (D,) and reference (C,) of norm 1, its exemplars."""
+    """A name and what ReCo knows about it: text (D,) and reference (C,) of norm 1, its exemplars.
+
+    served: whether the archive has photos that look like the name; if not, results mean little.
+    """
 
     name: str
     text: Tensor
     reference: Tensor
     exemplars: tuple[Exemplar, ...] = ()
+    served: bool = True
 
 
 @dataclass(frozen=True)

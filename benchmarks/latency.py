@@ -1,0 +1,64 @@
+"""How long a user waits, and how much memory the server takes.
+
+    python benchmarks/latency.py [--threads 2] [--repeats 5]
+
+New concepts are words that are neither stored nor cached; the photo is 640 x 480; five known concepts
+and the default background words compete. All in one process, medians of one run.
+"""
+
+import argparse
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from reco_core.pipeline import ReCo
+
+NEW = ("teapot", "sailboat", "strawberry", "bicycle", "elephant", "violin", "castle", "sandal", "spider", "helmet")
+KNOWN = ["person", "rocket", "flag", "helmet", "astronaut"]
+
+
+def seconds(task) -> float:
+    started = time.perf_counter()
+    task()
+    return time.perf_counter() - started
+
+
+def show(what: str, times: list[float]) -> None:
+    print(f"| {what} | {min(times):.3f} | {statistics.median(times):.3f} | {max(times):.3f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    photo = np.asarray(Image.fromarray(skimage.data.astronaut()).resize((640, 480)))
+    print("| what | min s | median s | max s |\n|---|---|---|---|")
+    started = time.perf_counter()
+    reco = ReCo.load(device="cpu")
+    show("load models and archive", [time.perf_counter() - started])
+    show("first concept after loading", [seconds(lambda: reco.prepare(["cat"]))])
+    show("a new concept, k = 20", [seconds(lambda w=w: reco.prepare([w], background=())) for w in NEW])
+    show("a new concept, k = 50", [seconds(lambda w=w: reco.prepare([w], k=50, background=())) for w in NEW[:3]])
+    references = {m: reco.prepare(KNOWN, method=m) for m in ("reco", "reco2", "reco_crf")}
+    show("five known concepts again", [seconds(lambda: reco.prepare(KNOWN)) for _ in range(args.repeats)])
+    for method, known in references.items():
+        times = [seconds(lambda m=method, r=known: reco.segment(photo, r, method=m)) for _ in range(args.repeats)]
+        show(f"640 x 480 photo, 5 concepts, {method}", times)
+    image = torch.zeros(1, 3, 448, 448)
+    show("network alone, 448 x 448", [seconds(lambda: reco.encoder.encode(image)) for _ in range(args.repeats)])
+    print(f"\n{torch.get_num_threads()} threads; largest resident memory of this process "
+          f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The rules of the code base that a reader relies on."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = ROOT / "reco_core"
+# Lowest first: a module may import only from lines above its own, or from those left of it.
+LAYERS = """
+errors
+structures presets
+cosegmentation inference crf metrics visualise names mini
+text prompts photos encoders archive archive_writer
+pipeline
+report benchmarks
+gallery cli
+__main__
+""".split()
+SOURCES = sorted(LIBRARY.glob("*.py"))
+
+
+def imports(file: Path) -> set[str]:
+    """Modules of the library that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "reco_core":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reco_core."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("reco_core.")}
+    return found
+
+
+def test_every_module_has_its_layer():
+    assert {file.stem for file in SOURCES} == {*LAYERS, "__init__"}
+
+
+@pytest.mark.parametrize("file", [f for f in SOURCES if f.stem != "__init__"], ids=lambda f: f.stem)
+def test_imports_go_downward(file):
+    allowed = set(LAYERS[: LAYERS.index(file.stem)])
+    assert imports(file) <= allowed
+
+
+@pytest.mark.parametrize("file", [*SOURCES, ROOT / "app.py"], ids=lambda f: f.stem)
+def test_no_assert_print_pickle_or_bare_except(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        assert not isinstance(node, ast.Assert), f"assert in line {node.lineno}"
+        called = node.func if isinstance(node, ast.Call) else None
+        assert not (isinstance(called, ast.Name) and called.id == "print"), "print"
+        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), "bare except"
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            assert not names & {"pickle", "dill", "joblib"}
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda f: f.stem)
+def test_pure_layers_know_no_files(file):
+    if file.stem in ("cosegmentation", "inference", "metrics", "visualise", "names", "crf", "mini"):
+        assert not re.search(r"\bopen\(|pathlib|\.cuda\(|os\.path", file.read_text())
+
+
+@pytest.mark.parametrize("file", [*SOURCES, ROOT / "app.py"], ids=lambda f: f.stem)
+def test_one_noun_per_file(file):
+    assert len(file.read_text().splitlines()) <= 330
+
+
+def test_importing_the_library_has_no_side_effects():
+    code = (
+        "import sys, logging, torch; threads = torch.get_num_threads(); import reco_core.pipeline, reco_core.cli;"
+        "sys.exit(bool(logging.getLogger().handlers) or torch.get_num_threads() != threads or 'gradio' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_requirements_name_every_dependency_once_with_a_range():
+    lines = [
+        line
+        for name in ("requirements.txt", "requirements-dev.txt")
+        for line in (ROOT / name).read_text().splitlines()
+        if line and not line.startswith(("#", "-r"))
+    ]
+    names = [re.split(r"[<>=!~]", line)[0] for line in lines]
+    assert len(names) == len(set(names))
+    assert all("," in line or "==" in line for line in lines)

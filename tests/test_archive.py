@@ -1,0 +1,204 @@
+"""Archives: made from real photos, opened again, and refused when something is wrong."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from reco_core.archive import Archive, read_records, write_records
+from reco_core.archive_writer import list_photos, write_archive, write_manifest
+from reco_core.errors import ArchiveError
+from reco_core.photos import read_photo
+from reco_core.pipeline import ReCo
+from reco_core.structures import PhotoRecord
+
+
+@pytest.fixture(scope="session")
+def small(reco, photo_folder, tmp_path_factory):
+    """An archive of the twenty real photos, one unreadable file beside them."""
+    (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8 not a photo")
+    folder = tmp_path_factory.mktemp("archives") / "small"
+    calls = []
+    write_archive(folder, list_photos(photo_folder), photo_folder, reco.encoder, lambda done, of: calls.append((done, of)))
+    assert calls[-1] == (21, 21)
+    return folder
+
+
+@pytest.fixture
+def copy(small, tmp_path):
+    return shutil.copytree(small, tmp_path / "copy")
+
+
+def test_unreadable_photos_are_left_out(small):
+    archive = Archive(small)
+    assert len(archive) == 20
+    assert all(record.width > 100 for record in archive.records)
+
+
+def test_search_equals_brute_force(small, reco):
+    archive = Archive(small)
+    text = reco.encoder.embed_names(("motorcycle",))[0]
+    found = archive.search(text, 4)
+    similarity = archive.embeddings() @ text
+    assert found.rows.tolist() == similarity.argsort(descending=True)[:4].tolist()
+    np.testing.assert_allclose(found.similarity, similarity.sort(descending=True).values[:4], atol=1e-3)
+    assert all("motorcycle" in archive.records[row].file for row in found.rows)
+
+
+def test_excluded_photos_do_not_come_back(small, reco):
+    archive = Archive(small)
+    text = reco.encoder.embed_names(("cat",))[0]
+    first = archive.records[archive.search(text, 1).rows[0]].file
+    after = archive.search(text, 3, frozenset([first]))
+    assert len(after.rows) == 3
+    assert first not in {archive.records[row].file for row in after.rows}
+
+
+def test_stored_features_are_those_of_the_photos(small, reco, photo_folder):
+    archive = Archive(small)
+    rows = np.array([7, 0, 13])  # not in order
+    fresh = reco.encoder.encode_archive([read_photo(photo_folder / archive.records[r].file) for r in rows])
+    for stored, computed in [(archive.features(rows), fresh.features), (archive.language(rows), fresh.language)]:
+        assert (stored * computed.flatten(1, 2)).sum(-1).min() > 0.99
+    assert (archive.embeddings(rows) * fresh.embedding).sum(-1).min() > 0.999
+
+
+def test_bundled_features_keep_the_reference(reco, real_photos):
+    """The bundled archive's 12-byte codes: a reference from them is that of exact features."""
+    codec = reco.archive._codecs["features"]
+    exact = reco.encoder.encode_archive(list(real_photos.values())).features.flatten(1, 2)
+    coded = torch.from_numpy(codec.sa_decode(codec.sa_encode(exact.flatten(0, 1).numpy()))).view_as(exact)
+    cosine = torch.cosine_similarity(exact, coded, dim=-1)
+    assert cosine.mean() > 0.85
+    assert torch.cosine_similarity(exact[:, ::10].mean((0, 1)), coded[:, ::10].mean((0, 1)), dim=0) > 0.99
+
+
+def test_k_larger_than_the_archive_means_all(small, reco):
+    own = ReCo(reco.encoder, Archive(small))
+    assert len(own.prepare(["cat"], k=1000, background=()).concepts[0].exemplars) == 20
+
+
+def test_everything_excluded_is_an_error(small, reco):
+    own = ReCo(reco.encoder, Archive(small))
+    files = frozenset(record.file for record in own.archive.records)
+    with pytest.raises(ArchiveError, match="no photo of the archive is left"):
+        own.prepare(["cat"], background=(), exclude=files)
+
+
+def test_same_photos_give_the_same_bytes(small, reco, photo_folder, tmp_path):
+    write_archive(tmp_path / "again", list_photos(photo_folder), photo_folder, reco.encoder)
+    for file in small.iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
+
+
+def test_stored_references_equal_learned_ones(copy, reco):
+    own = ReCo(reco.encoder, Archive(copy))
+    learned = own.prepare(["cat", "sky"], background=()).concepts
+    own.store(("sky", "tree", "cat"))
+    again = ReCo(reco.encoder, Archive(copy))
+    assert len(again._stored) == 3
+    for a, b in zip(learned, again.prepare(["cat", "sky"], background=()).concepts, strict=True):
+        torch.testing.assert_close(a.reference, b.reference)
+        assert a.exemplars == b.exemplars
+    assert not ReCo(reco.encoder, Archive(copy)).prepare(["cat"], k=3, background=()).concepts[0].exemplars[3:]
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "features.npy", "language.codec", "photos.csv.gz"])
+def test_damaged_files_are_named(copy, name):
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (copy / name).write_bytes(data)
+    with pytest.raises(ArchiveError, match=rf"{name} is damaged.*Rebuild it with"):
+        Archive(copy)
+
+
+def test_missing_file_and_missing_archive(copy, tmp_path):
+    (copy / "features.npy").unlink()
+    with pytest.raises(ArchiveError, match=r"features.npy is damaged.*missing"):
+        Archive(copy)
+    with pytest.raises(ArchiveError, match="no archive here"):
+        Archive(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 1}', "not json"])
+def test_damaged_manifest(copy, text):
+    (copy / "manifest.json").write_text(text)
+    with pytest.raises(ArchiveError, match="manifest.json is damaged"):
+        Archive(copy)
+
+
+def test_consistent_hashes_do_not_hide_wrong_contents(copy):
+    (copy / "index.faiss").write_bytes(b"nonsense")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    write_manifest(copy, manifest)
+    with pytest.raises(ArchiveError, match="damaged"):
+        Archive(copy)
+
+
+@pytest.mark.parametrize(("key", "value"), [("preset", "paper"), ("weights", "0" * 64)])
+def test_archive_of_another_model_is_refused(copy, reco, key, value):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    write_manifest(copy, {**manifest, key: value})
+    with pytest.raises(ArchiveError, match=r"made by another model.*Choose the archive|rebuild"):
+        ReCo(reco.encoder, Archive(copy))
+
+
+def test_other_format_is_refused(copy):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
+    with pytest.raises(ArchiveError, match="another format"):
+        Archive(copy)
+
+
+def test_nothing_is_lost_when_building_fails(small, reco, photo_folder, monkeypatch, copy):
+    before = {file.name: file.read_bytes() for file in copy.iterdir()}
+
+    def full_disk(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reco_core.archive_writer.write_records", full_disk)
+    with pytest.raises(ArchiveError, match=r"No space left.*nothing was changed"):
+        write_archive(copy, list_photos(photo_folder)[:3], photo_folder, reco.encoder)
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
+    assert [p.name for p in copy.parent.iterdir()] == ["copy"]
+
+
+def test_building_refuses_foreign_folders_and_empty_ones(reco, tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ArchiveError, match="no archive"):
+        write_archive(tmp_path, [], tmp_path, reco.encoder)
+    with pytest.raises(ArchiveError, match="no photos"):
+        list_photos(tmp_path)
+    with pytest.raises(ArchiveError, match="does not exist"):
+        list_photos(tmp_path / "none")
+
+
+def test_records_survive_any_text(tmp_path):
+    record = PhotoRecord("a,b.jpg", 3, 4, "https://x/?q=1,2", "ab", "", 'CC "BY"', "photo", "Žofie\n\t猫", "=1+1")
+    write_records([record], tmp_path / "r.gz")
+    assert read_records(tmp_path / "r.gz") == [record]
+
+
+def test_manifest_table_gives_sources_and_filters_licences(tmp_path):
+    fields = ["file", "width", "source_url", "source_sha256", "licence", "open_licence", "author", "title"]
+    rows = [["a.jpg", "9", "https://a", "aa", "CC0", "yes", "Ann", "cat"], ["b.jpg", "9", "", "bb", "research", "no", "", "x"]]
+    (tmp_path / "manifest.tsv").write_text("\n".join("\t".join(row) for row in [fields, *rows]) + "\n")
+    assert [r.file for r in list_photos(tmp_path)] == ["a.jpg", "b.jpg"]
+    (kept,) = list_photos(tmp_path, open_only=True)
+    assert (kept.sha256, kept.author, kept.width) == ("aa", "Ann", 9)
+
+
+def test_bundled_archive_credits_every_photo(reco):
+    for record in reco.archive.records:
+        assert record.licence
+        assert record.licence_scope in ("photo", "collection")
+        assert record.source_url.startswith("https://")
+        assert len(record.sha256) == 64
+    assert dataclasses.asdict(reco.archive.records[0])["file"]
+
+
+def test_bundled_archive_stays_small(reco):
+    assert sum(file.stat().st_size for file in reco.archive.folder.iterdir()) <= 30_000_000

@@ -1,0 +1,128 @@
+"""The bundled network, against plain formulas and for what it must know."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from reco_core import encoders
+from reco_core.encoders import ROOT, MiniEncoder, choose_device
+from reco_core.errors import OptionError, WeightsError
+from reco_core.mini import KEY_BLOCK, MiniNetwork, conse
+from reco_core.presets import MINI
+
+
+def layer_norm(x, weight, bias):
+    mean, var = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+    return (x - mean) / (var + 1e-6).sqrt() * weight + bias
+
+
+def naive_forward(state: dict, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A vision transformer written out for one 224 x 224 photo, in the order of the formulas."""
+    w = {name: value.double() for name, value in state.items()}
+    patches = image.double().unfold(1, 16, 16).unfold(2, 16, 16).permute(1, 2, 0, 3, 4).reshape(196, 768)
+    tokens = patches @ w["patch_embed.proj.weight"].reshape(192, 768).T + w["patch_embed.proj.bias"]
+    tokens = torch.cat([w["cls_token"][0], tokens]) + w["pos_embed"][0]
+
+    def mlp(x, b):
+        inner = layer_norm(x, w[b + "norm2.weight"], w[b + "norm2.bias"]) @ w[b + "mlp.fc1.weight"].T + w[b + "mlp.fc1.bias"]
+        inner = inner * 0.5 * (1 + torch.erf(inner / 2**0.5))
+        return inner @ w[b + "mlp.fc2.weight"].T + w[b + "mlp.fc2.bias"]
+
+    for block in range(12):
+        b = f"blocks.{block}."
+        x = layer_norm(tokens, w[b + "norm1.weight"], w[b + "norm1.bias"])
+        q, k, v = (x @ w[b + "attn.qkv.weight"].T + w[b + "attn.qkv.bias"]).split(192, dim=-1)
+        if block == KEY_BLOCK:
+            keys = k[1:]
+        before = tokens
+        heads = []
+        for h in range(3):
+            part = slice(64 * h, 64 * h + 64)
+            heads.append(torch.softmax(q[:, part] @ k[:, part].T / 8, dim=-1) @ v[:, part])
+        project = lambda y, b=b: y @ w[b + "attn.proj.weight"].T + w[b + "attn.proj.bias"]  # noqa: E731
+        tokens = tokens + project(torch.cat(heads, -1))
+        tokens = tokens + mlp(tokens, b)
+        values = before + project(v)
+        values = values + mlp(values, b)
+
+    def head(x):
+        return layer_norm(x, w["norm.weight"], w["norm.bias"]) @ w["head.weight"].T + w["head.bias"]
+
+    return head(tokens[0]), head(values[1:]), keys
+
+
+def test_forward_equals_the_formulas(reco):
+    image = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(0))
+    network = reco.encoder.network
+    with torch.inference_mode():
+        out = network(image[None])
+    names, patches, keys = naive_forward(network.vit.state_dict(), image)
+    for ours, theirs in [(out.name_logits[0], names), (out.patch_logits[0].flatten(0, 1), patches),
+                         (out.keys[0].flatten(0, 1), keys)]:  # fmt: skip
+        torch.testing.assert_close(ours.double(), theirs, atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (32, 240), (448, 320)])
+def test_any_size(reco, size):
+    encoded = reco.encoder.encode(torch.zeros(2, 3, *size))
+    assert encoded.language.shape == (2, size[0] // 16, size[1] // 16, 384)
+    assert encoded.features.shape == (2, size[0] // 16, size[1] // 16, 192)
+    torch.testing.assert_close(encoded.embedding.norm(dim=-1), torch.ones(2))
+
+
+def test_conse_by_hand():
+    logits, names = torch.tensor([2.0, 1.0, -1.0, 3.0]), F.normalize(torch.randn(4, 5), dim=-1)
+    probability = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum()
+    expected = probability[3] * names[3] + probability[0] * names[0]
+    torch.testing.assert_close(conse(logits, names, top=2), expected / expected.norm())
+
+
+def test_batch_does_not_change_results(reco, real_photos):
+    photos = list(real_photos.values())
+    together, alone = reco.encoder.encode_archive(photos), reco.encoder.encode_archive(photos[2:3])
+    torch.testing.assert_close(together.embedding[2:3], alone.embedding, atol=1e-4, rtol=0)
+
+
+def test_names_of_real_photos(reco, real_photos):
+    """Zero-shot: each real photo is nearest to its own name."""
+    names = ("cat", "cup of coffee", "person", "rocket", "motorcycle", "tree", "bridge", "pizza")
+    texts = reco.encoder.embed_names(names)
+    best = [names[int((reco.encoder.encode_photo(p).embedding @ texts.T).argmax())] for p in real_photos.values()]
+    assert best[0] == "cat"
+    assert best[1] == "cup of coffee"
+    assert best[3] == "rocket"
+    assert best[4] == "motorcycle"
+
+
+def test_normalisation_is_the_preset_s():
+    grey = np.full((64, 64, 3), 127.5, np.float32).round().astype(np.uint8)
+    seen: list[torch.Tensor] = []
+    encoder = object.__new__(MiniEncoder)
+    encoder.preset, encoder.encode, encoder.resample = MINI, seen.append, 3
+    encoder.encode_photo(grey)
+    assert abs(seen[0].mean().item()) < 0.01
+
+
+def test_missing_and_wrong_weights(tmp_path):
+    with pytest.raises(WeightsError, match="missing"):
+        MiniEncoder(MINI, weights=tmp_path / "none.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(b"not safetensors at all")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        MiniEncoder(MINI, weights=tmp_path / "bad.safetensors")
+    with pytest.raises(WeightsError, match="do not fit"):
+        encoders.load_weights(MiniNetwork().vit, ROOT / MINI.weights[1].path)
+
+
+def test_bundled_files_match_their_hashes():
+    for file in MINI.weights:
+        assert len(file.sha256) == 64
+        assert encoders.verify(ROOT / file.path, file.sha256) == file.sha256
+    with pytest.raises(WeightsError, match="not the published file"):
+        encoders.verify(ROOT / MINI.weights[1].path, "0" * 64)
+
+
+def test_device():
+    assert choose_device("cpu") == "cpu"
+    with pytest.raises(OptionError, match='Try "cpu"'):
+        choose_device("abacus")

@@ -1,0 +1,223 @@
+"""From names and photos to masks, with the bundled model and archive."""
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reco_core import cosegmentation, inference
+from reco_core.errors import NamesError, OptionError
+from reco_core.pipeline import ReCo
+from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, AuthorsCode
+from reco_core.structures import check_shape
+
+GOLDEN = Path(__file__).parent / "golden" / "segmentations.json"
+ASKED = {
+    "cat": ("cat", "wall"), "coffee": ("coffee cup", "spoon"), "astronaut": ("person", "flag"),
+    "rocket": ("rocket", "sky"), "motorcycle": ("motorcycle", "door"),
+}  # fmt: skip
+SHARE_TOLERANCE = 0.02
+PRESENCE_TOLERANCE = 0.05
+COSINE_TOLERANCE = 0.005
+
+
+def summary(reco: ReCo, photo: np.ndarray, names: tuple[str, ...], method: str) -> dict:
+    references = reco.prepare(names, method=method)
+    result = reco.segment(photo, references, method=method)
+    return {
+        "shares": [result.share(i + 1) for i in range(len(names))],
+        "presence": list(result.presence),
+        "references": [c.reference[:8].tolist() for c in references.concepts],
+        "exemplars": [[e.record.file for e in c.exemplars[:5]] for c in references.concepts],
+    }
+
+
+@pytest.mark.parametrize("method", ["reco", "reco2"])
+@pytest.mark.parametrize("name", ASKED)
+def test_golden(reco, real_photos, name, method):
+    """Shares within 0.02, presence within 0.05, references within 0.005 of the recorded ones.
+
+    After a change that is meant to change results, tools/record_goldens.py writes the file anew.
+    """
+    golden = json.loads(GOLDEN.read_text())[f"{name}/{method}"]
+    now = summary(reco, real_photos[name], ASKED[name], method)
+    np.testing.assert_allclose(now["shares"], golden["shares"], atol=SHARE_TOLERANCE)
+    np.testing.assert_allclose(now["presence"], golden["presence"], atol=PRESENCE_TOLERANCE)
+    np.testing.assert_allclose(now["references"], golden["references"], atol=COSINE_TOLERANCE)
+    assert now["exemplars"] == golden["exemplars"]
+
+
+def test_the_cat_is_where_it_is(reco, cat):
+    """Chelsea's face fills the middle of her photo; the upper right corner is background."""
+    result = reco.segment(cat, reco.prepare(["cat", "wall"]), method="reco2")
+    assert (result.labels[80:220, 130:300] == 1).mean() > 0.9
+    assert (result.labels[:60, 420:] == 1).mean() < 0.1
+    assert result.presence[0] > 0.8
+
+
+def test_same_input_same_output(reco, cat):
+    names = ["cat", "wall", "sofa"]
+    first, again = (reco.segment(cat, reco.prepare(names)) for _ in range(2))
+    fresh = ReCo(reco.encoder, reco.archive)
+    other = fresh.segment(cat, fresh.prepare(names))
+    assert np.array_equal(first.labels, again.labels)
+    assert np.array_equal(first.labels, other.labels)
+    assert np.array_equal(first.scores, other.scores)
+
+
+def test_order_of_names_is_the_order_of_labels(reco, cat):
+    one = reco.segment(cat, reco.prepare(["cat", "wall"]))
+    two = reco.segment(cat, reco.prepare(["wall", "cat"]))
+    assert np.array_equal(np.array([0, 2, 1])[one.labels], two.labels)
+
+
+def test_reco_is_the_paper_s_formula(reco, cat):
+    """The whole chain again, stage by stage, from the paper's text."""
+    names = ("cat", "dog")
+    references = reco.prepare(names, background=())
+    encoder, archive = reco.encoder, reco.archive
+    context: list[torch.Tensor] = []
+    for word in (*CONTEXT_WORDS, *names):
+        text = encoder.embed_names((word,))[0]
+        rows = archive.search(text, encoder.preset.k).rows
+        features = archive.features(rows)
+        weights = torch.sigmoid(10 * (archive.language(rows) @ text))
+        for other in context[: len(CONTEXT_WORDS)]:
+            weights = weights * (1 - torch.sigmoid(features @ other))
+        context.append(cosegmentation.cosegment(features, weights).reference)
+    for concept, expected in zip(references.concepts, context[len(CONTEXT_WORDS) :], strict=True):
+        torch.testing.assert_close(concept.reference, expected, atol=1e-4, rtol=0)
+    encoded = encoder.encode_photo(cat)
+    texts = encoder.embed_names(names)
+    scores = inference.reco_scores(
+        torch.stack([(encoded.features[0] * v).sum(-1) for v in context[-2:]]),
+        torch.stack([(encoded.language[0] * t).sum(-1) for t in texts]), cat.shape[:2],
+    )  # fmt: skip
+    result = reco.segment(cat, references)
+    np.testing.assert_allclose(result.scores[1:], scores.numpy(), atol=1e-4)
+    assert (result.labels == scores.argmax(0).numpy() + 1).mean() > 0.999
+
+
+def test_a_context_word_keeps_its_context_reference(reco):
+    """Otherwise context elimination would erase it; each is learned with those before it."""
+    (alone,) = reco.prepare(["sky"], background=(), context=("tree",)).concepts
+    (listed,) = reco.prepare(["sky"], background=(), context=CONTEXT_WORDS).concepts
+    torch.testing.assert_close(alone.reference, listed.reference)
+    (first,) = reco.prepare(["tree"], background=()).concepts
+    (plain,) = reco.prepare(["tree"], background=(), method="reco_no_ce").concepts
+    torch.testing.assert_close(first.reference, plain.reference)
+
+
+def test_a_typed_background_word_is_no_background(reco):
+    references = reco.prepare(["Cat", "WALL"])
+    assert references.names == ("Cat", "WALL")
+    assert [c.name for c in references.background] == [w for w in BACKGROUND_WORDS if w != "wall"]
+
+
+def test_switches_change_what_is_learned(reco):
+    learned = [reco.prepare(["cat"], method=m, background=()).concepts[0].reference
+               for m in ("reco", "reco_no_lgc", "reco_no_ce", "reco_no_lgc_ce")]  # fmt: skip
+    for i, a in enumerate(learned):
+        assert all(not torch.equal(a, b) for b in learned[i + 1 :])
+
+
+def test_every_method_runs(reco, cat):
+    for name, method in METHODS.items():
+        result = reco.segment(cat, reco.prepare(["cat"], method=method), method=name)
+        assert result.labels.shape == cat.shape[:2]
+        assert set(np.unique(result.labels)) <= {0, 1}
+        assert np.isfinite(result.scores).all()
+
+
+def test_authors_code_options(reco):
+    ours = reco.prepare(["vegetation", "tree"], background=()).concepts
+    theirs = ReCo(reco.encoder, reco.archive, AuthorsCode(vegetation_is_tree=True, span=True))
+    vegetation, tree = theirs.prepare(["vegetation", "tree"], background=()).concepts
+    assert torch.equal(vegetation.reference, tree.reference)
+    assert vegetation.name == "vegetation"
+    assert not torch.equal(ours[0].reference, ours[1].reference)
+    assert [e.support for e in tree.exemplars] != [e.support for e in ours[1].exemplars]
+
+
+def test_authors_normalisation_and_resize(reco, cat):
+    plain = reco.encoder.encode_photo(cat)
+    for option in ({"imagenet_mean": True}, {"nearest_resize": True}):
+        changed = ReCo(reco.encoder, reco.archive, AuthorsCode(**option)).encoder.encode_photo(cat)
+        assert not torch.allclose(plain.features, changed.features, atol=1e-3)
+
+
+@pytest.mark.parametrize("names", ["قطة", "猫", "🐈 cat", "zxqv wpflk", "a" * 80])
+def test_strange_names_do_not_break_anything(reco, cat, names):
+    result = reco.segment(cat, reco.prepare([names]))
+    assert 0 <= result.presence[0] <= 1
+
+
+def test_what_the_archive_does_not_have_is_said(reco):
+    known, nonsense = reco.prepare(["cat", "zxqv wpflk"], background=()).concepts
+    assert known.served
+    assert not nonsense.served
+
+
+def test_absent_things_are_less_present(reco, real_photos):
+    names = ["cat", "motorcycle", "rocket"]
+    for photo, index in [("cat", 0), ("motorcycle", 1), ("rocket", 2)]:
+        presence = reco.segment(real_photos[photo], reco.prepare(names)).presence
+        assert int(np.argmax(presence)) == index
+        assert presence[index] > 0.5
+        assert min(presence) < 0.5
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 900), (700, 40), (1500, 2000)])
+def test_any_photo_size(reco, shape):
+    photo = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)
+    assert reco.segment(photo, reco.prepare(["cat"]), method="reco2").labels.shape == shape
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_plain_photos(reco, value):
+    photo = np.full((120, 160, 3), value, np.uint8)
+    for method in ("reco", "reco2", "reco_crf"):
+        assert np.isfinite(reco.segment(photo, reco.prepare(["cat"]), method=method).scores).all()
+
+
+def test_progress_is_reported(reco):
+    seen = []
+    reco.prepare(["cat", "dog"], background=("sky",), progress=lambda *step: seen.append(step))
+    assert seen == [(0, 3, "cat"), (1, 3, "dog"), (2, 3, "sky")]
+
+
+def test_two_users_at_once(reco, cat, real_photos):
+    """Threads share models and cache, never results."""
+    jobs = {"cat": (cat, ["cat"]), "rocket": (real_photos["rocket"], ["rocket"])}
+    expected = {name: reco.segment(photo, reco.prepare(names)).labels for name, (photo, names) in jobs.items()}
+    shared, results = ReCo(reco.encoder, reco.archive), {name: [] for name in jobs}
+
+    def work(name):
+        photo, names = jobs[name]
+        for _ in range(2):
+            results[name].append(shared.segment(photo, shared.prepare(names)).labels)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, labels in results.items():
+        assert len(labels) == 2
+        assert all(np.array_equal(expected[name], one) for one in labels)
+
+
+def test_bad_arguments(reco, cat):
+    with pytest.raises(OptionError, match='Did you mean "reco2"'):
+        reco.segment(cat, reco.prepare(["cat"]), method="rec2")
+    with pytest.raises(OptionError, match='Did you mean "mini"'):
+        ReCo.load("mni")
+    with pytest.raises(OptionError, match="k must be at least 1"):
+        reco.prepare(["cat"], k=0)
+    with pytest.raises(NamesError):
+        reco.prepare([])
+    with pytest.raises(OptionError, match=r"Given: \(2, 3\)"):
+        check_shape("x", np.zeros((2, 3)), (None, 4))
