@@ -2,8 +2,8 @@
 
 `reco_scores` is the paper's (Shin et al., NeurIPS 2022, section 3.3). `compare_scores` and its parts
 are ours and belong to the method reco2: concepts are compared with each other instead of each being
-judged alone, maps are smoothed by the affinity of the co-segmentation features, and the photo as a
-whole is asked first.
+judged alone, maps are smoothed by the affinity of the co-segmentation features, and concepts that do
+not seem to be in the photo at all lose weight.
 """
 
 from typing import NamedTuple
@@ -79,19 +79,6 @@ def compare_scores(reference: Tensor, language: Tensor, *, reference_temperature
     return (language / language_temperature).log_softmax(0) + (reference / reference_temperature).log_softmax(0)
 
 
-def photo_prior(similarity: Tensor, asked: int, temperature: float) -> Tensor:
-    """What the photo as a whole says of the concepts: log-softmax over the asked ones.
-
-    similarity: (K,) cosine of the photo's global embedding with each text; the first `asked` are
-    the user's. Background words get the mean prior of the asked: they are not compared. Returns (K,).
-    """
-    prior = torch.zeros_like(similarity)
-    if asked:
-        prior[:asked] = (similarity[:asked] / temperature).log_softmax(0)
-        prior[asked:] = prior[:asked].amax()
-    return prior
-
-
 def merge_background(scores: Tensor, asked: int) -> Tensor:
     """Let the background words compete as one: (K, ...) -> (asked + 1, ...), background first.
 
@@ -134,6 +121,10 @@ def presence(whole: Tensor, patches: Tensor, weights: tuple[float, float, float]
     whole: (K,) and patches: (K, h, w), from `unusual`. weights: of the photo as a whole, of its best
     twentieth of positions, and a constant; a logistic model. Returns (K,) in (0, 1).
     """
-    flat = patches.flatten(1)
-    peak = flat.topk(max(1, flat.shape[1] // 20), dim=1).values.mean(1)
-    return torch.sigmoid(weights[0] * whole + weights[1] * peak + weights[2])
+    return torch.sigmoid(weights[0] * whole + weights[1] * peak(patches) + weights[2])
+
+
+def peak(maps: Tensor) -> Tensor:
+    """The mean of the best twentieth of positions: (K, h, w) -> (K,)."""
+    flat = maps.flatten(1)
+    return flat.topk(max(1, flat.shape[1] // 20), dim=1).values.mean(1)

@@ -128,9 +128,10 @@ class ReCo:
         language = inference.similarities(encoded.language[0], texts)
         reference = inference.similarities(encoded.features[0], vectors)
         whole = texts @ encoded.embedding[0]
+        presence = self._presence(texts, whole, language)
         if method.compare:
-            scores = self._compare(reference, language, whole, encoded.features[0], asked, working.shape[:2], method,
-                                   temperatures or Temperatures())  # fmt: skip
+            scores = self._compare(reference, language, encoded.features[0], presence, method, temperatures or Temperatures())
+            scores = inference.resize(scores, working.shape[:2])
         else:
             scores = inference.reco_scores(
                 reference if method.reference else None, language if method.language else None, working.shape[:2]
@@ -141,27 +142,24 @@ class ReCo:
         if method.crf:
             labels = crf.refine(working, merged.cpu().numpy())
             clock.lap("crf")
-        presence = self._presence(texts[:asked], whole[:asked], language[:asked])
-        clock.lap("presence")
         labels = _enlarge(labels.astype(np.uint8), photo.shape[:2])
-        return Segmentation(labels, merged.cpu().numpy(), references, presence, timings)
+        return Segmentation(labels, merged.cpu().numpy(), references, tuple(presence[:asked].tolist()), timings)
 
-    def _compare(self, reference, language, whole, features, asked, size, method, t) -> Tensor:
+    def _compare(self, reference, language, features, presence, method: Method, t: Temperatures) -> Tensor:
         if method.affinity:
             weights = inference.affinity(features, t.affinity_gain, t.affinity_shift)
             reference, language = inference.smooth(reference, weights), inference.smooth(language, weights)
         scores = inference.compare_scores(reference, language, reference_temperature=t.reference,
                                           language_temperature=t.language)  # fmt: skip
-        if method.prior:
-            scores = scores + inference.photo_prior(whole, asked, t.prior)[:, None, None]
-        return inference.resize(scores, size)
+        if method.gate:
+            scores = scores + presence.log()[:, None, None]
+        return scores
 
-    def _presence(self, texts: Tensor, whole: Tensor, language: Tensor) -> tuple[float, ...]:
+    def _presence(self, texts: Tensor, whole: Tensor, language: Tensor) -> Tensor:
         wholes, patches = self._typical
-        chances = inference.presence(
+        return inference.presence(
             inference.unusual(whole, texts, wholes), inference.unusual(language, texts, patches), self.encoder.preset.presence
         )
-        return tuple(chances.tolist())
 
     def _concept(self, name: str, k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]) -> Concept:
         """A concept from the cache, the archive's stored ones, or learned now."""

@@ -29,7 +29,7 @@ class Preset:
     mean, std: of RGB in 0..1. archive_side: archive photos enter as centre crops of this size.
     photo_side: short side of the user's photo for the models. k: exemplars per concept.
     centre: share of the mean name embedding that is subtracted from text embeddings.
-    presence: weights of `inference.presence`, fitted on training photos and their titles.
+    presence: weights of `inference.presence`, fitted on training photos and their titles (tools/fit_presence.py).
     served: mean similarity of a name's five best exemplars below which the archive has no such thing.
     """
 
@@ -46,7 +46,7 @@ class Preset:
     patch: int = 16
     k: int = 20
     centre: float = 0.7
-    presence: tuple[float, float, float] = (0.6, 0.6, -3.0)
+    presence: tuple[float, float, float] = (1.27, 0.84, -4.41)
     served: float = 0.35
 
 
@@ -56,8 +56,8 @@ class Method:
 
     language_guidance, context_elimination: LGC and CE while learning a reference.
     reference, language: which factors enter at inference. crf: refine at the photo's edges.
-    The others belong to reco2: affinity smooths maps by the co-segmentation features, compare lets
-    concepts compete by log-softmax, prior asks the photo as a whole first.
+    The others belong to reco2: compare lets concepts compete by log-softmax; with it, affinity smooths
+    maps by the co-segmentation features, and gate multiplies each concept by its presence.
     """
 
     name: str
@@ -67,9 +67,9 @@ class Method:
     reference: bool = True
     language: bool = True
     crf: bool = False
-    affinity: bool = False
     compare: bool = False
-    prior: bool = False
+    affinity: bool = False
+    gate: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ class Temperatures:
     affinity_shift: float = 1.2
     language: float = 0.05
     reference: float = 0.1
-    prior: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -119,10 +118,10 @@ METHODS = {
         replace(
             RECO,
             name="reco2",
-            summary="ours: concepts compete, affinity, the whole photo asked first",
-            affinity=True,
+            summary="ours: concepts compete, maps smoothed by affinity, absent things lose weight",
             compare=True,
-            prior=True,
+            affinity=True,
+            gate=True,
         ),
     )
 }

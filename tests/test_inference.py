@@ -69,13 +69,12 @@ def test_smoothing_is_a_weighted_mean():
     assert smoothed[1, 1, 1].item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_prior_compares_asked_names_only():
-    similarity = torch.tensor([0.1, 0.4, 0.9])
-    prior = inference.photo_prior(similarity, 2, 0.05)
-    odds = [math.exp(0.1 / 0.05), math.exp(0.4 / 0.05)]
-    assert prior[0].item() == pytest.approx(math.log(odds[0] / sum(odds)), abs=1e-5)
-    assert prior[2].item() == pytest.approx(prior[:2].max().item())
-    assert inference.photo_prior(similarity, 0, 0.05).tolist() == [0, 0, 0]
+def test_compare_scores_by_hand():
+    reference, language = maps(9, 3, 2, 2), maps(10, 3, 2, 2)
+    scores = inference.compare_scores(reference, language, reference_temperature=0.1, language_temperature=0.05)
+    r = [math.exp(float(v) / 0.1) for v in reference[:, 1, 0]]
+    t = [math.exp(float(v) / 0.05) for v in language[:, 1, 0]]
+    assert scores[2, 1, 0].item() == pytest.approx(math.log(r[2] / sum(r)) + math.log(t[2] / sum(t)), abs=1e-3)
 
 
 def test_background_words_compete_as_one():
