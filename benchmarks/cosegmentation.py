@@ -71,7 +71,13 @@ def main() -> None:
     runs: dict[str, list[dict]] = {way: [] for way in WAYS}
     for _ in range(args.repeats):
         for way, done in runs.items():
-            command = [sys.executable, __file__, "--way", way, *(f"--{key}={getattr(args, key)}" for key in ("images", "grid", "channels"))]
+            command = [
+                sys.executable,
+                __file__,
+                "--way",
+                way,
+                *(f"--{key}={getattr(args, key)}" for key in ("images", "grid", "channels")),
+            ]
             done.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     base = statistics.median(run["seconds"] for run in runs["whole matrix"])
     print(f"k = {args.images}, {args.grid} x {args.grid} x {args.channels}, {torch.get_num_threads()} threads")
@@ -82,7 +88,9 @@ def main() -> None:
         middle = statistics.median(seconds)
         same = all(run["seeds"] == runs["whole matrix"][0]["seeds"] for run in done)
         memory = f"{max(run['peak'] for run in done):.0f} ({done[0]['before']:.0f})"
-        print(f"| {way} | {seconds[0]:.2f}, {middle:.2f}, {seconds[-1]:.2f} | {base / middle:.1f} | {memory} | {same} |")
+        print(
+            f"| {way} | {seconds[0]:.2f}, {middle:.2f}, {seconds[-1]:.2f} | {base / middle:.1f} | {memory} | {same} |"
+        )
 
 
 if __name__ == "__main__":

@@ -79,7 +79,9 @@ class Archive:
         try:
             flags = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
             self.index = faiss.read_index(str(self.folder / "index.faiss"), flags)
-            self._codecs = {name: faiss.read_index(str(self.folder / f"{name}.codec")) for name in ("features", "language")}
+            self._codecs = {
+                name: faiss.read_index(str(self.folder / f"{name}.codec")) for name in ("features", "language")
+            }
             self._codes = {
                 name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                 for name in ("features", "language")
@@ -134,16 +136,16 @@ class Archive:
 
 def read_records(file: Path) -> list[PhotoRecord]:
     with gzip.open(file, "rt", encoding="utf-8", newline="") as stream:
-        return [
-            PhotoRecord(**{**row, "width": int(row["width"]), "height": int(row["height"])})
-            for row in csv.DictReader(stream)
-        ]
+        return [PhotoRecord.of(row) for row in csv.DictReader(stream)]
 
 
 def write_records(records: list[PhotoRecord], file: Path) -> None:
     """Byte for byte the same for the same records (no time stamp in the gzip header)."""
-    with file.open("wb") as raw, gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in fields(PhotoRecord)])
-            writer.writeheader()
-            writer.writerows(vars(record) for record in records)
+    with (
+        file.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as stream,
+    ):
+        writer = csv.DictWriter(stream, [field.name for field in fields(PhotoRecord)])
+        writer.writeheader()
+        writer.writerows(vars(record) for record in records)

@@ -8,7 +8,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 
 import faiss
@@ -42,23 +42,27 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
         raise ArchiveError("the folder of photos does not exist", given=folder, remedy="Check the path")
     table = folder / TABLE
     if table.is_file():
-        wanted = {field.name for field in fields(PhotoRecord)}
         with table.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-        renamed = [{**row, "sha256": row.get("source_sha256") or row.get("sha256", "")} for row in rows]
-        records = [
-            PhotoRecord(**{**{name: row.get(name, "") for name in wanted}, "width": int(row.get("width") or 0),
-                           "height": int(row.get("height") or 0)})
-            for row in renamed
-            if not open_only or row.get("open_licence") == "yes"
-        ]  # fmt: skip
+            rows = [
+                row
+                for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+                if not open_only or row.get("open_licence") == "yes"
+            ]
+        records = [PhotoRecord.of({**row, "sha256": row.get("source_sha256") or row.get("sha256", "")}) for row in rows]
     else:
         files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in PHOTO_SUFFIXES)
         records = [
-            PhotoRecord(str(f.relative_to(folder)), 0, 0, "", hashlib.sha256(f.read_bytes()).hexdigest(), "", "unknown",
-                        "photo", "", f.stem)
+            PhotoRecord.of(
+                {
+                    "file": f.relative_to(folder).as_posix(),
+                    "sha256": hashlib.sha256(f.read_bytes()).hexdigest(),
+                    "licence": "unknown",
+                    "licence_scope": "photo",
+                    "title": f.stem,
+                }
+            )
             for f in files
-        ]  # fmt: skip
+        ]
     if not records:
         raise ArchiveError("there are no photos in this folder", given=folder,
                            expected="image files, or a manifest.tsv that names them")  # fmt: skip
@@ -66,7 +70,11 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
 
 
 def write_archive(
-    folder: Path, records: list[PhotoRecord], photos: Path, encoder: MiniEncoder, progress: Progress = lambda done, of: None
+    folder: Path,
+    records: list[PhotoRecord],
+    photos: Path,
+    encoder: MiniEncoder,
+    progress: Progress = lambda done, of: None,
 ) -> None:
     """Encode photos and write an archive that appears at `folder` only when it is complete.
 
@@ -131,16 +139,14 @@ def _encode(records, photos: Path, encoder: MiniEncoder, progress: Progress) -> 
                 log.warning("left out %s: %s", record.file, error)
                 continue
             height, width = pixels[-1].shape[:2]
-            batch.append(PhotoRecord(**{**vars(record), "width": record.width or width, "height": record.height or height}))
+            batch.append(replace(record, width=record.width or width, height=record.height or height))
         if batch:
             yield batch, encoder.encode_archive(pixels)
         progress(min(start + BATCH, len(records)), len(records))
 
 
 def _write_index(embeddings: np.ndarray, file: Path) -> None:
-    index = faiss.IndexScalarQuantizer(
-        embeddings.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
+    index = faiss.IndexScalarQuantizer(embeddings.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
     index.train(embeddings)
     index.add(embeddings)
     faiss.write_index(index, str(file))

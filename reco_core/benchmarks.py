@@ -17,7 +17,7 @@ from PIL import Image
 
 from reco_core import metrics
 from reco_core.errors import OptionError
-from reco_core.names import category_words
+from reco_core.names import MAX_NAMES, category_words
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
 from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, Temperatures, find_method
@@ -93,7 +93,7 @@ class Classes:
         names = tuple(data.classes.values())
         first = 1 if background else 0
         rows = {value: first + i for i, value in enumerate(data.classes)}
-        if background:
+        if background and data.background is not None:
             rows[data.background] = 0
         words = tuple(category_words(name) for name in names)
         return cls((("background",) if background else ()) + names, words, rows, background)
@@ -165,8 +165,6 @@ def run(
 
 def prepare_many(reco: ReCo, words, **options) -> References:
     """As `ReCo.prepare`, for category lists longer than a user may type."""
-    from reco_core.names import MAX_NAMES
-
     parts = [
         reco.prepare(words[i : i + MAX_NAMES], **{**options, "background": ()}) for i in range(0, len(words), MAX_NAMES)
     ]
@@ -179,7 +177,8 @@ def prepare_many(reco: ReCo, words, **options) -> References:
 def _entry(confusion: np.ndarray, classes: Classes, seconds: float) -> dict:
     result = metrics.score(confusion)
     per_class = {
-        name: None if np.isnan(iou) else round(float(iou), 4) for name, iou in zip(classes.names, result.iou, strict=True)
+        name: None if np.isnan(iou) else round(float(iou), 4)
+        for name, iou in zip(classes.names, result.iou, strict=True)
     }
     return {"accuracy": round(result.accuracy, 4), "miou": round(result.miou, 4), "per_class": per_class,
             "seconds_per_photo": round(seconds, 3)}  # fmt: skip

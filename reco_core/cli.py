@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from reco_core import benchmarks
+from reco_core.archive import Archive
 from reco_core.archive_writer import list_photos, write_archive
 from reco_core.encoders import load_encoder
 from reco_core.errors import RecoError
@@ -97,7 +98,9 @@ def _segment(args: argparse.Namespace) -> None:
     result = reco.segment(photo, references, method=args.method)
     write_report(result, photo, args.out, {"photo": args.photo.name, "method": args.method, "preset": args.preset})
     for index, name in enumerate(result.names, 1):
-        log.info("%-20s %5.1f %% of the photo, presence %.2f", name, 100 * result.share(index), result.presence[index - 1])
+        log.info(
+            "%-20s %5.1f %% of the photo, presence %.2f", name, 100 * result.share(index), result.presence[index - 1]
+        )
     for concept in references.concepts:
         if not concept.served:
             log.warning('the archive has no photos like "%s": its mask means little', concept.name)
@@ -129,8 +132,6 @@ def _build(args: argparse.Namespace) -> None:
     def progress(done: int, of: int) -> None:
         if done % 640 == 0 or done == of:
             log.info("%d of %d photos", done, of)
-
-    from reco_core.archive import Archive
 
     write_archive(args.out, records, args.photos, encoder, progress)
     ReCo(encoder, Archive(args.out)).store((*CONTEXT_WORDS, *(w for w in BACKGROUND_WORDS if w not in CONTEXT_WORDS)))

@@ -61,7 +61,7 @@ class MiniEncoder:
 
     def encode_photo(self, photo: np.ndarray) -> Encoded:
         """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
-        size = model_size(*photo.shape[:2], self.preset.photo_side, self.preset.patch)
+        size = model_size(photo.shape[0], photo.shape[1], self.preset.photo_side, self.preset.patch)
         return self.encode(to_tensor(photo, size, self.preset.mean, self.preset.std, self.resample)[None])
 
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
@@ -125,5 +125,3 @@ def load_weights(module: torch.nn.Module, file: Path) -> None:
         module.load_state_dict(load_tensors(file))
     except RuntimeError as error:
         raise WeightsError("the weights do not fit the network", given=f"{file.name}: {error}") from error
-
-

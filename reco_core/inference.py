@@ -40,15 +40,14 @@ def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[i
     Raises:
         OptionError: both factors are None.
     """
-    if reference is None and language is None:
-        raise OptionError("a method needs references, language, or both")
-    scores = None
+    factors = []
     if reference is not None:
-        scores = resize(torch.sigmoid(reference), size)
+        factors.append(resize(torch.sigmoid(reference), size))
     if language is not None:
-        spoken = resize(torch.sigmoid(LANGUAGE_GAIN * language), size)
-        scores = spoken if scores is None else scores * spoken
-    return scores
+        factors.append(resize(torch.sigmoid(LANGUAGE_GAIN * language), size))
+    if not factors:
+        raise OptionError("a method needs references, language, or both")
+    return factors[0] if len(factors) == 1 else factors[0] * factors[1]
 
 
 def affinity(features: Tensor, gain: float, shift: float) -> Tensor:

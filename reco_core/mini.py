@@ -6,7 +6,7 @@ the probability-weighted sum of the text embeddings of the most probable names. 
 weights and photos; this file is only the network and that sum.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -38,19 +38,22 @@ class MiniNetwork(nn.Module):
     attention stay where they are), keeping residual and MLP; keys from block `KEY_BLOCK`.
     """
 
+    vit: Any  # timm leaves the types of its parts open
+
     def __init__(self, image_size: int = 224) -> None:
         super().__init__()
-        self.vit = VisionTransformer(
+        vit: Any = VisionTransformer(
             img_size=image_size, patch_size=PATCH, embed_dim=192, depth=12, num_heads=3,
             num_classes=NAMES, dynamic_img_size=True,
         )  # fmt: skip
-        for block in self.vit.blocks:
+        for block in vit.blocks:
             block.attn.fused_attn = False  # at these lengths plain matrix products are 2-4 times faster on a CPU
+        self.vit = vit
 
     def forward(self, images: Tensor) -> MiniOutput:
         """Read normalised photos (B, 3, 16 h, 16 w), float; any h, w of at least 1."""
         grid = (images.shape[-2] // PATCH, images.shape[-1] // PATCH)
-        tokens, keys = self.embed(images), None
+        tokens = self.embed(images)
         for index, block in enumerate(self.vit.blocks):
             if index == KEY_BLOCK:
                 keys = project(block, tokens, part=1)
@@ -77,7 +80,7 @@ class MiniNetwork(nn.Module):
         return self.vit.head(self.vit.norm(tokens))
 
 
-def project(block: nn.Module, tokens: Tensor, part: int) -> Tensor:
+def project(block: Any, tokens: Tensor, part: int) -> Tensor:
     """Queries (part 0), keys (1) or values (2) of a block for tokens (B, n, C), all heads joined."""
     width = tokens.shape[-1]
     rows = slice(part * width, (part + 1) * width)

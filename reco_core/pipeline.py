@@ -31,7 +31,13 @@ from reco_core.errors import ArchiveError, OptionError
 from reco_core.names import clean_names
 from reco_core.photos import limit_size
 from reco_core.presets import (
-    BACKGROUND_WORDS, CONTEXT_WORDS, AuthorsCode, Method, Temperatures, find_method, find_preset,
+    BACKGROUND_WORDS,
+    CONTEXT_WORDS,
+    AuthorsCode,
+    Method,
+    Temperatures,
+    find_method,
+    find_preset,
 )  # fmt: skip
 from reco_core.structures import Concept, Exemplar, References, Segmentation
 
@@ -130,7 +136,9 @@ class ReCo:
         whole = texts @ encoded.embedding[0]
         presence = self._presence(texts, whole, language)
         if method.compare:
-            scores = self._compare(reference, language, encoded.features[0], presence, method, temperatures or Temperatures())
+            scores = self._compare(
+                reference, language, encoded.features[0], presence, method, temperatures or Temperatures()
+            )
             scores = inference.resize(scores, working.shape[:2])
         else:
             scores = inference.reco_scores(
@@ -158,7 +166,9 @@ class ReCo:
     def _presence(self, texts: Tensor, whole: Tensor, language: Tensor) -> Tensor:
         wholes, patches = self._typical
         return inference.presence(
-            inference.unusual(whole, texts, wholes), inference.unusual(language, texts, patches), self.encoder.preset.presence
+            inference.unusual(whole, texts, wholes),
+            inference.unusual(language, texts, patches),
+            self.encoder.preset.presence,
         )
 
     def _concept(self, name: str, k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]) -> Concept:
@@ -183,7 +193,9 @@ class ReCo:
                 self._cache.popitem(last=False)
         return replace(concept, name=name)
 
-    def _learn(self, name: str, k: int, method: Method, context: tuple[Concept, ...], exclude: frozenset[str]) -> Concept:
+    def _learn(
+        self, name: str, k: int, method: Method, context: tuple[Concept, ...], exclude: frozenset[str]
+    ) -> Concept:
         text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
         found = self.archive.search(text, k, exclude)
         if not len(found.rows):
@@ -193,7 +205,9 @@ class ReCo:
         features = self.archive.features(found.rows).to(device)
         weights = torch.ones(features.shape[:2], device=device)
         if method.language_guidance:
-            weights = weights * cosegmentation.language_guidance(self.archive.language(found.rows).to(device), text.to(device))
+            weights = weights * cosegmentation.language_guidance(
+                self.archive.language(found.rows).to(device), text.to(device)
+            )
         if context:
             others = torch.stack([concept.reference for concept in context]).to(device)
             weights = weights * cosegmentation.context_elimination(features, others)
@@ -237,14 +251,23 @@ class ReCo:
             stored = json.loads(file.read_text())
             settings = stored["settings"]
             tensors = load_file(self.archive.folder / "references.safetensors")
-            out = {}
+            out: dict[tuple, Concept] = {}
             for i, (name, rows) in enumerate(stored["exemplars"].items()):
                 exemplars = tuple(
                     Exemplar(row, similarity, (y, x), support, self.archive.records[row])
                     for row, similarity, y, x, support in rows
                 )
-                key = (name.casefold(), settings["k"], settings["lgc"], settings["ce"], tuple(settings["context"]), frozenset())
-                out[key] = Concept(name, tensors["text"][i], tensors["reference"][i], exemplars, self._served(exemplars))
+                key: tuple = (
+                    name.casefold(),
+                    settings["k"],
+                    settings["lgc"],
+                    settings["ce"],
+                    tuple(settings["context"]),
+                    frozenset(),
+                )
+                out[key] = Concept(
+                    name, tensors["text"][i], tensors["reference"][i], exemplars, self._served(exemplars)
+                )
             return out
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise ArchiveError("the archive's stored references are damaged", given=error,

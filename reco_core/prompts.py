@@ -8,7 +8,10 @@ from torch import Tensor
 
 
 def embed_names(
-    names: tuple[str, ...], templates: tuple[str, ...], encode: Callable[[list[str]], Tensor], origin: Tensor | None = None
+    names: tuple[str, ...],
+    templates: tuple[str, ...],
+    encode: Callable[[list[str]], Tensor],
+    origin: Tensor | None = None,
 ) -> Tensor:
     """The normalised mean of a name's embeddings in every template, seen from `origin`.
 

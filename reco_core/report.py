@@ -24,7 +24,7 @@ def describe(result: Segmentation) -> dict:
             for e in concept.exemplars
         ]  # fmt: skip
         concepts.append({
-            "name": concept.name, "label": index + 1, "colour": "#%02x%02x%02x" % colour(index),
+            "name": concept.name, "label": index + 1, "colour": "#{:02x}{:02x}{:02x}".format(*colour(index)),
             "share": round(result.share(index + 1), 5), "presence": round(result.presence[index], 4),
             "in_archive": concept.served,
             "exemplars": exemplars,

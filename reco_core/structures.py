@@ -1,6 +1,7 @@
 """What the stages hand on to each other: small, frozen, checked when made."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from torch import Tensor
@@ -35,6 +36,12 @@ class PhotoRecord:
     licence_scope: str
     author: str
     title: str
+
+    @classmethod
+    def of(cls, row: Mapping[str, str]) -> "PhotoRecord":
+        """From a table row by column names; what the row does not have stays empty."""
+        texts = {f.name: row.get(f.name) or "" for f in fields(cls) if f.name not in ("width", "height")}
+        return cls(width=int(row.get("width") or 0), height=int(row.get("height") or 0), **texts)
 
 
 @dataclass(frozen=True)

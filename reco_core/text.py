@@ -4,6 +4,7 @@ import hashlib
 import logging
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,11 +37,10 @@ class MiniLM:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(MAX_TOKENS)
         self.tokenizer.enable_padding()
-        self.model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
+        model: Any = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
         weights = load_file(folder / "model.safetensors")
-        wanted = self.model.state_dict().keys()
-        self.model.load_state_dict({name: weights[name] for name in wanted})
-        self.model.to(device).eval()
+        model.load_state_dict({name: weights[name] for name in model.state_dict()})
+        self.model = model.to(device).eval()
 
     @torch.inference_mode()
     def __call__(self, sentences: list[str]) -> Tensor:

@@ -22,7 +22,9 @@ def small(reco, photo_folder, tmp_path_factory):
     (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8 not a photo")
     folder = tmp_path_factory.mktemp("archives") / "small"
     calls = []
-    write_archive(folder, list_photos(photo_folder), photo_folder, reco.encoder, lambda done, of: calls.append((done, of)))
+    write_archive(
+        folder, list_photos(photo_folder), photo_folder, reco.encoder, lambda done, of: calls.append((done, of))
+    )
     assert calls[-1] == (21, 21)
     return folder
 
@@ -126,7 +128,7 @@ def test_missing_file_and_missing_archive(copy, tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 1}', "not json"])
 def test_damaged_manifest(copy, text):
     (copy / "manifest.json").write_text(text)
-    with pytest.raises(ArchiveError, match="manifest.json is damaged"):
+    with pytest.raises(ArchiveError, match=r"manifest.json is damaged"):
         Archive(copy)
 
 
@@ -184,7 +186,10 @@ def test_records_survive_any_text(tmp_path):
 
 def test_manifest_table_gives_sources_and_filters_licences(tmp_path):
     fields = ["file", "width", "source_url", "source_sha256", "licence", "open_licence", "author", "title"]
-    rows = [["a.jpg", "9", "https://a", "aa", "CC0", "yes", "Ann", "cat"], ["b.jpg", "9", "", "bb", "research", "no", "", "x"]]
+    rows = [
+        ["a.jpg", "9", "https://a", "aa", "CC0", "yes", "Ann", "cat"],
+        ["b.jpg", "9", "", "bb", "research", "no", "", "x"],
+    ]
     (tmp_path / "manifest.tsv").write_text("\n".join("\t".join(row) for row in [fields, *rows]) + "\n")
     assert [r.file for r in list_photos(tmp_path)] == ["a.jpg", "b.jpg"]
     (kept,) = list_photos(tmp_path, open_only=True)

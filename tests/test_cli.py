@@ -27,7 +27,7 @@ def test_segment_writes_what_it_promises(photo, tmp_path, cat):
     assert [c["name"] for c in report["concepts"]] == ["cat", "wall"]
     for concept in report["concepts"]:
         assert concept["share"] == pytest.approx((labels == concept["label"]).mean(), abs=1e-4)
-        assert concept["colour"] == "#%02x%02x%02x" % colour(concept["label"] - 1)
+        assert concept["colour"] == "#{:02x}{:02x}{:02x}".format(*colour(concept["label"] - 1))
         assert 0 <= concept["presence"] <= 1
         assert len(concept["exemplars"]) == 20
         assert all(e["licence"] and len(e["seed"]) == 2 for e in concept["exemplars"])

@@ -25,7 +25,10 @@ def naive_forward(state: dict, image: torch.Tensor) -> tuple[torch.Tensor, torch
     tokens = torch.cat([w["cls_token"][0], tokens]) + w["pos_embed"][0]
 
     def mlp(x, b):
-        inner = layer_norm(x, w[b + "norm2.weight"], w[b + "norm2.bias"]) @ w[b + "mlp.fc1.weight"].T + w[b + "mlp.fc1.bias"]
+        inner = (
+            layer_norm(x, w[b + "norm2.weight"], w[b + "norm2.bias"]) @ w[b + "mlp.fc1.weight"].T
+            + w[b + "mlp.fc1.bias"]
+        )
         inner = inner * 0.5 * (1 + torch.erf(inner / 2**0.5))
         return inner @ w[b + "mlp.fc2.weight"].T + w[b + "mlp.fc2.bias"]
 

@@ -15,7 +15,7 @@ def test_packaged_files_are_the_published_ones():
 
 def test_other_weights_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"something else")
-    with pytest.raises(WeightsError, match="not the published one.*pip install"):
+    with pytest.raises(WeightsError, match=r"not the published one.*pip install"):
         text.verify(tmp_path)
 
 
@@ -60,6 +60,8 @@ def test_meaning(reco):
 
 def test_template_ensemble_by_hand():
     vectors = {"a x": [1.0, 0.0], "x!": [0.6, 0.8], "a y": [0.0, 1.0], "y!": [0.0, 1.0]}
-    result = embed_names(("x", "y"), ("a {}", "{}!"), lambda s: torch.tensor([vectors[t] for t in s]), torch.tensor([0.1, 0.1]))
+    result = embed_names(
+        ("x", "y"), ("a {}", "{}!"), lambda s: torch.tensor([vectors[t] for t in s]), torch.tensor([0.1, 0.1])
+    )
     expected = np.array([0.7, 0.3]) / np.hypot(0.7, 0.3)
     np.testing.assert_allclose(result[0].numpy(), expected, atol=1e-6)

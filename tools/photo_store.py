@@ -42,8 +42,8 @@ class PhotoStore:
             folder.mkdir(parents=True, exist_ok=True)
             sizes = []
             with (folder / "photos.u8").open("wb") as out:
-                for photo in photos_of(archive, train):
-                    photo = photo.convert("RGB")
+                for source in photos_of(archive, train):
+                    photo = source.convert("RGB")
                     photo.thumbnail((LONG_SIDE, LONG_SIDE))
                     sizes.append((photo.height, photo.width))
                     out.write(np.asarray(photo).tobytes())
@@ -63,9 +63,7 @@ class PhotoStore:
         flat = self.bytes[self.starts[i] : self.starts[i] + 3 * h * w]
         return torch.from_numpy(np.array(flat)).view(h, w, 3).permute(2, 0, 1)
 
-    def batch(
-        self, indices: np.ndarray, size: tuple[int, int], random: np.random.Generator | None
-    ) -> torch.Tensor:
+    def batch(self, indices: np.ndarray, size: tuple[int, int], random: np.random.Generator | None) -> torch.Tensor:
         """Crops of the photos, normalised, (B, 3, *size): random ones, or centred when random is None."""
         crops = []
         for i in indices:

@@ -34,6 +34,7 @@ SIZES = ((176, 176), (160, 224), (224, 160), (224, 224), (256, 256))
 SIZE_SHARES = {"blocks": (0.8, 0.07, 0.07, 0.06, 0.0), "whole": (0.45, 0.15, 0.15, 0.2, 0.05)}
 HELD_OUT = 128  # photos that are only measured on
 WARM_UP = 100  # steps
+LOG_EVERY, MEASURE_EVERY = 50, 250  # steps
 KEEP_EVERY = 600  # seconds between two saved states
 
 
@@ -157,69 +158,73 @@ def held_out(photos: PhotoStore) -> np.ndarray:
 
 
 def train(args: argparse.Namespace) -> None:
-    device = args.device
     photos = PhotoStore(args.photos or args.out, args.data / "archive", args.data / "train")
-    trained_on = np.setdiff1d(np.arange(len(photos)), held_out(photos))
     torch.manual_seed(args.seed)
-    student, teacher = MiniNetwork().to(device), MiniNetwork().to(device).eval().requires_grad_(False)
+    student, teacher = MiniNetwork().to(args.device), MiniNetwork().to(args.device)
     teacher.vit.load_state_dict(load_file(args.teacher))
-    samples = {"blocks": args.block_samples, "whole": args.whole_samples}
+    teacher.eval().requires_grad_(False)
     state_file = args.out / "state.pt"
-    state = torch.load(state_file, map_location=device, weights_only=True) if state_file.exists() else None
+    state = torch.load(state_file, map_location=args.device, weights_only=True) if state_file.exists() else None
     if state:
         student.load_state_dict(state["network"])
-    for stage in STAGES:
-        if state and list(STAGES).index(stage) < list(STAGES).index(state["stage"]):
-            continue
-        steps, start = samples[stage] // args.batch, 0
-        opts = optimizers(student, RATES[stage])
-        if state and state["stage"] == stage:
-            start = state["step"]
-            for opt, saved in zip(opts, state["optimizers"], strict=True):
-                opt.load_state_dict(saved)
-        saved_at = logged_at = time.monotonic()
-        peaks = [[group["lr"] for group in opt.param_groups] for opt in opts]
-        if state and state["stage"] == stage:
-            peaks = state["peaks"]
-        for step in range(start, steps):
-            # one generator per step: a resumed run draws what an uninterrupted one draws
-            random = np.random.default_rng([args.seed, list(STAGES).index(stage), step])
-            for opt, peak in zip(opts, peaks, strict=True):
-                for group, lr in zip(opt.param_groups, peak, strict=True):
-                    group["lr"] = lr * rate(step, steps)
-            size = SIZES[random.choice(len(SIZES), p=SIZE_SHARES[stage])]
-            batch = random.choice(trained_on, args.batch, replace=False)
-            images = photos.batch(batch, size, random).to(device)
-            with torch.autocast(device, torch.bfloat16):
-                losses = STAGES[stage](student, teacher, images)
-            sum(losses.values()).backward()
-            torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-            for opt in opts:
-                opt.step()
-                opt.zero_grad(set_to_none=True)
-            done = step + 1
-            if done % 50 == 0 or done == steps:
-                row = {"stage": stage, "step": done, "of": steps, **{k: round(v.item(), 4) for k, v in losses.items()}}
-                row["samples_per_s"] = round(50 * args.batch / (time.monotonic() - logged_at), 1)
-                if done % 250 == 0 or done == steps:
-                    row.update(measure(stage, student, teacher, photos, device))
-                logged_at = time.monotonic()
-                log.info("%s", row)
-                with (args.out / "log.jsonl").open("a") as out:
-                    out.write(json.dumps(row) + "\n")
-            if time.monotonic() - saved_at > KEEP_EVERY or done == steps:
-                saved_at = time.monotonic()
-                partial = state_file.with_suffix(".part")
-                torch.save(
-                    {"network": student.state_dict(), "stage": stage, "step": done, "peaks": peaks,
-                     "optimizers": [opt.state_dict() for opt in opts]}, partial)  # fmt: skip
-                partial.replace(state_file)
-                save_weights(student, args.out / f"mini_{stage}.safetensors")
+    names = list(STAGES)
+    for stage in names[names.index(state["stage"]) if state else 0 :]:
+        train_stage(stage, student, teacher, photos, args, state if state and state["stage"] == stage else None)
     save_weights(student, args.out / "mini.safetensors")
 
 
+def train_stage(stage: str, student, teacher, photos: PhotoStore, args: argparse.Namespace, state: dict | None) -> None:
+    """One stage, from its start or from a saved state."""
+    samples = {"blocks": args.block_samples, "whole": args.whole_samples}[stage]
+    steps, start = samples // args.batch, 0
+    opts = optimizers(student, RATES[stage])
+    peaks = [[group["lr"] for group in opt.param_groups] for opt in opts]
+    if state:
+        start, peaks = state["step"], state["peaks"]
+        for opt, saved in zip(opts, state["optimizers"], strict=True):
+            opt.load_state_dict(saved)
+    trained_on = np.setdiff1d(np.arange(len(photos)), held_out(photos))
+    saved_at = logged_at = time.monotonic()
+    for step in range(start, steps):
+        # one generator per step: a resumed run draws what an uninterrupted one draws
+        random = np.random.default_rng([args.seed, list(STAGES).index(stage), step])
+        for opt, peak in zip(opts, peaks, strict=True):
+            for group, lr in zip(opt.param_groups, peak, strict=True):
+                group["lr"] = lr * rate(step, steps)
+        size = SIZES[random.choice(len(SIZES), p=SIZE_SHARES[stage])]
+        batch = random.choice(trained_on, args.batch, replace=False)
+        images = photos.batch(batch, size, random).to(args.device)
+        with torch.autocast(args.device, torch.bfloat16):
+            losses = STAGES[stage](student, teacher, images)
+        sum(losses.values()).backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+        for opt in opts:
+            opt.step()
+            opt.zero_grad(set_to_none=True)
+        done = step + 1
+        if done % LOG_EVERY == 0 or done == steps:
+            row = {"stage": stage, "step": done, "of": steps, **{k: round(v.item(), 4) for k, v in losses.items()}}
+            row["samples_per_s"] = round(LOG_EVERY * args.batch / (time.monotonic() - logged_at), 1)
+            if done % MEASURE_EVERY == 0 or done == steps:
+                row.update(measure(stage, student, teacher, photos, args.device))
+            logged_at = time.monotonic()
+            log.info("%s", row)
+            with (args.out / "log.jsonl").open("a") as out:
+                out.write(json.dumps(row) + "\n")
+        if time.monotonic() - saved_at > KEEP_EVERY or done == steps:
+            saved_at = time.monotonic()
+            save_state(args.out / "state.pt", student, opts, {"stage": stage, "step": done, "peaks": peaks})
+
+
+def save_state(file: Path, student: MiniNetwork, opts: list[torch.optim.Optimizer], where: dict) -> None:
+    """Replace the saved state in one step, so that a kill at any time leaves a whole one."""
+    partial = file.with_suffix(".part")
+    torch.save({**where, "network": student.state_dict(), "optimizers": [opt.state_dict() for opt in opts]}, partial)
+    partial.replace(file)
+
+
 def save_weights(network: MiniNetwork, file: Path) -> None:
-    save_file({k: v.half().contiguous().cpu() for k, v in network.state_dict().items()}, file)
+    save_file({k: v.half().contiguous().cpu() for k, v in network.vit.state_dict().items()}, file)
 
 
 def main() -> None:
