@@ -1,0 +1,239 @@
+"""The app's words and HTML: page texts, legend, exemplar gallery. Pure functions; every text is escaped."""
+
+import base64
+import io
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+
+from reco_core.photos import centre_crop
+from reco_core.structures import Concept, Exemplar
+from reco_core.visualise import colour
+
+FOUND_FROM = 0.5  # presence below this reads "not found"
+LEAST_SHARE = 0.0005  # a concept that wins fewer of the pixels was not found either
+MAX_TILES = 240  # in one gallery; with many names each shows fewer exemplars
+TILE_SIDE = 168  # pixels of an embedded picture, enough for sharp screens
+
+TITLE = "ReCo: type names, see them in your photo"
+INTRO = f"""<h1>{TITLE}</h1>
+<p>Type the names of things, add a photo, and ReCo marks them. Nobody ever showed it a mask: for each name it
+<b>re</b>trieves photos from an archive and <b>co</b>-segments them to learn what the thing looks like.
+The bundled model is small and errs often, so every answer comes with its evidence: how sure ReCo is that the thing is
+there at all, and the photos it learned from.</p>"""
+EVIDENCE = """<h3>What ReCo learned the names from</h3>
+<p class='reco-note'>The archive's photos nearest to each name; the dot is the point that ReCo takes for the thing.
+Wrong photos here mean a wrong answer above. Blurred colours stand in for photos that cannot be loaded: they are what
+the model sees of them.</p>"""
+ABOUT = """
+### How it works
+A name is compared with every photo of the archive. The nearest photos are **exemplars**; in each, ReCo finds the point
+that all the others agree with (the dot in the gallery), and averages what its features look like there. Your photo is
+then marked wherever it looks like that *and* fits the name. Words such as wall, sky or road compete as background.
+
+### Limits
+The bundled preset runs on a laptop without a network and is far smaller than the paper's models. It finds common
+things when they are large, often fails on thin, small or rare ones, and its borders are coarse. "Is it there?" is an
+estimate, not a fact. What the archive lacks, ReCo cannot learn: look at the exemplars.
+
+### Privacy
+Photos stay on the machine that runs this app and are deleted after a while; no other visitor sees them. Your browser
+loads the exemplars' photos from where they were published, without telling that host which page you are on.
+
+### Credits
+Method: Shin, Xie, Albanie, *ReCo: Retrieve and Co-segment for Zero-shot Transfer*, NeurIPS 2022. This app is an
+independent implementation. Exemplars belong to their authors under the licences shown. The example photos come with
+scikit-image: astronaut and rocket are NASA's (public domain); coffee (Rachel Michetti), Chelsea the cat
+(Stefan van der Walt) and the motorcycle (Middlebury stereo, Daniel Scharstein) are CC0.
+"""
+# Gradio confines its css to the page's inner part; this is for what lies around it.
+HEAD = """<style>
+.gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
+.gradio-container > .main { width: 100%; }
+@media (max-width: 640px) { .gradio-container > .main { padding: 8px !important; } }
+</style>"""
+CSS = """
+#title h1 { font-size: 1.9em; font-weight: 700; margin: .2em 0 .1em; line-height: 1.2; }
+#title p { margin: .2em 0; max-width: 74em; }
+#status { color: var(--body-text-color-subdued); font-size: .85em; }
+#examples thead { display: none; }
+#examples tbody { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 4px; }
+#examples tr { display: block; text-align: center; border: 0; border-radius: 8px; padding: 4px 0; background: none; }
+#examples tr:hover { background: var(--background-fill-secondary); }
+#examples td { display: block; border: 0; padding: 2px; font-size: .8em; overflow-wrap: anywhere; white-space: normal; }
+#examples td div:has(> img) { width: 100% !important; max-width: 80px !important; height: auto !important;
+  min-width: 0 !important; aspect-ratio: 1; margin: auto; }
+#examples td div:has(> img) img { width: 100% !important; height: 100% !important; object-fit: cover; }
+.reco-legend { width: 100%; border-collapse: collapse; }
+.reco-row { border-top: 1px solid var(--border-color-primary); }
+.reco-legend td { padding: 5px 0; border: 0; vertical-align: middle; }
+.reco-legend tr.absent .reco-name { opacity: .65; }
+.reco-swatch { display: inline-block; width: 1em; height: 1em; border-radius: 3px; vertical-align: -0.12em;
+  margin-right: .5em; box-shadow: inset 0 0 0 1px rgba(0, 0, 0, .25); }
+.reco-name { font-weight: 600; overflow-wrap: anywhere; }
+.reco-share, .reco-number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.reco-legend .reco-share { text-align: right; padding-right: 18px; }
+.reco-bar { display: inline-block; width: 64px; height: 7px; border-radius: 4px; overflow: hidden; vertical-align: 1px;
+  background: var(--border-color-primary); margin-right: .5em; }
+.reco-bar i { display: block; height: 100%; background: var(--primary-500); }
+.reco-legend .reco-remark td { padding: 0 0 6px 1.55em; font-size: .85em; opacity: .8; }
+.reco-label { display: flex; align-items: baseline; }
+.reco-label .reco-swatch { flex: none; }
+.reco-legend td:first-child { width: 99%; }
+.reco-note { font-size: .85em; color: var(--body-text-color-subdued); margin: .4em 0; }
+.reco-concept { margin: .7em 0; }
+.reco-concept summary { cursor: pointer; padding: .2em 0; }
+.reco-tiles { display: grid; margin-top: .6em; gap: 12px 10px;
+  grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); }
+.reco-tile { margin: 0; min-width: 0; font-size: .74em; line-height: 1.35; }
+.reco-frame { position: relative; aspect-ratio: 1; border-radius: 6px; overflow: hidden;
+  background: var(--border-color-primary) center / cover; }
+.reco-photo { position: absolute; inset: 0; line-height: 0; }
+.reco-photo img { display: inline; min-width: 100%; max-width: 100%; min-height: 100%; max-height: 100%;
+  object-fit: cover; vertical-align: top; margin: 0; }
+.reco-seed { position: absolute; width: 11px; height: 11px; margin: -5.5px; border-radius: 50%; background: #fff;
+  border: 3px solid #d6004b; box-sizing: border-box; box-shadow: 0 0 0 1.5px #fff, 0 0 4px 2px rgba(0, 0, 0, .5); }
+.reco-tile figcaption span { display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.reco-tile a { text-decoration: underline; text-underline-offset: 2px; }
+#evidence h3 { font-size: 1.2em; font-weight: 700; }
+@media (max-width: 640px) {
+  .reco-bar { width: 36px; }
+  .reco-tiles { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  #examples td { font-size: .68em; }
+}
+"""
+
+Pictures = Callable[[Exemplar], tuple[str, str]]
+
+
+def found(presence: float, share: float) -> bool:
+    """Whether the app says that a concept is in the photo."""
+    return presence >= FOUND_FROM and share >= LEAST_SHARE
+
+
+def web_url(text: str) -> str:
+    """The text if it is an http(s) address, else nothing: no other scheme may reach the browser."""
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        return ""
+    safe = parts.scheme in ("http", "https") and parts.netloc and not re.search(r"[\s\x00-\x1f\x7f]", text.strip())
+    return text.strip() if safe else ""
+
+
+def licence_name(licence: str) -> str:
+    """A Creative Commons address as its usual short name; any other text as it is."""
+    match = re.search(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/?([\d.]*)", licence)
+    if not match:
+        return licence or "licence not stated"
+    kind, name, version = match.groups()
+    if kind == "publicdomain":
+        return f"CC0 {version}".strip() if name == "zero" else "public domain"
+    return f"CC {name.upper()} {version}".strip()
+
+
+def soften(picture: np.ndarray) -> np.ndarray:
+    """A stand-in's colours, paler: it must not outshine photos."""
+    return (0.55 * picture + 0.45 * 225).astype(np.uint8)
+
+
+def data_url(picture: np.ndarray, side: int = TILE_SIDE) -> str:
+    """The centre square of a picture (H, W, 3) uint8 as a small JPEG inside an address."""
+    packed = io.BytesIO()
+    small = Image.fromarray(centre_crop(picture)).resize((side, side), Image.Resampling.BICUBIC)
+    small.save(packed, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode()
+
+
+def legend(concepts: Sequence[Concept], shares: Sequence[float], presence: Sequence[float]) -> str:
+    """A row per concept: colour, name, share of the photo, presence, and "not found" in words."""
+    rows = [_legend_row(i, *row) for i, row in enumerate(zip(concepts, shares, presence, strict=True))]
+    head = "<tr><td></td><td class='reco-note reco-share'>of the photo</td><td class='reco-note'>is it there?</td></tr>"
+    return f"<table class='reco-legend'>{head}{''.join(rows)}</table>"
+
+
+def _legend_row(index: int, concept: Concept, share: float, presence: float) -> str:
+    is_found, remarks = found(presence, share), []
+    if not is_found:
+        doubt = "it does not seem to be in this photo" if presence < FOUND_FROM else "nothing in the photo fits it best"
+        remarks.append(f"not found: {doubt}")
+    if not concept.served:
+        remarks.append("the archive hardly has photos of this: take it with caution")
+    said = f"<tr class='reco-remark'><td colspan='3'>{'; '.join(remarks)}</td></tr>" if remarks else ""
+    return (
+        f"<tr class='reco-row {'present' if is_found else 'absent'}'>"
+        f"<td><span class='reco-label'>{_swatch(index)}"
+        f"<span class='reco-name'>{escape(concept.name)}</span></span></td>"
+        f"<td class='reco-share'>{_percent(share)}</td>"
+        f"<td class='reco-number'><span class='reco-bar'>"
+        f"<i style='width:{100 * presence:.0f}%'></i></span>{presence:.2f}</td></tr>{said}"
+    )
+
+
+def _percent(share: float) -> str:
+    return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
+
+
+def _swatch(index: int) -> str:
+    return f"<span class='reco-swatch' style='background:rgb{colour(index)}'></span>"
+
+
+def gallery(concepts: Sequence[Concept], pictures: Pictures) -> str:
+    """What each concept was learned from.
+
+    pictures: for an exemplar, the address of its photo ("" if there is none) and the address of the
+    picture that stands in where the photo cannot be loaded.
+    """
+    shown = max(3, MAX_TILES // max(1, len(concepts)))
+    return "".join(_concept(i, concept, shown, pictures) for i, concept in enumerate(concepts))
+
+
+def _concept(index: int, concept: Concept, shown: int, pictures: Pictures) -> str:
+    exemplars = concept.exemplars[:shown]
+    many = len(concept.exemplars)
+    count = f"learned from {many} photo{'s' * (many != 1)}"
+    if len(exemplars) < many:
+        count += f", the nearest {len(exemplars)} shown"
+    tiles = "".join(tile(exemplar, *pictures(exemplar)) for exemplar in exemplars)
+    return (
+        f"<details class='reco-concept' {'open' if index < 4 else ''}><summary>{_swatch(index)}"
+        f"<span class='reco-name'>{escape(concept.name)}</span> <span class='reco-note'>{count}</span></summary>"
+        f"<div class='reco-tiles'>{tiles}</div></details>"
+    )
+
+
+def tile(exemplar: Exemplar, photo: str, stand_in: str) -> str:
+    """One exemplar: its photo over the stand-in, the seed as a dot, similarity, author, licence.
+
+    The frame is square and the photo covers it, which is exactly the archive's centre crop. The
+    stand-in lies beneath. A photo that cannot be loaded vanishes without any script, icon included,
+    because its alternative text is empty and it is inline with neither width nor height: the style
+    sheet sizes it by minima and maxima, which do not apply to an empty inline element.
+    """
+    record = exemplar.record
+    y, x = (min(1.0, max(0.0, value)) for value in exemplar.seed)
+    back = f' style="background-image:url({escape(stand_in)})"' if stand_in else ""
+    image = ""
+    if photo:
+        attributes = 'alt="" loading="lazy" decoding="async" referrerpolicy="no-referrer"'
+        image = f'<span class="reco-photo"><img src="{escape(photo)}" {attributes}></span>'
+    author = record.author if record.author not in ("", "not stated") else "author not stated"
+    scope = "" if record.licence_scope == "photo" else " (stated for the whole collection)"
+    return (
+        f'<figure class="reco-tile" title="{escape(record.title or record.file)}"><div class="reco-frame"{back}>{image}'
+        f'<span class="reco-seed" style="left:{100 * x:.1f}%;top:{100 * y:.1f}%"></span></div>'
+        f'<figcaption><span title="similarity of photo and name">similarity {exemplar.similarity:.2f}</span>'
+        f"<span>{_link(author, web_url(record.landing_url))}</span>"
+        f'<span title="{escape(record.licence + scope)}">'
+        f"{_link(licence_name(record.licence), web_url(record.licence))}</span></figcaption></figure>"
+    )
+
+
+def _link(text: str, url: str) -> str:
+    if not url:
+        return escape(text)
+    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer nofollow">{escape(text)}</a>'
