@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -48,7 +49,16 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
                 for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
                 if not open_only or row.get("open_licence") == "yes"
             ]
-        records = [PhotoRecord.of({**row, "sha256": row.get("source_sha256") or row.get("sha256", "")}) for row in rows]
+        records = [
+            PhotoRecord.of(
+                {
+                    **row,
+                    "sha256": row.get("source_sha256") or row.get("sha256", ""),
+                    "author": unescape(row.get("author") or ""),
+                }
+            )
+            for row in rows
+        ]
     else:
         files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in PHOTO_SUFFIXES)
         records = [
@@ -67,6 +77,17 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
         raise ArchiveError("there are no photos in this folder", given=folder,
                            expected="image files, or a manifest.tsv that names them")  # fmt: skip
     return records
+
+
+def unescape(text: str) -> str:
+    """Some sources write the bytes of UTF-8 as octal escapes, "\\303\\244" for "ä"; text that is not so stays."""
+    if not re.search(r"\\[0-7]{3}", text):
+        return text
+    raw = re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8) & 255]), text.encode())
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return text
 
 
 def write_archive(

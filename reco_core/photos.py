@@ -1,6 +1,7 @@
 """Reading photos safely, and making them the size a model wants."""
 
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
     except IsADirectoryError as error:
         raise PhotoError("a folder was given as a photo", given=source, expected=ACCEPTED) from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"{what} is too large", given=error, expected="at most 50 megapixels",
+        pixels = re.search(r"\d+", str(error))  # Pillow refuses the largest by itself and tells their pixels
+        given = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else error
+        raise PhotoError(f"{what} is too large", given=given, expected="at most 50 megapixels",
                          remedy="Scale it down first") from error  # fmt: skip
     except UnidentifiedImageError as error:
         raise PhotoError(f"{what} is not an image", expected=ACCEPTED) from error

@@ -1,6 +1,9 @@
 """The real models and archive, loaded once; real photos that scikit-image carries."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the app and the command line do, before torch is loaded
 
 import numpy as np
 import pytest

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reco_core.archive import Archive, read_records, write_records
-from reco_core.archive_writer import list_photos, write_archive, write_manifest
+from reco_core.archive_writer import list_photos, unescape, write_archive, write_manifest
 from reco_core.errors import ArchiveError
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
@@ -194,6 +194,12 @@ def test_manifest_table_gives_sources_and_filters_licences(tmp_path):
     assert [r.file for r in list_photos(tmp_path)] == ["a.jpg", "b.jpg"]
     (kept,) = list_photos(tmp_path, open_only=True)
     assert (kept.sha256, kept.author, kept.width) == ("aa", "Ann", 9)
+
+
+def test_octal_escapes_of_authors_are_read():
+    assert unescape("el\\303\\244imille") == "eläimille"
+    assert unescape("a\\777b \\377") == "a\\777b \\377"
+    assert unescape("C:\\new") == "C:\\new"
 
 
 def test_bundled_archive_credits_every_photo(reco):
