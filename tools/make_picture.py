@@ -15,12 +15,13 @@ sys.path.insert(0, str(ROOT))
 from reco_core.pipeline import ReCo
 from reco_core.visualise import colour, overlay
 
-HEIGHT, GAP, STRIP = 300, 10, 34
+HEIGHT, GAP, STRIP = 260, 8, 34
 SHOWN = (
     (skimage.data.chelsea, ["cat"]),
-    (skimage.data.coffee, ["coffee cup", "spoon"]),
+    (skimage.data.coffee, ["coffee cup"]),
     (lambda: skimage.data.stereo_motorcycle()[0], ["motorcycle"]),
-    (skimage.data.rocket, ["rocket", "sky"]),
+    (skimage.data.astronaut, ["spacesuit"]),
+    (skimage.data.rocket, ["rocket"]),
 )
 
 
