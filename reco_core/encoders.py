@@ -60,9 +60,16 @@ class MiniEncoder:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
 
     def encode_photo(self, photo: np.ndarray) -> Encoded:
-        """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
+        """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one.
+
+        The network keeps notes of its own in the outermost patches, the corners above all: it sees
+        the photo with a mirrored margin, and what it says of the margin is dropped.
+        """
         size = model_size(photo.shape[0], photo.shape[1], self.preset.photo_side, self.preset.patch)
-        return self.encode(to_tensor(photo, size, self.preset.mean, self.preset.std, self.resample)[None])
+        image = to_tensor(photo, size, self.preset.mean, self.preset.std, self.resample)[None]
+        margin, inside = self.preset.margin, slice(self.preset.margin, -self.preset.margin)
+        encoded = self.encode(F.pad(image, [margin * self.preset.patch] * 4, mode="reflect"))
+        return Encoded(encoded.embedding, encoded.language[:, inside, inside], encoded.features[:, inside, inside])
 
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
         """Archive photos as centre crops of `archive_side`, in one batch."""

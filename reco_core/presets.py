@@ -27,7 +27,8 @@ class Preset:
     """A named choice of models and everything that belongs to them.
 
     mean, std: of RGB in 0..1. archive_side: archive photos enter as centre crops of this size.
-    photo_side: short side of the user's photo for the models. k: exemplars per concept.
+    photo_side: short side of the user's photo for the models. margin: patches of mirrored photo
+    around it, at least 1. k: exemplars per concept.
     centre: share of the mean name embedding that is subtracted from text embeddings.
     presence: weights of `inference.presence`, fitted on training photos and their titles (tools/fit_presence.py).
     served: mean similarity of a name's five best exemplars below which the archive has no such thing.
@@ -43,10 +44,11 @@ class Preset:
     citation: str
     archive_side: int = 224
     photo_side: int = 336
+    margin: int = 1
     patch: int = 16
     k: int = 20
     centre: float = 0.7
-    presence: tuple[float, float, float] = (1.33, 0.69, -4.16)
+    presence: tuple[float, float, float] = (1.26, 0.77, -4.19)
     served: float = 0.35
 
 

@@ -98,13 +98,19 @@ def test_names_of_real_photos(reco, real_photos):
     assert best[4] == "motorcycle"
 
 
-def test_normalisation_is_the_preset_s():
-    grey = np.full((64, 64, 3), 127.5, np.float32).round().astype(np.uint8)
+def test_normalisation_and_margin_are_the_preset_s(reco, monkeypatch):
     seen: list[torch.Tensor] = []
-    encoder = object.__new__(MiniEncoder)
-    encoder.preset, encoder.encode, encoder.resample = MINI, seen.append, 3
-    encoder.encode_photo(grey)
-    assert abs(seen[0].mean().item()) < 0.01
+    encode = reco.encoder.encode
+    monkeypatch.setattr(reco.encoder, "encode", lambda images: seen.append(images) or encode(images))
+    photo = np.full((80, 120, 3), 127, np.uint8)
+    photo[:, :60] = 255
+    encoded = reco.encoder.encode_photo(photo)
+    side, patch = MINI.photo_side, MINI.patch
+    assert encoded.features.shape[1:3] == (side // patch, side * 3 // 2 // patch)
+    (images,) = seen
+    assert images.shape[2:] == (side + 2 * patch, side * 3 // 2 + 2 * patch)
+    assert images[..., -20:].mean().item() == pytest.approx((127 / 255 - 0.5) / 0.5, abs=1e-3)
+    assert images[..., :20].mean().item() == pytest.approx(1.0, abs=1e-3)
 
 
 def test_missing_and_wrong_weights(tmp_path):
