@@ -102,13 +102,13 @@ def test_normalisation_and_margin_are_the_preset_s(reco, monkeypatch):
     seen: list[torch.Tensor] = []
     encode = reco.encoder.encode
     monkeypatch.setattr(reco.encoder, "encode", lambda images: seen.append(images) or encode(images))
-    photo = np.full((80, 120, 3), 127, np.uint8)
-    photo[:, :60] = 255
+    photo = np.full((80, 160, 3), 127, np.uint8)
+    photo[:, :80] = 255
     encoded = reco.encoder.encode_photo(photo)
     side, patch = MINI.photo_side, MINI.patch
-    assert encoded.features.shape[1:3] == (side // patch, side * 3 // 2 // patch)
+    assert encoded.features.shape[1:3] == (side // patch, 2 * side // patch)
     (images,) = seen
-    assert images.shape[2:] == (side + 2 * patch, side * 3 // 2 + 2 * patch)
+    assert images.shape[2:] == (side + 2 * patch, 2 * side + 2 * patch)
     assert images[..., -20:].mean().item() == pytest.approx((127 / 255 - 0.5) / 0.5, abs=1e-3)
     assert images[..., :20].mean().item() == pytest.approx(1.0, abs=1e-3)
 
