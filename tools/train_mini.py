@@ -145,7 +145,7 @@ def measure(stage: str, student: MiniNetwork, teacher: MiniNetwork, photos: Phot
     student.eval()
     sums: dict[str, float] = {}
     with torch.no_grad(), torch.autocast(device, torch.bfloat16):
-        for part in np.array_split(held_out(photos), HELD_OUT // 32):
+        for part in np.array_split(held_out(photos), max(1, HELD_OUT // 32)):
             images = photos.batch(part, (224, 224), None).to(device)
             for name, loss in STAGES[stage](student, teacher, images).items():
                 sums[name] = sums.get(name, 0) + loss.item() * len(part) / HELD_OUT
