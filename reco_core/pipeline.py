@@ -39,7 +39,7 @@ from reco_core.presets import (
     find_method,
     find_preset,
 )  # fmt: skip
-from reco_core.structures import Concept, Exemplar, References, Segmentation
+from reco_core.structures import Concept, Encoded, Exemplar, References, Segmentation
 
 log = logging.getLogger(__name__)
 CACHED_CONCEPTS = 2048
@@ -113,9 +113,15 @@ class ReCo:
             learned.append(self._concept(name, k, method, tuple(context), exclude))
         return References(tuple(learned[: len(names)]), tuple(learned[len(names) :]), time.perf_counter() - started)
 
+    def encode(self, photo: np.ndarray) -> Encoded:
+        """Run the models on a photo (H, W, 3) uint8 RGB once, for any number of calls of `segment`."""
+        return self.encoder.encode_photo(limit_size(photo, WORKING_SIDE))
+
     def segment(self, photo: np.ndarray, references: References, *, method: str | Method = "reco",
-                temperatures: Temperatures | None = None) -> Segmentation:  # fmt: skip
+                temperatures: Temperatures | None = None, encoded: Encoded | None = None) -> Segmentation:  # fmt: skip
         """Mark the concepts in a photo (H, W, 3) uint8 RGB.
+
+        encoded: what `encode` said of this photo, so that it need not be read again for other names.
 
         Raises:
             OptionError: unknown method. DependencyError: the method wants a CRF that is not installed.
@@ -129,7 +135,7 @@ class ReCo:
         vectors = torch.stack([concept.reference for concept in everything]).to(device)
         working = limit_size(photo, WORKING_SIDE)
         clock.lap("resize")
-        encoded = self.encoder.encode_photo(working)
+        encoded = encoded or self.encoder.encode_photo(working)
         clock.lap("encode")
         language = inference.similarities(encoded.language[0], texts)
         reference = inference.similarities(encoded.features[0], vectors)

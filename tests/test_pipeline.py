@@ -68,6 +68,13 @@ def test_same_input_same_output(reco, cat):
     assert np.array_equal(first.scores, other.scores)
 
 
+def test_an_encoded_photo_gives_the_same_answer(reco, cat):
+    references, encoded = reco.prepare(["cat"]), reco.encode(cat)
+    for method in ("reco", "reco2"):
+        again = reco.segment(cat, references, method=method, encoded=encoded)
+        assert np.array_equal(again.scores, reco.segment(cat, references, method=method).scores)
+
+
 def test_order_of_names_is_the_order_of_labels(reco, cat):
     one = reco.segment(cat, reco.prepare(["cat", "wall"]))
     two = reco.segment(cat, reco.prepare(["wall", "cat"]))
