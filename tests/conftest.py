@@ -45,3 +45,11 @@ def photo_folder(real_photos, tmp_path_factory) -> Path:
         for i, crop in enumerate(crops):
             Image.fromarray(crop).save(folder / f"{name}_{i}.jpg", quality=95)
     return folder
+
+
+@pytest.fixture(scope="session")
+def chelsea(tmp_path_factory) -> Path:
+    """Chelsea the cat as a file to upload."""
+    file = tmp_path_factory.mktemp("upload") / "chelsea.png"
+    Image.fromarray(skimage.data.chelsea()).save(file)
+    return file

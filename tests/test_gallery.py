@@ -1,0 +1,130 @@
+"""The app's handlers and HTML by themselves."""
+
+from concurrent.futures import Future
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+import skimage.data
+from PIL import Image
+
+import app
+from reco_core import gallery
+from reco_core.structures import Exemplar, PhotoRecord
+
+RECORD = PhotoRecord("a/b.jpg", 300, 200, "https://example.org/b.jpg", "0" * 64, "https://example.org/b",
+                     "https://creativecommons.org/licenses/by-sa/2.0/", "photo", "A. Author", "a cat")  # fmt: skip
+
+
+@pytest.fixture
+def handlers(reco, tmp_path) -> app.Handlers:
+    ready: Future = Future()
+    ready.set_result(reco)
+    return app.Handlers(ready, None, str(tmp_path))
+
+
+def test_large_photo_is_shown_small_and_its_labels_stay_large(handlers, tmp_path):
+    file = tmp_path / "large.jpg"
+    Image.fromarray(skimage.data.chelsea()).resize((2000, 1330)).save(file)
+    shown = handlers.run(str(file), "cat", "reco2", 5, "", "", 0.5, None)
+    answer, _, picture_file, _, _, _, labels, _ = shown
+    assert Image.open(picture_file).size == (1600, 1064)
+    assert Image.open(labels).size == (2000, 1330)
+    assert answer.photo.shape == (1064, 1600, 3)
+    assert answer.labels.shape == (1064, 1600)
+    app.forget(answer)
+    assert not answer.folder.exists()
+    with pytest.raises(gr.Error, match="no longer kept"):
+        handlers.redraw(answer, [0], 0.5)
+
+
+def test_unexpected_errors_are_logged_and_not_shown(caplog):
+    with pytest.raises(gr.Error) as shown, app.told():
+        raise ZeroDivisionError("secret detail")
+    assert "secret" not in str(shown.value)
+    assert "secret detail" in caplog.text
+
+
+def test_error_text_is_escaped(handlers, chelsea):
+    with pytest.raises(gr.Error) as shown:
+        handlers.run(str(chelsea), "<img src=x>" * 20, "reco2", 5, "", "", 0.5, None)
+    assert "<img" not in str(shown.value)
+
+
+def test_local_photos_are_used_and_stay_in_their_folder(reco, tmp_path, chelsea):
+    folder = tmp_path / "photos"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "b.jpg").write_bytes(chelsea.read_bytes())
+    (tmp_path / "secret.png").write_bytes(chelsea.read_bytes())
+    ready: Future = Future()
+    ready.set_result(reco)
+    handlers = app.Handlers(ready, folder, str(tmp_path))
+    photo, stand_in = handlers._pictures(Exemplar(0, 0.5, (0.5, 0.5), 1.0, RECORD))
+    assert photo.startswith("data:image/jpeg;base64,")
+    assert stand_in.startswith("data:image/jpeg;base64,")
+    for outside in ("../secret.png", str(tmp_path / "secret.png"), "missing.jpg"):
+        record = replace(RECORD, file=outside)
+        assert handlers._pictures(Exemplar(0, 0.5, (0.5, 0.5), 1.0, record))[0] == RECORD.source_url
+
+
+def test_tile_has_seed_similarity_author_and_licence():
+    html = gallery.tile(Exemplar(3, 0.613, (0.25, 0.75), 1.0, RECORD), RECORD.source_url, "data:image/jpeg;base64,AA==")
+    assert 'style="left:75.0%;top:25.0%"' in html
+    assert "similarity 0.61" in html
+    assert '<a href="https://example.org/b" target="_blank" rel="noopener noreferrer nofollow">A. Author</a>' in html
+    assert ">CC BY-SA 2.0</a>" in html
+    assert 'loading="lazy"' in html
+    assert 'referrerpolicy="no-referrer"' in html
+    assert "background-image:url(data:image/jpeg;base64,AA==)" in html
+
+
+def test_html_is_escaped_and_only_web_addresses_are_linked(reco):
+    evil = '"><script>alert(1)</script>'
+    record = replace(RECORD, author=evil, title=evil, licence=evil, landing_url="javascript:alert(1)")
+    html = gallery.tile(Exemplar(3, 0.6, (0.2, 0.7), 1.0, record), "", "")
+    concept = replace(reco.prepare(["cat"], k=2, background=()).concepts[0], name=evil)
+    html += gallery.legend([concept], [0.5], [0.9]) + gallery.gallery([concept], lambda _: ("", ""))
+    assert "<script" not in html
+    assert "javascript:" not in html
+    assert "<img" not in html
+    for bad in ("javascript:alert(1)", "data:text/html,x", "ftp://a/b", "//a/b", "https://", "http://a b", "http://["):
+        assert gallery.web_url(bad) == ""
+    assert gallery.web_url(" https://a.org/b?c ") == "https://a.org/b?c"
+
+
+@pytest.mark.parametrize(
+    ("presence", "share", "expected"),
+    [(0.9, 0.2, True), (0.4, 0.2, False), (0.9, 0.0001, False), (0.5, 0.0005, True)],
+)
+def test_found(presence, share, expected):
+    assert gallery.found(presence, share) is expected
+
+
+def test_legend_says_why_something_was_not_found(reco):
+    concept = reco.prepare(["cat"], k=2, background=()).concepts[0]
+    unsure = gallery.legend([concept], [0.2], [0.31])
+    nowhere = gallery.legend([concept], [0.0], [0.9])
+    rare = gallery.legend([replace(concept, served=False)], [0.2], [0.9])
+    assert "not found: it does not seem to be in this photo" in unsure
+    assert "width:31%" in unsure
+    assert "20.0 %" in unsure
+    assert "not found: nothing in the photo fits it best" in nowhere
+    assert "not found" not in rare
+    assert "the archive hardly has photos of this" in rare
+
+
+@pytest.mark.parametrize(
+    ("licence", "name"),
+    [("https://creativecommons.org/licenses/by/2.0/", "CC BY 2.0"), ("MIT", "MIT"), ("", "licence not stated"),
+     ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0 1.0"),
+     ("https://creativecommons.org/publicdomain/mark/1.0/", "public domain")],
+)  # fmt: skip
+def test_licence_name(licence, name):
+    assert gallery.licence_name(licence) == name
+
+
+def test_many_names_share_the_tiles(reco):
+    concept = reco.prepare(["cat"], k=20, background=()).concepts[0]
+    html = gallery.gallery([concept] * 48, lambda _: ("", ""))
+    assert html.count("<figure") == 48 * 5
+    assert "learned from 20 photos, the nearest 5 shown" in html
