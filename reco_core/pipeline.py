@@ -43,6 +43,7 @@ from reco_core.structures import Concept, Encoded, Exemplar, References, Segment
 
 log = logging.getLogger(__name__)
 CACHED_CONCEPTS = 2048
+LEAST_PRESENCE = 1e-6  # so that its logarithm stays finite
 TYPICAL_PHOTOS = 200  # archive photos whose positions tell what language maps usually look like
 WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this; labels are enlarged again
 Progress = Callable[[int, int, str], None]
@@ -166,7 +167,7 @@ class ReCo:
         scores = inference.compare_scores(reference, language, reference_temperature=t.reference,
                                           language_temperature=t.language)  # fmt: skip
         if method.gate:
-            scores = scores + presence.log()[:, None, None]
+            scores = scores + presence.clamp_min(LEAST_PRESENCE).log()[:, None, None]
         return scores
 
     def _presence(self, texts: Tensor, whole: Tensor, language: Tensor) -> Tensor:
