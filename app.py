@@ -34,7 +34,7 @@ from PIL import Image
 from reco_core import crf, gallery
 from reco_core.errors import OptionError, PhotoError, RecoError
 from reco_core.names import parse_names
-from reco_core.photos import limit_size, read_photo
+from reco_core.photos import limit_size, read_photo, resize_labels
 from reco_core.pipeline import ReCo
 from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, PRESETS, find_preset
 from reco_core.report import describe, label_image
@@ -154,8 +154,7 @@ class Handlers:
         label_image(result).save(folder / "labels.png")
         (folder / "result.json").write_text(json.dumps({**settings, **describe(result)}, indent=1, ensure_ascii=False))
         shown = limit_size(pixels, SHOWN_SIDE)
-        small = Image.fromarray(result.labels).resize(shown.shape[1::-1], Image.Resampling.NEAREST)
-        return result, Answer(shown, np.asarray(small), references.concepts, folder)
+        return result, Answer(shown, resize_labels(result.labels, shown.shape[:2]), references.concepts, folder)
 
     def redraw(self, answer: Answer | None, chosen: list[int], opacity: float) -> tuple[str, str]:
         """The overlay with other concepts or opacity."""

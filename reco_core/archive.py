@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reco_core.checksums import sha256
 from reco_core.errors import ArchiveError
 from reco_core.structures import PhotoRecord, Retrieved
 
@@ -71,9 +72,8 @@ class Archive:
         file = self.folder / name
         if not file.is_file():
             raise self._damaged(name, "it is missing")
-        with file.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != expected:
-                raise self._damaged(name, "its SHA-256 differs from the manifest's")
+        if sha256(file) != expected:
+            raise self._damaged(name, "its SHA-256 differs from the manifest's")
 
     def _open(self) -> None:
         try:

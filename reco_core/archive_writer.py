@@ -2,11 +2,9 @@
 
 import collections
 import csv
-import hashlib
 import json
 import logging
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,6 +14,7 @@ import faiss
 import numpy as np
 
 from reco_core.archive import FORMAT, MANIFEST, write_records
+from reco_core.checksums import sha256
 from reco_core.encoders import MiniEncoder
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photos import read_photo
@@ -65,7 +64,7 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
             PhotoRecord.of(
                 {
                     "file": f.relative_to(folder).as_posix(),
-                    "sha256": hashlib.sha256(f.read_bytes()).hexdigest(),
+                    "sha256": sha256(f),
                     "licence": "unknown",
                     "licence_scope": "photo",
                     "title": f.stem,
@@ -112,12 +111,22 @@ def write_archive(
             parts = Path(work) / "archive"
             parts.mkdir()
             _write_parts(parts, Path(work), records, photos, encoder, progress)
-            if folder.exists():
-                shutil.rmtree(folder)
-            parts.rename(folder)
+            _replace(folder, parts, Path(work) / "old")
     except OSError as error:
         raise ArchiveError("the archive could not be written", given=f"{folder} ({error})",
                            remedy="Check free space and permissions; nothing was changed") from error  # fmt: skip
+
+
+def _replace(folder: Path, new: Path, old: Path) -> None:
+    """Put `new` in the place of `folder`, whose contents move to `old`; back again if that fails."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def _write_parts(parts: Path, scratch: Path, records, photos, encoder, progress) -> None:
@@ -191,11 +200,7 @@ def _write_codes(maps: np.ndarray, spec: str, parts: Path, name: str) -> None:
 
 def write_manifest(folder: Path, entries: dict) -> None:
     """Write manifest.json with the SHA-256 of every other file of the folder."""
-    files = {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.iterdir())
-        if file.name != MANIFEST and file.is_file()
-    }
+    files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST and file.is_file()}
     text = json.dumps({**entries, "files": files}, indent=1, ensure_ascii=False) + "\n"
     partial = folder / (MANIFEST + ".part")
     partial.write_text(text, encoding="utf-8")

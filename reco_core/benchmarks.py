@@ -17,11 +17,11 @@ from PIL import Image
 
 from reco_core import metrics
 from reco_core.errors import OptionError
-from reco_core.names import MAX_NAMES, category_words
+from reco_core.names import category_words
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
 from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, Temperatures, find_method
-from reco_core.structures import References
+from reco_core.structures import MAX_LABELS, References
 
 log = logging.getLogger(__name__)
 ROWS = ("reco", "reco_no_lgc", "reco_no_ce", "reco_no_lgc_ce", "reco_no_text", "denseclip", "reco_crf", "reco2")
@@ -134,7 +134,7 @@ def run(
     row_of = np.array([0] + [[w.casefold() for w in classes.words].index(word) + classes.background for word in words])
     competing = background if classes.background else ()
     references: dict[str, References] = {
-        method.name: prepare_many(reco, words, k=k, method=method, background=competing, context=context)
+        method.name: reco.prepare(words, k=k, method=method, background=competing, context=context, most=MAX_LABELS)
         for method in chosen
     }
     counts = {method.name: np.zeros((len(classes.names),) * 2, np.int64) for method in chosen}
@@ -164,17 +164,6 @@ def run(
         },
         "photos": total,
     }  # fmt: skip
-
-
-def prepare_many(reco: ReCo, words, **options) -> References:
-    """As `ReCo.prepare`, for category lists longer than a user may type."""
-    parts = [
-        reco.prepare(words[i : i + MAX_NAMES], **{**options, "background": ()}) for i in range(0, len(words), MAX_NAMES)
-    ]
-    asked = {word.casefold() for word in words}
-    others = tuple(word for word in options["background"] if word.casefold() not in asked)
-    background = reco.prepare(others, **{**options, "background": ()}).concepts if others else ()
-    return References(tuple(c for part in parts for c in part.concepts), background)
 
 
 def _entry(confusion: np.ndarray, classes: Classes, seconds: float) -> dict:

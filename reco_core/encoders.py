@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from reco_core import text
+from reco_core.checksums import weights_sha256
 from reco_core.errors import OptionError, WeightsError
 from reco_core.mini import MiniNetwork, conse
 from reco_core.photos import centre_crop, model_size, to_tensor
@@ -112,7 +113,7 @@ def choose_device(device: str | None) -> str:
 
 def verify(file: Path, expected: str) -> str:
     """The file's SHA-256; WeightsError if it is missing or differs from a given `expected`."""
-    actual = text.sha256(file)
+    actual = weights_sha256(file)
     if expected and actual != expected:
         raise WeightsError(f"{file.name} is not the published file", given=f"SHA-256 {actual}", expected=expected,
                            remedy="Restore it from the repository")  # fmt: skip

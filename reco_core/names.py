@@ -27,8 +27,8 @@ def parse_names(text: str) -> tuple[str, ...]:
     return clean_names(re.split(r"[,;\n\r，、،]", text))
 
 
-def clean_names(names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """The same rules for names that are already separate."""
+def clean_names(names: list[str] | tuple[str, ...], most: int = MAX_NAMES) -> tuple[str, ...]:
+    """The same rules for names that are already separate; `most` of them at most."""
     unique: dict[str, str] = {}
     for name in names:
         printable = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name))
@@ -37,9 +37,9 @@ def clean_names(names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
             unique.setdefault(tidy.casefold(), tidy)
     if not unique:
         raise NamesError("no names were given", given=repr(shorten(" ".join(names), 40)), remedy=EXAMPLE)
-    if len(unique) > MAX_NAMES:
+    if len(unique) > most:
         raise NamesError(
-            "too many names", given=len(unique), expected=f"at most {MAX_NAMES}",
+            "too many names", given=len(unique), expected=f"at most {most}",
             remedy="Ask for fewer at a time",
         )  # fmt: skip
     for name in unique.values():

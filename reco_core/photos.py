@@ -73,14 +73,21 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def limit_size(photo: np.ndarray, long_side: int, resample: int = Image.Resampling.BICUBIC) -> np.ndarray:
+def limit_size(photo: np.ndarray, long_side: int) -> np.ndarray:
     """Shrink (never enlarge) so that the long side is at most `long_side`; aspect kept."""
     height, width = photo.shape[:2]
     ratio = long_side / max(height, width)
     if ratio >= 1:
         return photo
     size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    return np.asarray(Image.fromarray(photo).resize(size, resample))
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
+
+
+def resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A label map (H, W) uint8 at another (height, width), by nearest neighbour: no new labels."""
+    if labels.shape == size:
+        return labels
+    return np.asarray(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
 def model_size(height: int, width: int, short_side: int, patch: int) -> tuple[int, int]:

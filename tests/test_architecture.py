@@ -22,6 +22,7 @@ LAYERS = [
     "visualise",
     "names",
     "mini",
+    "checksums",
     "text",
     "prompts",
     "photos",

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,6 +167,21 @@ def test_nothing_is_lost_when_building_fails(small, reco, photo_folder, monkeypa
         write_archive(copy, list_photos(photo_folder)[:3], photo_folder, reco.encoder)
     assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
     assert [p.name for p in copy.parent.iterdir()] == ["copy"]
+
+
+def test_old_archive_comes_back_when_the_new_one_cannot_take_its_place(copy, reco, photo_folder, monkeypatch):
+    before = {file.name: file.read_bytes() for file in copy.iterdir()}
+    rename = Path.rename
+
+    def fails_for_the_new(self, target):
+        if self.name == "archive":
+            raise PermissionError("not now")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails_for_the_new)
+    with pytest.raises(ArchiveError, match=r"not now.*nothing was changed"):
+        write_archive(copy, list_photos(photo_folder)[:3], photo_folder, reco.encoder)
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
 
 
 def test_building_refuses_foreign_folders_and_empty_ones(reco, tmp_path):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from reco_core import benchmarks, metrics
 from reco_core.benchmarks import Classes, LabelledFolder
-from reco_core.errors import OptionError
+from reco_core.errors import NamesError, OptionError
+from reco_core.structures import MAX_LABELS
 
 
 def write_folder(folder, photos, truth, meta):
@@ -90,7 +91,12 @@ def test_truth_rows():
 
 def test_more_classes_than_a_user_may_type(reco):
     words = tuple(f"thing {i}" for i in range(60))
-    assert benchmarks.prepare_many(reco, words, k=1, method="reco_no_lgc_ce", background=("sky",)).names == words
+    options = {"k": 1, "method": "reco_no_lgc_ce", "background": ("sky",)}
+    assert reco.prepare(words, most=MAX_LABELS, **options).names == words
+    with pytest.raises(NamesError, match=r"too many names.*60.*at most 50"):
+        reco.prepare(words, **options)
+    with pytest.raises(NamesError, match="at most 255"):
+        reco.prepare([f"thing {i}" for i in range(256)], most=1000, **options)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import math
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -78,41 +79,54 @@ def half_blocks(block):
     return (lambda t: block.attn(block.norm1(t)), lambda t: block.mlp(block.norm2(t)))
 
 
+class ReadOut(NamedTuple):
+    keys: Tensor
+    values: Tensor
+    names: Tensor
+    patches: Tensor
+
+
+def read_out(network: MiniNetwork, tokens: list[Tensor], values: Tensor | None = None) -> ReadOut:
+    """What a network says of tokens (see `levels`); patches are read from `values`, by default its own."""
+    own = network.value_path(tokens[-3])
+    return ReadOut(
+        project(network.vit.blocks[KEY_BLOCK], tokens[2 * KEY_BLOCK], 1),
+        own,
+        network.classify(tokens[-1][:, :1]),
+        network.classify((own if values is None else values)[:, 1:]),
+    )
+
+
 def block_losses(student: MiniNetwork, teacher: MiniNetwork, images: Tensor) -> dict[str, Tensor]:
     with torch.no_grad():
         tokens, deltas = levels(teacher, images)
-        values = teacher.value_path(tokens[-3])
-        keys = project(teacher.vit.blocks[KEY_BLOCK], tokens[2 * KEY_BLOCK], 1)
-        names = teacher.classify(tokens[-1][:, :1])
-        patches = teacher.classify(values[:, 1:])
+        target = read_out(teacher, tokens)
     parts = [part for block in student.vit.blocks for part in half_blocks(block)]
     errors = [relative_error(part(t), d) for part, t, d in zip(parts, tokens, deltas, strict=False)]
+    own = read_out(student, tokens, target.values)
     return {
         "levels": torch.stack(errors).sum(),
         "embed": relative_error(student.embed(images), tokens[0]),
-        "values": relative_error(student.value_path(tokens[-3]) - tokens[-3], values - tokens[-3]),
-        "keys": relative_error(project(student.vit.blocks[KEY_BLOCK], tokens[2 * KEY_BLOCK], 1), keys),
-        "names": divergence(student.classify(tokens[-1][:, :1]), names),
-        "patches": divergence(student.classify(values[:, 1:]), patches),
+        "values": relative_error(own.values - tokens[-3], target.values - tokens[-3]),
+        "keys": relative_error(own.keys, target.keys),
+        "names": divergence(own.names, target.names),
+        "patches": divergence(own.patches, target.patches),
     }
 
 
 def whole_losses(student: MiniNetwork, teacher: MiniNetwork, images: Tensor) -> dict[str, Tensor]:
     with torch.no_grad():
-        target, _ = levels(teacher, images)
-        keys = project(teacher.vit.blocks[KEY_BLOCK], target[2 * KEY_BLOCK], 1)
-        names = teacher.classify(target[-1][:, :1])
-        values = teacher.value_path(target[-3])
-        patches = teacher.classify(values[:, 1:])
+        wanted, _ = levels(teacher, images)
+        target = read_out(teacher, wanted)
     tokens, _ = levels(student, images)
-    errors = [channel_error(s, t) for s, t in zip(tokens[::2], target[::2], strict=True)]
-    own_values = student.value_path(tokens[-3])
+    own = read_out(student, tokens)
+    errors = [channel_error(s, t) for s, t in zip(tokens[::2], wanted[::2], strict=True)]
     return {
         "levels": torch.stack(errors).sum(),
-        "values": channel_error(own_values, values),
-        "keys": 2 * relative_error(project(student.vit.blocks[KEY_BLOCK], tokens[2 * KEY_BLOCK], 1), keys),
-        "names": divergence(student.classify(tokens[-1][:, :1]), names),
-        "patches": divergence(student.classify(own_values[:, 1:]), patches),
+        "values": channel_error(own.values, target.values),
+        "keys": 2 * relative_error(own.keys, target.keys),
+        "names": divergence(own.names, target.names),
+        "patches": divergence(own.patches, target.patches),
     }
 
 
