@@ -3,10 +3,12 @@
 A folder with
     manifest.json       format, preset, hash of the weights, sizes, licence summary, SHA-256 of every file
     photos.csv.gz       a row per photo: source, licence, author, title (structures.PhotoRecord)
-    index.faiss         global embeddings in half precision, inner product (FAISS scalar quantiser)
-    features.npy        co-segmentation features, product-quantised: (N, positions, bytes) uint8
-    language.npy        language maps, likewise
-    features.codec, language.codec   the quantisers (FAISS)
+    index.faiss         global embeddings, a byte per channel, inner product (FAISS scalar quantiser)
+    typical.safetensors mean and covariance of the embeddings and of the language maps' positions
+    features.npy        co-segmentation features, quantised: (N, positions, bytes) uint8
+    features.codec      their quantiser (FAISS)
+    language.npy        language maps, as words of a dictionary (dictionary.py), likewise
+    dictionary.safetensors   the words' text embeddings
     references.json, references.safetensors   concepts learned beforehand (context, background words)
 `archive_writer.py` makes it. No file is a pickle. Everything large is memory-mapped.
 """
@@ -24,15 +26,21 @@ import faiss
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
+from reco_core import dictionary
 from reco_core.checksums import sha256
 from reco_core.errors import ArchiveError
+from reco_core.inference import Typical
 from reco_core.structures import PhotoRecord, Retrieved
 
 log = logging.getLogger(__name__)
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
+TYPICAL = "typical.safetensors"
+DICTIONARY = "dictionary.safetensors"
 REBUILD = "Rebuild it with: python -m reco_core archive build PHOTOS --out FOLDER"
 
 
@@ -79,15 +87,19 @@ class Archive:
         try:
             flags = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
             self.index = faiss.read_index(str(self.folder / "index.faiss"), flags)
-            self._codecs = {
-                name: faiss.read_index(str(self.folder / f"{name}.codec")) for name in ("features", "language")
-            }
+            self._codec = faiss.read_index(str(self.folder / "features.codec"))
+            self._words = load_file(self.folder / DICTIONARY)["words"].float()
             self._codes = {
                 name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                 for name in ("features", "language")
             }
             self.records = read_records(self.folder / "photos.csv.gz")
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            stored = load_file(self.folder / TYPICAL)
+            self.typical = {
+                of: Typical(stored[f"{of}.mean"].float(), stored[f"{of}.covariance"].float())
+                for of in ("photos", "positions")
+            }
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
             raise self._damaged("contents", error) from error
         if len({len(self), len(self.records), *(len(codes) for codes in self._codes.values())}) != 1:
             raise self._damaged("contents", "files disagree on the number of photos")
@@ -117,16 +129,18 @@ class Archive:
 
     def features(self, rows: np.ndarray) -> Tensor:
         """Co-segmentation features of some photos: (k, h w, C) float32, norm 1."""
-        return self._decode("features", rows)
+        codes = self._read("features", rows)
+        flat = self._codec.sa_decode(codes.reshape(-1, codes.shape[-1]))
+        return F.normalize(torch.from_numpy(flat).view(*codes.shape[:2], -1), dim=-1)
 
     def language(self, rows: np.ndarray) -> Tensor:
         """Language maps of some photos: (k, h w, D) float32, norm 1."""
-        return self._decode("language", rows)
+        codes = torch.from_numpy(self._read("language", rows))
+        return dictionary.unpack(codes.flatten(0, 1), self._words).view(*codes.shape[:2], -1)
 
-    def _decode(self, name: str, rows: np.ndarray) -> Tensor:
-        codes = np.ascontiguousarray(self._codes[name][np.sort(rows)][np.argsort(np.argsort(rows))])
-        flat = self._codecs[name].sa_decode(codes.reshape(-1, codes.shape[-1]))
-        return F.normalize(torch.from_numpy(flat).view(*codes.shape[:2], -1), dim=-1)
+    def _read(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Codes (k, h w, bytes) of some photos, read in the file's order."""
+        return np.ascontiguousarray(self._codes[name][np.sort(rows)][np.argsort(np.argsort(rows))])
 
     def embeddings(self, rows: np.ndarray | None = None) -> Tensor:
         """Global embeddings (n, D) float32 of some photos, or of all."""

@@ -18,6 +18,8 @@ from torch import Tensor
 from reco_core.errors import OptionError
 
 LANGUAGE_GAIN = 10.0  # the paper's temperature: sigmoid(10 cos)
+USUAL = 2.0  # standard deviations above the mean at which calibrated guidance is one half
+SAME_MEANING = 0.4  # cosine of two names' texts from which a context word is spared altogether
 BLOCK_BYTES = 4 << 20  # of B at a time on a CPU: stays in the last-level cache
 RELEASED_BYTES = 31 << 20  # just below the largest threshold that glibc adopts
 DEVICE_BLOCK_BYTES = 1 << 30  # on a GPU: enough to fill it
@@ -40,13 +42,32 @@ def language_guidance(language: Tensor, text: Tensor) -> Tensor:
     return torch.sigmoid(LANGUAGE_GAIN * (language @ text))
 
 
-def context_elimination(features: Tensor, context: Tensor) -> Tensor:
+def calibrated_guidance(unusual: Tensor) -> Tensor:
+    """Ours, in place of LGC: sigmoid(z - 2), z from `inference.unusual`, any shape; in (0, 1).
+
+    A cosine means different things for different names: what is high for "fence" is common for "dog".
+    """
+    return torch.sigmoid(unusual - USUAL)
+
+
+def context_elimination(features: Tensor, context: Tensor, shares: Tensor | None = None) -> Tensor:
     """CE: down-weight what looks like common surroundings, prod_c (1 - sigmoid(cos(f_q, r_c))).
 
     features: (..., C) and context: (c, C), of norm 1; no context (c = 0) gives ones. Returns (...).
+    shares: (c,) exponents of the factors, ours (see `context_shares`); the paper's are all 1.
     Paper, section 3.2.
     """
-    return (1 - torch.sigmoid(features @ context.T)).prod(-1)
+    factors = 1 - torch.sigmoid(features @ context.T)
+    return (factors if shares is None else factors**shares).prod(-1)
+
+
+def context_shares(text: Tensor, context: Tensor) -> Tensor:
+    """How much of each context word's elimination to apply: 1 for unrelated words, 0 for near-synonyms.
+
+    text: (D,) and context: (c, D), text embeddings of norm 1. Returns (c,). Without it, "road" erases
+    what "pavement" looks like, and "tree" what "forest" does.
+    """
+    return (1 - context @ text / SAME_MEANING).clamp(0, 1)
 
 
 def cosegment(

@@ -64,13 +64,19 @@ class MiniEncoder:
         """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one.
 
         The network keeps notes of its own in the outermost patches, the corners above all: it sees
-        the photo with a mirrored margin, and what it says of the margin is dropped.
+        the photo with a mirrored margin, what it says of the margin is dropped, and a corner gets
+        what it says of the patch diagonally inside.
         """
         size = model_size(photo.shape[0], photo.shape[1], self.preset.photo_side, self.preset.patch)
         image = to_tensor(photo, size, self.preset.mean, self.preset.std, self.resample)[None]
         margin, inside = self.preset.margin, slice(self.preset.margin, -self.preset.margin)
         encoded = self.encode(F.pad(image, [margin * self.preset.patch] * 4, mode="reflect"))
-        return Encoded(encoded.embedding, encoded.language[:, inside, inside], encoded.features[:, inside, inside])
+        language, features = (maps[:, inside, inside].clone() for maps in (encoded.language, encoded.features))
+        for maps in (language, features):
+            for y, below in ((0, 1), (-1, -2)):
+                for x, beside in ((0, 1), (-1, -2)):
+                    maps[:, y, x] = maps[:, below, beside]
+        return Encoded(encoded.embedding, language, features)
 
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
         """Archive photos as centre crops of `archive_side`, in one batch."""

@@ -1,9 +1,9 @@
 """Inference: which concept does each position of a photo show?
 
-`reco_scores` is the paper's (Shin et al., NeurIPS 2022, section 3.3). `compare_scores` and its parts
-are ours and belong to the method reco2: concepts are compared with each other instead of each being
-judged alone, maps are smoothed by the affinity of the co-segmentation features, and concepts that do
-not seem to be in the photo at all lose weight.
+`reco_scores` is the paper's (Shin et al., NeurIPS 2022, section 3.3). The rest is ours and belongs to
+the method reco2: a language map counts by how unusual it is for its name, maps are smoothed by the
+affinity of the co-segmentation features, concepts are compared with each other instead of each being
+judged alone, and each starts from the evidence that it is in the photo at all.
 """
 
 from typing import NamedTuple
@@ -69,13 +69,9 @@ def smooth(maps: Tensor, weights: Tensor) -> Tensor:
     return (maps.flatten(1) @ weights.T).view_as(maps)
 
 
-def compare_scores(reference: Tensor, language: Tensor, *, reference_temperature: float,
-                   language_temperature: float) -> Tensor:  # fmt: skip
-    """Log-probabilities when concepts compete: log-softmax over K of both cosine maps, added.
-
-    reference, language: (K, h, w). Returns (K, h, w) float32, at most 0.
-    """
-    return (language / language_temperature).log_softmax(0) + (reference / reference_temperature).log_softmax(0)
+def compete(maps: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities when concepts compete: log-softmax over K of maps (K, ...) / temperature; at most 0."""
+    return (maps / temperature).log_softmax(0)
 
 
 def merge_background(scores: Tensor, asked: int) -> Tensor:
@@ -114,13 +110,13 @@ def unusual(similarity: Tensor, texts: Tensor, base: Typical) -> Tensor:
     return (similarity - (texts @ base.mean).view(shape)) / spread.view(shape)
 
 
-def presence(whole: Tensor, patches: Tensor, weights: tuple[float, float, float]) -> Tensor:
-    """The probability that a concept is in the photo at all.
+def evidence(whole: Tensor, patches: Tensor, weights: tuple[float, float, float]) -> Tensor:
+    """The log-odds that a concept is in the photo at all; `sigmoid` of it is the concept's presence.
 
     whole: (K,) and patches: (K, h, w), from `unusual`. weights: of the photo as a whole, of its best
-    twentieth of positions, and a constant; a logistic model. Returns (K,) in (0, 1).
+    twentieth of positions, and a constant; a logistic model. Returns (K,).
     """
-    return torch.sigmoid(weights[0] * whole + weights[1] * peak(patches) + weights[2])
+    return weights[0] * whole + weights[1] * peak(patches) + weights[2]
 
 
 def peak(maps: Tensor) -> Tensor:

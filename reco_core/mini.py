@@ -14,7 +14,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 PATCH = 16
-NAMES = 1000
+NAMES = 1062  # the names of assets/mini/names.txt: ImageNet's 1,000, and words that titles taught
 KEY_BLOCK = 8  # 0-based: keys of this block separate objects best (later ones drift towards classes)
 TOP_NAMES = 10
 
@@ -22,7 +22,7 @@ TOP_NAMES = 10
 class MiniOutput(NamedTuple):
     """What one forward pass gives; h = height / 16, w = width / 16.
 
-    name_logits: (B, 1000), the whole photo. patch_logits: (B, h, w, 1000), every patch.
+    name_logits: (B, N), the whole photo. patch_logits: (B, h, w, N), every patch.
     keys: (B, h, w, 192), co-segmentation features, not normalised.
     """
 
@@ -40,11 +40,11 @@ class MiniNetwork(nn.Module):
 
     vit: Any  # timm leaves the types of its parts open
 
-    def __init__(self, image_size: int = 224) -> None:
+    def __init__(self, image_size: int = 224, names: int = NAMES) -> None:
         super().__init__()
         vit: Any = VisionTransformer(
             img_size=image_size, patch_size=PATCH, embed_dim=192, depth=12, num_heads=3,
-            num_classes=NAMES, dynamic_img_size=True,
+            num_classes=names, dynamic_img_size=True,
         )  # fmt: skip
         for block in vit.blocks:
             block.attn.fused_attn = False  # at these lengths plain matrix products are 2-4 times faster on a CPU
@@ -76,7 +76,7 @@ class MiniNetwork(nn.Module):
         return mid + block.mlp(block.norm2(mid))
 
     def classify(self, tokens: Tensor) -> Tensor:
-        """Tokens (..., 192) after the last block -> name logits (..., 1000)."""
+        """Tokens (..., 192) after the last block -> name logits (..., N)."""
         return self.vit.head(self.vit.norm(tokens))
 
 

@@ -42,8 +42,7 @@ from reco_core.structures import MAX_LABELS, Concept, Encoded, Exemplar, Referen
 
 log = logging.getLogger(__name__)
 CACHED_CONCEPTS = 2048
-LEAST_PRESENCE = 1e-6  # so that its logarithm stays finite
-TYPICAL_PHOTOS = 200  # archive photos whose positions tell what language maps usually look like
+STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
 WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this; labels are enlarged again
 Progress = Callable[[int, int, str], None]
 
@@ -59,10 +58,9 @@ class ReCo:
         self._cache: OrderedDict[tuple, Concept] = OrderedDict()
         self._lock = threading.Lock()
         self._stored = self._load_stored()
-        some = np.linspace(0, len(archive) - 1, min(len(archive), TYPICAL_PHOTOS)).astype(int)
         self._typical = tuple(
-            inference.typical(sample.to(encoder.device))
-            for sample in (archive.embeddings(), archive.language(some).flatten(0, 1))
+            inference.Typical(*(moment.to(encoder.device) for moment in archive.typical[of]))
+            for of in ("photos", "positions")
         )
 
     @classmethod
@@ -140,12 +138,14 @@ class ReCo:
         clock.lap("encode")
         language = inference.similarities(encoded.language[0], texts)
         reference = inference.similarities(encoded.features[0], vectors)
-        whole = texts @ encoded.embedding[0]
-        presence = self._presence(texts, whole, language)
+        whole, unusual = self.unusual(encoded, texts)
+        evidence = inference.evidence(whole, unusual, self.encoder.preset.presence)
         if method.compare:
-            scores = self._compare(
-                reference, language, encoded.features[0], presence, method, temperatures or Temperatures()
-            )
+            t = temperatures or Temperatures()
+            factors = ((reference, t.reference, method.reference),
+                       (unusual, t.unusual, method.language and method.calibrate),
+                       (language, t.language, method.language and not method.calibrate))  # fmt: skip
+            scores = self._compare(factors, encoded.features[0], evidence, method, t)
             scores = inference.resize(scores, working.shape[:2])
         else:
             scores = inference.reco_scores(
@@ -158,24 +158,31 @@ class ReCo:
             labels = crf.refine(working, merged.cpu().numpy())
             clock.lap("crf")
         labels = resize_labels(labels.astype(np.uint8), photo.shape[:2])
-        return Segmentation(labels, merged.cpu().numpy(), references, tuple(presence[:asked].tolist()), timings)
+        presence = tuple(torch.sigmoid(evidence[:asked]).tolist())
+        return Segmentation(labels, merged.cpu().numpy(), references, presence, timings)
 
-    def _compare(self, reference, language, features, presence, method: Method, t: Temperatures) -> Tensor:
-        if method.affinity:
-            weights = inference.affinity(features, t.affinity_gain, t.affinity_shift)
-            reference, language = inference.smooth(reference, weights), inference.smooth(language, weights)
-        scores = inference.compare_scores(reference, language, reference_temperature=t.reference,
-                                          language_temperature=t.language)  # fmt: skip
+    def _compare(self, factors, features: Tensor, evidence: Tensor, method: Method, t: Temperatures) -> Tensor:
+        """reco2's scores: log-probabilities of every factor (maps, temperature, whether it enters), added."""
+        scores = torch.zeros(len(evidence), *features.shape[:2], device=features.device)
+        weights = inference.affinity(features, t.affinity_gain, t.affinity_shift) if method.affinity else None
+        for maps, temperature, enters in factors:
+            if enters:
+                smoothed = maps if weights is None else inference.smooth(maps, weights)
+                scores = scores + inference.compete(smoothed, temperature)
         if method.gate:
-            scores = scores + presence.clamp_min(LEAST_PRESENCE).log()[:, None, None]
+            scores = scores + inference.compete(evidence.clamp(max=t.certain), t.evidence)[:, None, None]
         return scores
 
-    def _presence(self, texts: Tensor, whole: Tensor, language: Tensor) -> Tensor:
+    def unusual(self, encoded: Encoded, texts: Tensor) -> tuple[Tensor, Tensor]:
+        """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
+
+        Returns the photo as a whole (K,) and its positions (K, h, w).
+        """
         wholes, patches = self._typical
-        return inference.presence(
-            inference.unusual(whole, texts, wholes),
+        language = inference.similarities(encoded.language[0], texts)
+        return (
+            inference.unusual(texts @ encoded.embedding[0], texts, wholes),
             inference.unusual(language, texts, patches),
-            self.encoder.preset.presence,
         )
 
     def _concept(self, name: str, k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]) -> Concept:
@@ -185,7 +192,7 @@ class ReCo:
             tree = self._concept("tree", k, method, context, exclude)
             return replace(tree, name=name, text=self.encoder.embed_names((name,))[0])
         context = context if method.context_elimination else ()
-        key = _key(name, k, method.language_guidance, method.context_elimination, context, exclude)
+        key = _key(name, k, method.learning, context, exclude)
         with self._lock:
             concept = self._cache.get(key) or self._stored.get(key)
         if concept is None:
@@ -212,15 +219,16 @@ class ReCo:
         features = self.archive.features(found.rows).to(device)
         weights = torch.ones(features.shape[:2], device=device)
         if method.language_guidance:
-            weights = weights * cosegmentation.language_guidance(
-                self.archive.language(found.rows).to(device), text.to(device)
-            )
+            weights = weights * self._guidance(found.rows, text.to(device), method)
         if context:
             others = torch.stack([concept.reference for concept in context]).to(device)
-            weights = weights * cosegmentation.context_elimination(features, others)
+            words = torch.stack([concept.text for concept in context])
+            shares = cosegmentation.context_shares(text, words).to(device) if method.spare_context else None
+            weights = weights * cosegmentation.context_elimination(features, others, shares)
         result = cosegmentation.cosegment(
-            features, weights, authors_span=self.authors.span, normalise_seeds=not self.authors.raw_seeds
-        )
+            features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,
+            normalise_seeds=not self.authors.raw_seeds,
+        )  # fmt: skip
         height, width = self.archive.grid
         exemplars = []
         for i, row in enumerate(found.rows):
@@ -230,23 +238,29 @@ class ReCo:
                                       self.archive.records[row]))  # fmt: skip
         return Concept(name, text, result.reference.cpu(), tuple(exemplars), self._served(exemplars))
 
+    def _guidance(self, rows: np.ndarray, text: Tensor, method: Method) -> Tensor:
+        language = self.archive.language(rows).to(text.device)
+        if not method.calibrate:
+            return cosegmentation.language_guidance(language, text)
+        unusual = inference.unusual((language @ text)[None], text[None], self._typical[1])[0]
+        return cosegmentation.calibrated_guidance(unusual)
+
     def _served(self, exemplars) -> bool:
         return float(np.mean([e.similarity for e in exemplars[:5]])) >= self.encoder.preset.served
 
     def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
-        """Learn words now and lay them beside the archive, so that a cold start need not."""
-        method, k = find_method("reco"), self.encoder.preset.k
-        concepts = self.prepare(words, k=k, background=(), context=context).concepts
-        table = {
-            concept.name: [[e.row, e.similarity, *e.seed, e.support] for e in concept.exemplars] for concept in concepts
-        }
-        settings = {"k": k, "lgc": method.language_guidance, "ce": method.context_elimination, "context": context}
-        folder = self.archive.folder
-        (folder / "references.json").write_text(json.dumps({"settings": settings, "exemplars": table}, indent=1) + "\n")
-        save_file(
-            {kind: torch.stack([getattr(c, kind) for c in concepts]) for kind in ("reference", "text")},
-            folder / "references.safetensors",
-        )
+        """Learn words now, for reco and for reco2, and lay them beside the archive for a quick cold start."""
+        k, folder = self.encoder.preset.k, self.archive.folder
+        tables, tensors = [], {}
+        for i, method in enumerate(map(find_method, STORED_METHODS)):
+            concepts = self.prepare(words, k=k, method=method, background=(), context=context).concepts
+            exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in concepts}
+            tables.append({"k": k, "learning": method.learning, "context": context, "exemplars": exemplars})
+            tensors.update(
+                {f"{kind}.{i}": torch.stack([getattr(c, kind) for c in concepts]) for kind in ("reference", "text")}
+            )
+        (folder / "references.json").write_text(json.dumps(tables, indent=1) + "\n")
+        save_file(tensors, folder / "references.safetensors")
         write_manifest(folder, {key: value for key, value in self.archive.manifest.items() if key != "files"})
 
     def _load_stored(self) -> dict[tuple, Concept]:
@@ -255,28 +269,27 @@ class ReCo:
         if not file.is_file() or self.authors != AuthorsCode():
             return {}
         try:
-            stored = json.loads(file.read_text())
-            settings = stored["settings"]
+            tables = json.loads(file.read_text())
             tensors = load_file(self.archive.folder / "references.safetensors")
             out: dict[tuple, Concept] = {}
-            for i, (name, rows) in enumerate(stored["exemplars"].items()):
-                exemplars = tuple(
-                    Exemplar(row, similarity, (y, x), support, self.archive.records[row])
-                    for row, similarity, y, x, support in rows
-                )
-                key = _key(name, settings["k"], settings["lgc"], settings["ce"], settings["context"])
-                out[key] = Concept(
-                    name, tensors["text"][i], tensors["reference"][i], exemplars, self._served(exemplars)
-                )
+            for t, table in enumerate(tables):
+                for i, (name, rows) in enumerate(table["exemplars"].items()):
+                    exemplars = tuple(
+                        Exemplar(row, similarity, (y, x), support, self.archive.records[row])
+                        for row, similarity, y, x, support in rows
+                    )
+                    text, reference = (tensors[f"{kind}.{t}"][i] for kind in ("text", "reference"))
+                    key = _key(name, table["k"], table["learning"], table["context"])
+                    out[key] = Concept(name, text, reference, exemplars, self._served(exemplars))
             return out
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
             raise ArchiveError("the archive's stored references are damaged", given=error,
                                remedy="Rebuild the archive") from error  # fmt: skip
 
 
-def _key(name: str, k: int, guided: bool, eliminated: bool, context, exclude: frozenset[str] = frozenset()) -> tuple:
+def _key(name: str, k: int, learning, context, exclude: frozenset[str] = frozenset()) -> tuple:
     """Everything that a learned concept depends on, but for the model and the archive."""
-    return name.casefold(), k, guided, eliminated, tuple(context), exclude
+    return name.casefold(), k, tuple(learning), tuple(context), exclude
 
 
 class _Clock:

@@ -1,7 +1,8 @@
 """Presets and methods: every default in one place, as data."""
 
 import difflib
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, fields, replace
 
 from reco_core.errors import OptionError
 
@@ -30,7 +31,7 @@ class Preset:
     photo_side: short side of the user's photo for the models. margin: patches of mirrored photo
     around it, at least 1. k: exemplars per concept.
     centre: share of the mean name embedding that is subtracted from text embeddings.
-    presence: weights of `inference.presence`, fitted on training photos and their titles (tools/fit_presence.py).
+    presence: weights of `inference.evidence`, fitted on training photos and their titles (tools/fit_presence.py).
     served: mean similarity of a name's five best exemplars below which the archive has no such thing.
     """
 
@@ -48,7 +49,7 @@ class Preset:
     patch: int = 16
     k: int = 20
     centre: float = 0.7
-    presence: tuple[float, float, float] = (1.26, 0.77, -4.19)
+    presence: tuple[float, float, float] = (1.0, 0.89, -4.55)
     served: float = 0.35
 
 
@@ -58,8 +59,14 @@ class Method:
 
     language_guidance, context_elimination: LGC and CE while learning a reference.
     reference, language: which factors enter at inference. crf: refine at the photo's edges.
-    The others belong to reco2: compare lets concepts compete by log-softmax; with it, affinity smooths
-    maps by the co-segmentation features, and gate multiplies each concept by its presence.
+    The others belong to reco2:
+    calibrate: language maps count in standard deviations from what the archive's photos usually
+        give for that name, in LGC too: some names are near to everything.
+    weigh_seeds: a seed must itself look like the concept, not only be seconded by others.
+    spare_context: context elimination leaves out words that mean nearly the same as the concept.
+    compare: concepts compete by log-softmax; the next two need it.
+    affinity: maps are smoothed by the co-segmentation features.
+    gate: each concept starts from the evidence that it is in the photo at all.
     """
 
     name: str
@@ -69,19 +76,36 @@ class Method:
     reference: bool = True
     language: bool = True
     crf: bool = False
+    calibrate: bool = False
+    weigh_seeds: bool = False
+    spare_context: bool = False
     compare: bool = False
     affinity: bool = False
     gate: bool = False
 
+    @property
+    def learning(self) -> tuple[bool, ...]:
+        """The switches that a learned reference depends on."""
+        return (self.language_guidance, self.context_elimination, self.calibrate, self.weigh_seeds, self.spare_context)
+
 
 @dataclass(frozen=True)
 class Temperatures:
-    """reco2's constants: affinity gain and shift (ProxyCLIP's), softmax temperatures."""
+    """reco2's constants, chosen on collages of held-out training photos (docs/reco2.md).
 
-    affinity_gain: float = 3.0
-    affinity_shift: float = 1.2
-    language: float = 0.05
+    affinity_gain, affinity_shift: of `inference.affinity`. reference, language: softmax temperatures
+    of cosines; unusual: of calibrated language, in standard deviations. evidence: of the log-odds
+    that a concept is in the photo, which count up to `certain` (95 %), so that
+    one obvious thing does not take what lies around it.
+    """
+
+    affinity_gain: float = 8.0
+    affinity_shift: float = 1.0
     reference: float = 0.1
+    language: float = 0.05
+    unusual: float = 1.0
+    evidence: float = 3.0
+    certain: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +144,10 @@ METHODS = {
         replace(
             RECO,
             name="reco2",
-            summary="ours: concepts compete, maps smoothed by affinity, absent things lose weight",
+            summary="ours: names are calibrated and compete, maps are smoothed, absent things lose weight",
+            calibrate=True,
+            weigh_seeds=True,
+            spare_context=True,
             compare=True,
             affinity=True,
             gate=True,
@@ -128,19 +155,21 @@ METHODS = {
     )
 }
 
+SWITCHES = {field.name: field.name for field in fields(Method) if field.name not in ("name", "summary")}
+
 MINI = Preset(
     name="mini",
     summary="bundled, no network needed: a 5.7 M-parameter ViT trained by this project",
     weights=(
         WeightFile(
             path="assets/mini/mini.safetensors",
-            sha256="0f154297fb5a199da64e92b20d16ba434d0282a27a47140573a60b73937b3859",
+            sha256="f55c27e178442b008c1da060df0e838716a42d6c7c3259d5ea53b4488419de96",
             licence="Apache-2.0",
             source="tools/train_mini.py",
         ),
         WeightFile(
             path="assets/mini/names.safetensors",
-            sha256="8dc03333f8a128ba0b43e02fae186f9b40c8d6117c246fb1ee0153163fc9d75f",
+            sha256="f257a2dea4976489005ca6f9708c2a79b8640e6f7cf4712421db59dabfe0ec89",
             licence="Apache-2.0",
             source="tools/name_embeddings.py",
         ),
@@ -164,12 +193,19 @@ def find_preset(name: str) -> Preset:
 
 
 def find_method(name: str) -> Method:
-    """The method of this name.
+    """The method of this name; "+switch" and "-switch" after it turn switches on and off.
+
+    "reco2-gate" is reco2 without its gate, "reco2-affinity+crf" also has a CRF in place of affinity.
 
     Raises:
         OptionError: there is none; the message suggests the nearest.
     """
-    return _find(name, METHODS, "method")
+    base, *changes = re.split(r"(?=[+-])", name)
+    method = _find(base, METHODS, "method")
+    for change in changes:
+        switch = _find(change[1:], SWITCHES, "switch of a method")
+        method = replace(method, **{switch: change[0] == "+"})
+    return replace(method, name=name) if changes else method
 
 
 def _find(name: str, known: dict, kind: str):

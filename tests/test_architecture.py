@@ -22,6 +22,7 @@ LAYERS = [
     "visualise",
     "names",
     "mini",
+    "dictionary",
     "checksums",
     "text",
     "prompts",

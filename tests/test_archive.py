@@ -64,14 +64,16 @@ def test_stored_features_are_those_of_the_photos(small, reco, photo_folder):
     archive = Archive(small)
     rows = np.array([7, 0, 13])  # not in order
     fresh = reco.encoder.encode_archive([read_photo(photo_folder / archive.records[r].file) for r in rows])
-    for stored, computed in [(archive.features(rows), fresh.features), (archive.language(rows), fresh.language)]:
-        assert (stored * computed.flatten(1, 2)).sum(-1).min() > 0.99
+    assert (archive.features(rows) * fresh.features.flatten(1, 2)).sum(-1).min() > 0.99
+    cosines = (archive.language(rows) * fresh.language.flatten(1, 2)).sum(-1)  # four names a position
+    assert cosines.mean() > 0.93
+    assert cosines.min() > 0.6
     assert (archive.embeddings(rows) * fresh.embedding).sum(-1).min() > 0.999
 
 
 def test_bundled_features_keep_the_reference(reco, real_photos):
-    """The bundled archive's 12-byte codes: a reference from them is that of exact features."""
-    codec = reco.archive._codecs["features"]
+    """The bundled archive's 10-byte codes: a reference from them is that of exact features."""
+    codec = reco.archive._codec
     exact = reco.encoder.encode_archive(list(real_photos.values())).features.flatten(1, 2)
     coded = torch.from_numpy(codec.sa_decode(codec.sa_encode(exact.flatten(0, 1).numpy()))).view_as(exact)
     cosine = torch.cosine_similarity(exact, coded, dim=-1)
@@ -99,17 +101,18 @@ def test_same_photos_give_the_same_bytes(small, reco, photo_folder, tmp_path):
 
 def test_stored_references_equal_learned_ones(copy, reco):
     own = ReCo(reco.encoder, Archive(copy))
-    learned = own.prepare(["cat", "sky"], background=()).concepts
+    learned = {m: own.prepare(["cat", "sky"], method=m, background=()).concepts for m in ("reco", "reco2")}
     own.store(("sky", "tree", "cat"))
     again = ReCo(reco.encoder, Archive(copy))
-    assert len(again._stored) == 3
-    for a, b in zip(learned, again.prepare(["cat", "sky"], background=()).concepts, strict=True):
-        torch.testing.assert_close(a.reference, b.reference)
-        assert a.exemplars == b.exemplars
+    assert len(again._stored) == 2 * 3
+    for method, concepts in learned.items():
+        for a, b in zip(concepts, again.prepare(["cat", "sky"], method=method, background=()).concepts, strict=True):
+            torch.testing.assert_close(a.reference, b.reference)
+            assert a.exemplars == b.exemplars
     assert not ReCo(reco.encoder, Archive(copy)).prepare(["cat"], k=3, background=()).concepts[0].exemplars[3:]
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "features.npy", "language.codec", "photos.csv.gz"])
+@pytest.mark.parametrize("name", ["index.faiss", "features.npy", "features.codec", "language.npy", "photos.csv.gz"])
 def test_damaged_files_are_named(copy, name):
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 0xFF

@@ -8,7 +8,13 @@ import torch
 import torch.nn.functional as F
 
 from reco_core import cosegmentation
-from reco_core.cosegmentation import context_elimination, cosegment, language_guidance
+from reco_core.cosegmentation import (
+    calibrated_guidance,
+    context_elimination,
+    context_shares,
+    cosegment,
+    language_guidance,
+)
 from reco_core.errors import OptionError
 
 
@@ -101,6 +107,21 @@ def test_language_guidance_formula():
     weights = language_guidance(language, text)
     cosine = sum(float(a) * float(b) for a, b in zip(language[1, 2], text, strict=True))
     assert weights[1, 2].item() == pytest.approx(1 / (1 + math.exp(-10 * cosine)), abs=1e-5)
+
+
+def test_calibrated_guidance_is_one_half_where_it_becomes_unusual():
+    assert calibrated_guidance(torch.tensor([2.0, 3.0])).tolist() == pytest.approx([0.5, 1 / (1 + math.exp(-1))])
+
+
+def test_near_synonyms_are_spared_from_elimination():
+    text = torch.tensor([1.0, 0.0])
+    context = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.2, 0.96**0.5], [-0.6, 0.8]])
+    assert context_shares(text, context).tolist() == pytest.approx([0, 1, 0.5, 1])
+    features = F.normalize(torch.randn(4, 2, generator=torch.Generator().manual_seed(2)), dim=-1)
+    spared = context_elimination(features, context, context_shares(text, context))
+    for position, feature in enumerate(features):
+        kept = [1 - 1 / (1 + math.exp(-float(feature @ c))) for c in context]
+        assert spared[position].item() == pytest.approx(kept[1] * kept[2] ** 0.5 * kept[3], abs=1e-6)
 
 
 def test_context_elimination_formula():

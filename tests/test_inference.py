@@ -69,12 +69,11 @@ def test_smoothing_is_a_weighted_mean():
     assert smoothed[1, 1, 1].item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_compare_scores_by_hand():
-    reference, language = maps(9, 3, 2, 2), maps(10, 3, 2, 2)
-    scores = inference.compare_scores(reference, language, reference_temperature=0.1, language_temperature=0.05)
-    r = [math.exp(float(v) / 0.1) for v in reference[:, 1, 0]]
-    t = [math.exp(float(v) / 0.05) for v in language[:, 1, 0]]
-    assert scores[2, 1, 0].item() == pytest.approx(math.log(r[2] / sum(r)) + math.log(t[2] / sum(t)), abs=1e-3)
+def test_compete_by_hand():
+    values = maps(9, 3, 2, 2)
+    exponentials = [math.exp(float(v) / 0.1) for v in values[:, 1, 0]]
+    expected = math.log(exponentials[2] / sum(exponentials))
+    assert inference.compete(values, 0.1)[2, 1, 0].item() == pytest.approx(expected, abs=1e-3)
 
 
 def test_background_words_compete_as_one():
@@ -95,10 +94,8 @@ def test_unusual_is_a_z_score():
     torch.testing.assert_close(z, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_presence_grows_with_evidence():
+def test_evidence_is_a_linear_model_of_whole_and_peak():
     patches = torch.zeros(3, 4, 5)
-    patches[2, 1, 1] = 6.0
-    low, high, spot = inference.presence(torch.tensor([0.0, 4.0, 0.0]), patches, (0.6, 0.6, -3.0)).tolist()
-    assert low == pytest.approx(sigmoid(-3), abs=1e-5)
-    assert high > low
-    assert spot == pytest.approx(sigmoid(0.6 * 6 - 3), abs=1e-5)
+    patches[2, 1, 1] = 6.0  # one of twenty positions: the best twentieth
+    low, high, spot = inference.evidence(torch.tensor([0.0, 4.0, 0.0]), patches, (0.5, 0.6, -3.0)).tolist()
+    assert (low, high, spot) == pytest.approx((-3, 4 * 0.5 - 3, 6 * 0.6 - 3))

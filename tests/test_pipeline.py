@@ -11,7 +11,7 @@ import torch
 from reco_core import cosegmentation, inference
 from reco_core.errors import NamesError, OptionError
 from reco_core.pipeline import ReCo
-from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, AuthorsCode
+from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, AuthorsCode, Temperatures
 from reco_core.structures import check_shape
 
 GOLDEN = Path(__file__).parent / "golden" / "segmentations.json"
@@ -106,6 +106,44 @@ def test_reco_is_the_paper_s_formula(reco, cat):
     result = reco.segment(cat, references)
     np.testing.assert_allclose(result.scores[1:], scores.numpy(), atol=1e-4)
     assert (result.labels == scores.argmax(0).numpy() + 1).mean() > 0.999
+
+
+def test_reco2_is_its_formula(reco, cat):
+    """The whole chain of reco2 again, written out."""
+    names = ("cat", "tabby", "rocket")
+    encoder, archive = reco.encoder, reco.archive
+    photos, positions = archive.typical["photos"], archive.typical["positions"]
+
+    def z(similarity, text, base):
+        return (similarity - base.mean @ text) / (text @ base.covariance @ text) ** 0.5
+
+    learned: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for word in (*CONTEXT_WORDS, *names):
+        text = encoder.embed_names((word,))[0]
+        rows = archive.search(text, encoder.preset.k).rows
+        features = archive.features(rows)
+        weights = torch.sigmoid(z(archive.language(rows) @ text, text, positions) - 2)
+        for other_text, other in learned[: len(CONTEXT_WORDS)]:
+            share = float(np.clip(1 - float(text @ other_text) / 0.4, 0, 1))
+            weights = weights * (1 - torch.sigmoid(features @ other)) ** share
+        learned.append((text, cosegmentation.cosegment(features, weights, weight_rows=True).reference))
+    encoded, t = encoder.encode_photo(cat), Temperatures()
+    smoothing = inference.affinity(encoded.features[0], t.affinity_gain, t.affinity_shift)
+    height, width = encoded.features.shape[1:3]
+    references, language, evidence = [], [], []
+    a, b, c = encoder.preset.presence
+    for text, reference in learned[len(CONTEXT_WORDS) :]:
+        unusual = z(encoded.language[0] @ text, text, positions).flatten()
+        best = unusual.sort(descending=True).values[: height * width // 20].mean()
+        evidence.append(a * z(encoded.embedding[0] @ text, text, photos) + b * best + c)
+        language.append((smoothing @ unusual).view(height, width))
+        references.append((smoothing @ (encoded.features[0] @ reference).flatten()).view(height, width))
+    scores = torch.stack(references).div(t.reference).log_softmax(0) + torch.stack(language).log_softmax(0)
+    scores = scores + torch.stack(evidence).clamp(max=3).div(t.evidence).log_softmax(0)[:, None, None]
+    result = reco.segment(cat, reco.prepare(names, method="reco2", background=()), method="reco2")
+    expected = torch.nn.functional.interpolate(scores[None], cat.shape[:2], mode="bilinear")[0]
+    np.testing.assert_allclose(result.scores[1:], expected.numpy(), atol=1e-2)
+    np.testing.assert_allclose(result.presence, torch.stack(evidence).sigmoid().numpy(), atol=1e-3)
 
 
 def test_a_context_word_keeps_its_context_reference(reco):

@@ -60,7 +60,7 @@ def data(real_photos, tmp_path_factory) -> Path:
                 packed.seek(0)
                 out.addfile(member, packed)
     torch.manual_seed(1)
-    save_file(MiniNetwork().vit.state_dict(), folder / "teacher.safetensors")
+    save_file(MiniNetwork(names=1000).vit.state_dict(), folder / "teacher.safetensors")
     return folder
 
 
@@ -99,7 +99,7 @@ def test_it_learns_the_teacher(tool, few, data, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     blocks = [row["held_out_levels"] for row in rows if row["stage"] == "blocks" and "held_out_levels" in row]
     assert blocks[-1] < 0.8 * blocks[0]
-    MiniNetwork().vit.load_state_dict(load_file(tmp_path / "run/mini.safetensors"))
+    MiniNetwork(names=1000).vit.load_state_dict(load_file(tmp_path / "run/mini.safetensors"))
 
 
 def test_crops_are_of_the_photo(tool, data):

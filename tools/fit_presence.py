@@ -1,16 +1,15 @@
-"""Fit the weights of `inference.presence` on training photos and their titles.
+"""Fit the weights of `inference.evidence` on held-out training photos and their titles.
 
     python tools/fit_presence.py ../shared/data/train
 
 Each sampled photo is asked for every title that occurs often enough: its own title is there, the
 others count as absent (some are not: a house in a street. That noise pulls probabilities down a
-little). Prints the three weights of a logistic model and the AUROC, macro-averaged over titles,
-with and without them. Pixel labels play no part.
+little). The photos are of the quarter that trained nothing (tools/titles.py). Prints the three
+weights of a logistic model and the AUROC, macro-averaged over titles, with and without them. Pixel
+labels play no part.
 """
 
-import csv
 import sys
-import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -21,32 +20,28 @@ from sklearn.metrics import roc_auc_score
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from titles import pixels, titled_photos
+
 from reco_core import inference
-from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
 
-TAR, SAMPLE, LEAST = "web_photos.tar", 480, 25
+SAMPLE, LEAST = 900, 5
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    with (folder / "manifest.tsv").open(newline="", encoding="utf-8") as table:
-        rows = [r for r in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE) if r["tar"] == TAR]
-    titles = {row["file"]: row["title"].lower() for row in rows}
-    often = sorted(title for title, count in Counter(titles.values()).items() if count >= LEAST)
+    photos = [photo for photo in titled_photos(folder) if photo.held_out]
+    often = sorted(word for word, count in Counter(photo.word for photo in photos).items() if count >= LEAST)
     random = np.random.default_rng(0)
-    picked = random.permutation([file for file, title in titles.items() if title in often])[:SAMPLE]
+    photos = [photos[i] for i in sorted(random.permutation(len(photos))[:SAMPLE])]
     reco = ReCo.load(device="cpu")
-    texts = torch.stack([reco.encoder.embed_names((title,))[0] for title in often])
-    wholes, patches = reco._typical
+    texts = torch.stack([reco.encoder.embed_names((word,))[0] for word in often])
     evidence, truth = [], []
-    with tarfile.open(folder / TAR) as members:
-        for file in picked:
-            encoded = reco.encoder.encode_photo(read_photo(members.extractfile(file).read()))
-            language = inference.similarities(encoded.language[0], texts)
-            peak = inference.peak(inference.unusual(language, texts, patches))
-            evidence.append(torch.stack([inference.unusual(texts @ encoded.embedding[0], texts, wholes), peak], -1))
-            truth.append([title == titles[file] for title in often])
+    for i, photo in pixels(folder, photos):
+        encoded = reco.encoder.encode_photo(photo)
+        whole, patches = reco.unusual(encoded, texts)
+        evidence.append(torch.stack([whole, inference.peak(patches)], -1))
+        truth.append([word == photos[i].word for word in often])
     x, y = torch.stack(evidence).numpy(), np.array(truth)
     model = LogisticRegression(class_weight="balanced").fit(x.reshape(-1, 2), y.ravel())
     print("weights", [round(float(v), 2) for v in (*model.coef_[0], model.intercept_[0])])

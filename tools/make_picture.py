@@ -1,6 +1,8 @@
-"""Draw the README's picture from the program's own results on public-domain photos.
+"""Draw the README's picture, and a sheet with failures, from the program's own results.
 
-python tools/make_picture.py docs/picture.jpg
+python tools/make_picture.py docs
+
+The photos come with scikit-image (CC0 and public domain).
 """
 
 import sys
@@ -16,13 +18,19 @@ from reco_core.pipeline import ReCo
 from reco_core.visualise import colour, overlay
 
 HEIGHT, GAP, STRIP = 260, 8, 34
-SHOWN = (
-    (skimage.data.chelsea, ["cat"]),
-    (skimage.data.coffee, ["coffee cup"]),
-    (lambda: skimage.data.stereo_motorcycle()[0], ["motorcycle"]),
-    (skimage.data.astronaut, ["spacesuit"]),
-    (skimage.data.rocket, ["rocket"]),
-)
+PICTURES = {
+    "picture.jpg": [  # the README's
+        ("chelsea", ["cat"]), ("coffee", ["coffee cup"]), ("motorcycle", ["motorcycle"]),
+        ("astronaut", ["spacesuit"]), ("rocket", ["rocket"]),
+    ],
+    "overlays.jpg": [  # failures included
+        ("chelsea", ["cat", "wall"]), ("coffee", ["coffee cup", "spoon", "table"]), ("motorcycle", ["motorcycle", "door"]),
+        ("astronaut", ["person", "flag", "helmet"]), ("rocket", ["rocket", "sky"]), ("camera", ["person", "camera", "grass"]),
+        ("coins", ["coin"]), ("brick", ["brick wall", "window"]), ("grass", ["grass", "tree"]), ("gravel", ["gravel", "sand"]),
+        ("page", ["text", "dog"]), ("hubble_deep_field", ["star", "cat"]),
+    ],
+}  # fmt: skip
+COLUMNS = 6
 
 
 def panel(reco: ReCo, photo: np.ndarray, names: list[str]) -> Image.Image:
@@ -41,17 +49,25 @@ def panel(reco: ReCo, photo: np.ndarray, names: list[str]) -> Image.Image:
     return out
 
 
+def load(name: str) -> np.ndarray:
+    photo = skimage.data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(skimage.data, name)()
+    return photo if photo.ndim == 3 else np.stack([photo] * 3, -1)
+
+
 def main() -> None:
-    reco = ReCo.load(device="cpu")
-    panels = [panel(reco, load(), names) for load, names in SHOWN]
-    picture = Image.new("RGB", (sum(p.width + GAP for p in panels) - GAP, HEIGHT + STRIP), "white")
-    x = 0
-    for p in panels:
-        picture.paste(p, (x, 0))
-        x += p.width + GAP
-    target = Path(sys.argv[1])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(target, quality=85)
+    reco, folder = ReCo.load(device="cpu"), Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, shown in PICTURES.items():
+        panels = [panel(reco, load(name), names) for name, names in shown]
+        rows = [panels[i : i + COLUMNS] for i in range(0, len(panels), COLUMNS)]
+        widths = [sum(p.width + GAP for p in row) - GAP for row in rows]
+        picture = Image.new("RGB", (max(widths), (HEIGHT + STRIP) * len(rows)), "white")
+        for i, row in enumerate(rows):
+            x = 0
+            for p in row:
+                picture.paste(p, (x, i * (HEIGHT + STRIP)))
+                x += p.width + GAP
+        picture.save(folder / file, quality=85)
 
 
 if __name__ == "__main__":

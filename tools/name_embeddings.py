@@ -1,11 +1,11 @@
-"""Embed the 1,000 class names that mini's head knows: assets/mini/names.safetensors.
+"""Embed the names that mini's head knows: assets/mini/names.txt -> names.safetensors.
 
-    python tools/name_embeddings.py
+    python tools/name_embeddings.py [FOLDER]
 
-A name's embedding is that of its first lemma in mini's templates plus half of that of its WordNet
-definition (both as timm carries them): on the titles of the training photos this retrieves 55 % of
-the right photos among the first 20, against 52 % for lemmas alone. The mean over names is stored too;
-a share of it is subtracted from names and queries alike (see presets.Preset.centre).
+The first 1,000 names are ImageNet classes: each is embedded as its first lemma in mini's templates
+plus half of the mean of all its lemmas plus half of its WordNet definition (all as timm carries
+them). The rest are words, embedded in the templates. The mean over the classes is stored too; a
+share of it is subtracted from names and queries alike (see presets.Preset.centre).
 """
 
 import sys
@@ -19,26 +19,31 @@ from timm.data import ImageNetInfo
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from reco_core import text
-from reco_core.mini import NAMES
 from reco_core.presets import MINI
 from reco_core.prompts import embed_names
 
-DEFINITION_SHARE = 0.5
+CLASSES = 1000
+DEFINITION_SHARE, SYNONYMS_SHARE = 0.5, 0.5
 
 
 def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else (ROOT / MINI.weights[1].path).parent
+    names = (folder / "names.txt").read_text(encoding="utf-8").splitlines()
     info = ImageNetInfo("imagenet-1k")
-    lemmas = [info.index_to_description(i, detailed=False) for i in range(NAMES)]
+    lemmas = [info.index_to_description(i, detailed=False) for i in range(CLASSES)]
     definitions = [info.index_to_description(i, detailed=True)[len(lemma) + 2 :] for i, lemma in enumerate(lemmas)]
     encode = text.load()
-    first = tuple(lemma.split(",")[0] for lemma in lemmas)
-    plain = embed_names(first, MINI.templates, encode) + DEFINITION_SHARE * encode(definitions)
-    plain = F.normalize(plain, dim=-1)
-    mean = plain.mean(0)
-    embeddings = F.normalize(plain - MINI.centre * mean, dim=-1)
-    out = ROOT / MINI.weights[1].path
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"embeddings": embeddings.half(), "mean": mean.to(torch.float32)}, out)
+
+    def embed(words: list[str]) -> torch.Tensor:
+        return embed_names(tuple(words), MINI.templates, encode)
+
+    synonyms = torch.stack([F.normalize(embed(lemma.split(", ")).mean(0), dim=-1) for lemma in lemmas])
+    first = embed([lemma.split(",")[0] for lemma in lemmas])
+    classes = F.normalize(first + DEFINITION_SHARE * encode(definitions) + SYNONYMS_SHARE * synonyms, dim=-1)
+    mean = classes.mean(0)
+    everything = torch.cat([classes, embed(names[CLASSES:])])
+    embeddings = F.normalize(everything - MINI.centre * mean, dim=-1)
+    save_file({"embeddings": embeddings.half(), "mean": mean.to(torch.float32)}, folder / "names.safetensors")
 
 
 if __name__ == "__main__":

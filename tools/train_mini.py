@@ -35,6 +35,7 @@ SIZES = ((176, 176), (160, 224), (224, 160), (224, 224), (256, 256))
 SIZE_SHARES = {"blocks": (0.8, 0.07, 0.07, 0.06, 0.0), "whole": (0.45, 0.15, 0.15, 0.2, 0.05)}
 HELD_OUT = 128  # photos that are only measured on
 WARM_UP = 100  # steps
+TEACHER_NAMES = 1000
 LOG_EVERY, MEASURE_EVERY = 50, 250  # steps
 KEEP_EVERY = 600  # seconds between two saved states
 
@@ -174,7 +175,7 @@ def held_out(photos: PhotoStore) -> np.ndarray:
 def train(args: argparse.Namespace) -> None:
     photos = PhotoStore(args.photos or args.out, args.data / "archive", args.data / "train")
     torch.manual_seed(args.seed)
-    student, teacher = MiniNetwork().to(args.device), MiniNetwork().to(args.device)
+    student, teacher = (MiniNetwork(names=TEACHER_NAMES).to(args.device) for _ in range(2))
     teacher.vit.load_state_dict(load_file(args.teacher))
     teacher.eval().requires_grad_(False)
     state_file = args.out / "state.pt"
