@@ -69,12 +69,13 @@ def test_rows_learn_new_words_and_leave_the_old_ones(tools):
     tokens = centres[truth] + torch.randn(400, 16, generator=generator)
     weight, bias = centres[:2], -centres[:2].square().sum(-1) / 2  # the best classifier of the first two
     allowed = torch.nn.functional.one_hot(truth, 4).bool()
-    rows, biases = tools["train_titles"].train_rows(
+    rows, biases, losses = tools["train_titles"].train_rows(
         tokens, allowed, [str(t) for t in truth.tolist()], weight, bias, 300
     )
     best = (tokens @ torch.cat([weight, rows]).T + torch.cat([bias, biases])).argmax(-1)
     assert (best == truth).float().mean() > 0.95
-    again, _ = tools["train_titles"].train_rows(tokens, allowed, [str(t) for t in truth.tolist()], weight, bias, 300)
+    assert losses[-1] < losses[0]
+    again, _, _ = tools["train_titles"].train_rows(tokens, allowed, [str(t) for t in truth.tolist()], weight, bias, 300)
     assert torch.equal(rows, again)
 
 

@@ -11,10 +11,12 @@ covers). Weight decay is strong (1.0): the rows must also work on patches, and o
 elsewhere. No pixel label is used, nor titles of the archive. A minute on two CPU cores, most of it
 reading photos.
 
-Writes OUT/mini.safetensors (float16) and OUT/names.txt; then run tools/name_embeddings.py.
+Writes OUT/mini.safetensors (float16), OUT/names.txt and OUT/titles.json (settings, loss, result); then
+run tools/name_embeddings.py. There is nothing to resume: training itself takes seconds.
 """
 
 import argparse
+import json
 import logging
 import math
 import sys
@@ -99,8 +101,8 @@ def allowed_names(photos: list[Titled], nouns: Nouns) -> tuple[list[str], Tensor
 
 
 def train_rows(tokens: Tensor, allowed: Tensor, words: list[str], weight: Tensor, bias: Tensor,
-               steps: int = STEPS, seed: int = 0) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Rows (new, C) and biases (new,) that put each photo's probability on its allowed names.
+               steps: int = STEPS, seed: int = 0) -> tuple[Tensor, Tensor, list[float]]:  # fmt: skip
+    """Rows (new, C) and biases (new,), and the loss of every hundredth step, that put each photo's probability on its allowed names.
 
     tokens: (N, C). allowed: (N, names) bool. words: a photo's title; rare ones are drawn more often
     (by the inverse root of their count). weight, bias: the rows that exist and stay as they are.
@@ -112,6 +114,7 @@ def train_rows(tokens: Tensor, allowed: Tensor, words: list[str], weight: Tensor
     rows = torch.zeros(new, weight.shape[1], requires_grad=True)
     biases = torch.full((new,), FIRST_BIAS, requires_grad=True)
     optimizer = torch.optim.AdamW([rows, biases], lr=RATE, weight_decay=DECAY)
+    losses = []
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -123,7 +126,8 @@ def train_rows(tokens: Tensor, allowed: Tensor, words: list[str], weight: Tensor
         optimizer.step()
         if (step + 1) % 100 == 0:
             log.info("step %d of %d: loss %.3f", step + 1, steps, loss.item())
-    return rows.detach(), biases.detach()
+            losses.append(round(loss.item(), 4))
+    return rows.detach(), biases.detach(), losses
 
 
 def main() -> None:
@@ -146,25 +150,28 @@ def main() -> None:
     tokens = tokens.clone()  # out of inference mode
     used = torch.tensor([not photo.held_out and bool(row.any()) for photo, row in zip(photos, allowed, strict=True)])
     words = [photo.word for photo, use in zip(photos, used.tolist(), strict=True) if use]
-    rows, biases = train_rows(tokens[used], allowed[used], words, weight, bias)
+    rows, biases, losses = train_rows(tokens[used], allowed[used], words, weight, bias)
     state["head.weight"] = torch.cat([weight, rows]).half()
     state["head.bias"] = torch.cat([bias, biases]).half()
     args.out.mkdir(parents=True, exist_ok=True)
     save_file({key: value.contiguous() for key, value in state.items()}, args.out / "mini.safetensors")
     names = [group[0] for group in class_names()[0]] + new
     (args.out / "names.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    report(photos, allowed, tokens, torch.cat([weight, rows]), torch.cat([bias, biases]))
+    right = held_out_accuracy(photos, allowed, tokens, torch.cat([weight, rows]), torch.cat([bias, biases]))
+    log.info("held-out photos whose likeliest name is right, mean over titles: %.3f", right)
+    settings = {"steps": STEPS, "batch": BATCH, "rate": RATE, "decay": DECAY, "warm_up": WARM_UP, "photos": len(words)}
+    record = {"settings": settings, "loss_every_100_steps": losses, "held_out_accuracy": round(right, 4)}
+    (args.out / "titles.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
-def report(photos: list[Titled], allowed: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor) -> None:
+def held_out_accuracy(photos: list[Titled], allowed: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor) -> float:
     """On held-out photos: how often is the likeliest name a right one, mean over titles?"""
     best = (tokens @ weight.T + bias).argmax(-1)
     hits: dict[str, list[bool]] = {}
     for i, photo in enumerate(photos):
         if photo.held_out and not photo.is_class:
             hits.setdefault(photo.word, []).append(bool(allowed[i, best[i]]))
-    log.info("held-out photos whose likeliest name is right, mean over %d titles: %.3f", len(hits),
-             np.mean([np.mean(hit) for hit in hits.values()]))  # fmt: skip
+    return float(np.mean([np.mean(hit) for hit in hits.values()]))
 
 
 if __name__ == "__main__":
