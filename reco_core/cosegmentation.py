@@ -19,6 +19,7 @@ from reco_core.errors import OptionError
 
 LANGUAGE_GAIN = 10.0  # the paper's temperature: sigmoid(10 cos)
 USUAL = 2.0  # standard deviations above the mean at which calibrated guidance is one half
+LEAST_WEIGHT = 1e-6  # weights must be positive, and in a tiny archive anything can be very unusual
 SAME_MEANING = 0.4  # cosine of two names' texts from which a context word is spared altogether
 BLOCK_BYTES = 4 << 20  # of B at a time on a CPU: stays in the last-level cache
 RELEASED_BYTES = 31 << 20  # just below the largest threshold that glibc adopts
@@ -47,7 +48,7 @@ def calibrated_guidance(unusual: Tensor) -> Tensor:
 
     A cosine means different things for different names: what is high for "fence" is common for "dog".
     """
-    return torch.sigmoid(unusual - USUAL)
+    return torch.sigmoid(unusual - USUAL).clamp_min(LEAST_WEIGHT)
 
 
 def context_elimination(features: Tensor, context: Tensor, shares: Tensor | None = None) -> Tensor:

@@ -111,6 +111,7 @@ def test_language_guidance_formula():
 
 def test_calibrated_guidance_is_one_half_where_it_becomes_unusual():
     assert calibrated_guidance(torch.tensor([2.0, 3.0])).tolist() == pytest.approx([0.5, 1 / (1 + math.exp(-1))])
+    assert calibrated_guidance(torch.tensor(-1e4)) > 0
 
 
 def test_near_synonyms_are_spared_from_elimination():
