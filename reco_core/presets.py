@@ -91,7 +91,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Temperatures:
-    """reco2's constants, chosen on collages of held-out training photos (docs/reco2.md).
+    """reco2's constants; docs/reco2.md says how each was chosen, and which with labelled sets in view.
 
     affinity_gain, affinity_shift: of `inference.affinity`. reference, language: softmax temperatures
     of cosines; unusual: of calibrated language, in standard deviations. evidence: of the log-odds
