@@ -33,10 +33,11 @@ from PIL import Image
 
 from reco_core import crf, gallery
 from reco_core.errors import OptionError, PhotoError, RecoError
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.names import parse_names
 from reco_core.photos import limit_size, read_photo, resize_labels
 from reco_core.pipeline import ReCo
-from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, PRESETS, find_preset
+from reco_core.presets import PRESETS, find_preset
 from reco_core.report import describe, label_image
 from reco_core.structures import Concept, Exemplar, Segmentation
 from reco_core.visualise import feature_picture, overlay

@@ -7,8 +7,9 @@ A folder with
     typical.safetensors mean and covariance of the embeddings and of the language maps' positions
     features.npy        co-segmentation features, quantised: (N, positions, bytes) uint8
     features.codec      their quantiser (FAISS)
-    language.npy        language maps, as words of a dictionary (dictionary.py), likewise
+    language.npy        language maps, likewise: as words of a dictionary (dictionary.py) if they are sums of words
     dictionary.safetensors   the words' text embeddings
+    language.codec      otherwise: their quantiser (FAISS)
     references.json, references.safetensors   concepts learned beforehand (context, background words)
 `archive_writer.py` makes it. No file is a pickle. Everything large is memory-mapped.
 """
@@ -64,6 +65,7 @@ class Archive:
             version, files = self.manifest["format"], self.manifest["files"]
             self.preset, self.weights = self.manifest["preset"], self.manifest["weights"]
             self.grid = tuple(self.manifest["grid"])
+            self.language_grid = tuple(self.manifest.get("language_grid", self.grid))
         except (ValueError, KeyError, TypeError) as error:
             raise self._damaged(MANIFEST, error) from error
         if version != FORMAT:
@@ -87,8 +89,12 @@ class Archive:
         try:
             flags = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
             self.index = faiss.read_index(str(self.folder / "index.faiss"), flags)
-            self._codec = faiss.read_index(str(self.folder / "features.codec"))
-            self._words = load_file(self.folder / DICTIONARY)["words"].float()
+            self._codecs = {
+                name: faiss.read_index(str(self.folder / f"{name}.codec"))
+                for name in ("features", "language")
+                if f"{name}.codec" in self.manifest["files"]
+            }
+            self._words = None if "language" in self._codecs else load_file(self.folder / DICTIONARY)["words"].float()
             self._codes = {
                 name: np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
                 for name in ("features", "language")
@@ -129,14 +135,19 @@ class Archive:
 
     def features(self, rows: np.ndarray) -> Tensor:
         """Co-segmentation features of some photos: (k, h w, C) float32, norm 1."""
-        codes = self._read("features", rows)
-        flat = self._codec.sa_decode(codes.reshape(-1, codes.shape[-1]))
-        return F.normalize(torch.from_numpy(flat).view(*codes.shape[:2], -1), dim=-1)
+        return self._decode("features", rows)
 
     def language(self, rows: np.ndarray) -> Tensor:
-        """Language maps of some photos: (k, h w, D) float32, norm 1."""
+        """Language maps of some photos: (k, h' w', D) float32, norm 1, on `language_grid`."""
+        if self._words is None:
+            return self._decode("language", rows)
         codes = torch.from_numpy(self._read("language", rows))
         return dictionary.unpack(codes.flatten(0, 1), self._words).view(*codes.shape[:2], -1)
+
+    def _decode(self, name: str, rows: np.ndarray) -> Tensor:
+        codes = self._read(name, rows)
+        flat = self._codecs[name].sa_decode(codes.reshape(-1, codes.shape[-1]))
+        return F.normalize(torch.from_numpy(flat).view(*codes.shape[:2], -1), dim=-1)
 
     def _read(self, name: str, rows: np.ndarray) -> np.ndarray:
         """Codes (k, h w, bytes) of some photos, read in the file's order."""

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from reco_core import dictionary, inference
 from reco_core.archive import DICTIONARY, FORMAT, MANIFEST, TYPICAL, write_records
 from reco_core.checksums import sha256
-from reco_core.encoders import MiniEncoder
+from reco_core.encoders import Encoder
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photos import read_photo
 from reco_core.structures import PhotoRecord
@@ -26,8 +26,10 @@ from reco_core.structures import PhotoRecord
 log = logging.getLogger(__name__)
 BATCH = 32
 SAMPLE = 100_000  # positions that the quantiser learns from
-# of features: 10 bytes a position, cosine 0.919 (a product quantiser of 13: 0.916); 7 more hold the language map
-CODEC = "RQ10x8"
+# of mini's features: 10 bytes a position, cosine 0.919 (a product quantiser of 13: 0.916); 7 more hold the language map
+MINI_CODEC = "RQ10x8"
+CODEC = "PQ{}x8"  # of maps that are not bundled: a byte for every `CHANNELS` channels
+CHANNELS = 8
 SMALL_CODEC = "SQ8"  # for too few photos to learn a codebook
 MAPS = ("features", "language")
 TABLE = "manifest.tsv"
@@ -98,7 +100,7 @@ def write_archive(
     folder: Path,
     records: list[PhotoRecord],
     photos: Path,
-    encoder: MiniEncoder,
+    encoder: Encoder,
     progress: Progress = lambda done, of: None,
 ) -> None:
     """Encode photos and write an archive that appears at `folder` only when it is complete.
@@ -135,38 +137,46 @@ def _replace(folder: Path, new: Path, old: Path) -> None:
 
 
 def _write_parts(parts: Path, scratch: Path, records, photos, encoder, progress) -> None:
-    kept, embeddings = [], []
+    kept, embeddings, searched = [], [], []
     raw = {name: (scratch / f"{name}.f16").open("w+b") for name in MAPS}
     shapes: dict[str, tuple[int, int]] = {}
     for batch, encoded in _encode(records, photos, encoder, progress):
         kept += batch
         embeddings.append(encoded.embedding.cpu().numpy())
-        grid = encoded.language.shape[1:3]
+        if encoded.retrieval is not None:
+            searched.append(encoded.retrieval.cpu().numpy())
+        grid, language_grid = encoded.features.shape[1:3], encoded.language.shape[1:3]
         for name, file in raw.items():
             maps = getattr(encoded, name).flatten(1, 2).cpu().numpy()
             shapes[name] = maps.shape[1:]
             file.write(maps.astype(np.float16).tobytes())
     if not kept:
         raise ArchiveError("none of the photos could be read", given=photos)
-    _write_index(np.concatenate(embeddings), parts / "index.faiss")
+    _write_index(np.concatenate(searched or embeddings), parts / "index.faiss")
     for file in raw.values():
         file.flush()
-    small = len(kept) * shapes["features"][0] < 40_000
+    small = len(kept) * min(positions for positions, _ in shapes.values()) < 40_000
     maps = {name: np.memmap(file, np.float16, "r", shape=(len(kept), *shapes[name])) for name, file in raw.items()}
-    _write_features(maps["features"], SMALL_CODEC if small else CODEC, parts)
-    _write_language(maps["language"], encoder.names.cpu(), parts)
+    specs = {name: SMALL_CODEC if small else CODEC.format(shapes[name][1] // CHANNELS) for name in MAPS}
+    if encoder.names is None:
+        _write_quantised(maps["language"], specs["language"], parts, "language")
+    else:
+        specs = {"features": SMALL_CODEC if small else MINI_CODEC, "language": "dictionary"}
+        _write_words(maps["language"], encoder.names.cpu(), parts)
+    _write_quantised(maps["features"], specs["features"], parts, "features")
     _write_typical(np.concatenate(embeddings), maps["language"], parts / TYPICAL)
     for file in raw.values():
         file.close()
     write_records(kept, parts / "photos.csv.gz")
     write_manifest(parts, {
         "format": FORMAT, "preset": encoder.preset.name, "weights": encoder.hash, "photos": len(kept),
-        "dimension": embeddings[0].shape[1], "grid": list(grid), "codec": SMALL_CODEC if small else CODEC,
+        "dimension": (searched or embeddings)[0].shape[1], "grid": list(grid), "codec": specs["features"],
+        **({} if language_grid == grid else {"language_grid": list(language_grid)}),
         "licences": dict(collections.Counter(r.licence for r in kept).most_common()),
     })  # fmt: skip
 
 
-def _encode(records, photos: Path, encoder: MiniEncoder, progress: Progress) -> Iterable:
+def _encode(records, photos: Path, encoder: Encoder, progress: Progress) -> Iterable:
     """Batches of records with what the encoder says of their photos."""
     for start in range(0, len(records), BATCH):
         batch, pixels = [], []
@@ -190,7 +200,7 @@ def _write_index(embeddings: np.ndarray, file: Path) -> None:
     faiss.write_index(index, str(file))
 
 
-def _write_features(maps: np.ndarray, spec: str, parts: Path) -> None:
+def _write_quantised(maps: np.ndarray, spec: str, parts: Path, name: str) -> None:
     """Learn a quantiser from a sample of positions, then code every photo: (N, positions, bytes)."""
     codec = faiss.index_factory(maps.shape[-1], spec)
     codec.train(_sample(maps))
@@ -198,11 +208,11 @@ def _write_features(maps: np.ndarray, spec: str, parts: Path) -> None:
     def code(block: np.ndarray) -> np.ndarray:
         return codec.sa_encode(np.ascontiguousarray(block, dtype=np.float32))
 
-    _write_codes(maps, codec.sa_code_size(), code, parts / "features.npy")
-    faiss.write_index(codec, str(parts / "features.codec"))
+    _write_codes(maps, codec.sa_code_size(), code, parts / f"{name}.npy")
+    faiss.write_index(codec, str(parts / f"{name}.codec"))
 
 
-def _write_language(maps: np.ndarray, names: torch.Tensor, parts: Path) -> None:
+def _write_words(maps: np.ndarray, names: torch.Tensor, parts: Path) -> None:
     """Code every position by the names that it speaks of."""
     words = names.half().float()  # as they will be read
 

@@ -17,10 +17,10 @@ from PIL import Image
 
 from reco_core import metrics
 from reco_core.errors import OptionError
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.names import category_words
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
-from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, Temperatures, find_method
 from reco_core.structures import MAX_LABELS, References
 
 log = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ def run(
             "protocol": protocol, "data": data.folder.name, "preset": reco.encoder.preset.name,
             "weights": reco.encoder.hash, "archive": reco.archive.hash, "archive_photos": len(reco.archive),
             "k": k or reco.encoder.preset.k, "background": list(competing), "context": list(context),
-            "photo_side": reco.encoder.preset.photo_side, "temperatures": asdict(Temperatures()),
+            "photo_side": reco.encoder.preset.photo_side, "temperatures": asdict(reco.encoder.preset.temperatures),
             "words": dict(zip(classes.names[classes.background :], classes.words, strict=True)),
             "authors_code": asdict(reco.authors), "device": reco.encoder.device,
         },

@@ -12,10 +12,11 @@ from reco_core.archive import Archive
 from reco_core.archive_writer import list_photos, write_archive
 from reco_core.encoders import load_encoder
 from reco_core.errors import RecoError
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.names import parse_names
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
-from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, PRESETS, find_preset
+from reco_core.presets import PRESETS, find_preset
 from reco_core.report import write_report
 
 log = logging.getLogger("reco_core")

@@ -1,76 +1,115 @@
-"""Models, loaded and run: photos and names in, vectors of norm 1 out."""
+"""Encoders: a preset's models in their roles. Photos and names in, vectors of norm 1 out."""
 
 import copy
 import logging
-from dataclasses import replace
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from reco_core import text
-from reco_core.checksums import weights_sha256
-from reco_core.errors import OptionError, WeightsError
+from reco_core import inference, text, weights, windows
+from reco_core.backbones import Backbone
+from reco_core.clip import Clip
+from reco_core.errors import OptionError
+from reco_core.methods import AuthorsCode
 from reco_core.mini import MiniNetwork, conse
 from reco_core.photos import centre_crop, model_size, to_tensor
-from reco_core.presets import AuthorsCode, Preset
+from reco_core.presets import IMAGENET_MEAN, IMAGENET_STD, Model, Preset
 from reco_core.prompts import embed_names
 from reco_core.structures import Encoded
+from reco_core.weights import ROOT, Progress
 
 log = logging.getLogger(__name__)
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-ROOT = Path(__file__).resolve().parent.parent
 
 
-class MiniEncoder:
-    """The preset mini: one network for all three roles, MiniLM for text.
+class Encoder:
+    """What every preset's encoder does; immutable after construction, so that any number of users can share it."""
 
-    Immutable after construction, so that any number of users can share it.
-    """
+    names: Tensor | None = None  # (N, D): the words that language maps are sums of, if they are
 
-    def __init__(self, preset: Preset, device: str = "cpu", weights: Path | None = None) -> None:
-        self.preset, self.device, self.resample = preset, device, Image.Resampling.BICUBIC
-        network_file, names_file = preset.weights
-        path = weights or ROOT / network_file.path
-        self.hash = verify(path, "" if weights else network_file.sha256)
-        verify(ROOT / names_file.path, names_file.sha256)
-        self.network = MiniNetwork()
-        load_weights(self.network.vit, path)
-        self.network.to(device).eval()
-        self.text = text.load(device)
-        names = load_tensors(ROOT / names_file.path)
-        self.mean_name = names["mean"].float()
-        self.names = names["embeddings"].float().to(device)
+    def __init__(self, preset: Preset, device: str, fingerprint: str) -> None:
+        self.preset, self.device, self.hash = preset, device, fingerprint
+        self.resample = Image.Resampling.BICUBIC
 
-    def reading_like(self, authors: AuthorsCode) -> "MiniEncoder":
+    def reading_like(self, authors: AuthorsCode) -> "Encoder":
         """The same models, fed as the authors' code feeds them (imagenet_mean, nearest_resize)."""
         twin = copy.copy(self)
         if authors.imagenet_mean:
-            twin.preset = replace(self.preset, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+            fed = {
+                role: replace(getattr(self.preset, role), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+                for role in ("language", "features")
+            }
+            twin.preset = replace(self.preset, **fed)
         if authors.nearest_resize:
             twin.resample = Image.Resampling.NEAREST
         return twin
 
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
-        """Names -> (K, D) float32 on the CPU, comparable with photos' embeddings and language maps."""
+        """Names -> (K, D) float32 on the CPU, comparable with language maps and with `Encoded.embedding`."""
+        raise NotImplementedError
+
+    def embed_queries(self, names: tuple[str, ...]) -> Tensor:
+        """Names -> (K, R) float32 on the CPU, comparable with what an archive is searched by."""
+        return self.embed_names(names)
+
+    def encode_photo(self, photo: np.ndarray) -> Encoded:
+        """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
+        raise NotImplementedError
+
+    def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
+        """Archive photos as centre crops, in one batch, with what they are searched by."""
+        raise NotImplementedError
+
+    def _size(self, photo: np.ndarray, patch: int) -> tuple[int, int]:
+        return model_size(photo.shape[0], photo.shape[1], self.preset.photo_side, patch)
+
+    def _tensor(self, photo: np.ndarray, size: tuple[int, int], model: Model) -> Tensor:
+        return to_tensor(photo, size, model.mean, model.std, self.resample)
+
+    def _crops(self, photos: list[np.ndarray], model: Model) -> Tensor:
+        side = (model.archive_side, model.archive_side)
+        return torch.stack([self._tensor(centre_crop(photo), side, model) for photo in photos])
+
+
+class MiniEncoder(Encoder):
+    """The preset mini: one network for all three roles, MiniLM for text."""
+
+    names: Tensor
+
+    def __init__(self, preset: Preset, device: str = "cpu", folder: Path | None = None) -> None:
+        """folder: another folder or file of weights for the network."""
+        found = weights.resolve(preset.features, folder)
+        super().__init__(preset, device, found.sha256)
+        vocabulary = preset.vocabulary
+        if vocabulary is None:
+            raise OptionError("a preset of this kind needs a vocabulary", given=preset.name)
+        weights.verify(ROOT / vocabulary.file, vocabulary.sha256)
+        self.network = MiniNetwork()
+        weights.load_strictly(self.network.vit, weights.read_state_dict(found.path), "mini", found.path.name)
+        self.network.to(device).eval()
+        self.text = text.load(device)
+        stored = weights.read_state_dict(ROOT / vocabulary.file)
+        self.mean_name = stored["mean"].float()
+        self.names = stored["embeddings"].float().to(device)
+
+    def embed_names(self, names: tuple[str, ...]) -> Tensor:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
 
     def encode_photo(self, photo: np.ndarray) -> Encoded:
-        """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one.
-
-        The network keeps notes of its own in the outermost patches, the corners above all: it sees
+        """The network keeps notes of its own in the outermost patches, the corners above all: it sees
         the photo with a mirrored margin, what it says of the margin is dropped, and a corner gets
         what it says of the patch diagonally inside.
         """
-        size = model_size(photo.shape[0], photo.shape[1], self.preset.photo_side, self.preset.patch)
-        image = to_tensor(photo, size, self.preset.mean, self.preset.std, self.resample)[None]
-        margin, inside = self.preset.margin, slice(self.preset.margin, -self.preset.margin)
-        encoded = self.encode(F.pad(image, [margin * self.preset.patch] * 4, mode="reflect"))
+        model, margin = self.preset.features, self.preset.margin
+        image = self._tensor(photo, self._size(photo, model.patch), model)[None]
+        inside = slice(margin, -margin)
+        encoded = self.encode(F.pad(image, [margin * model.patch] * 4, mode="reflect"))
         language, features = (maps[:, inside, inside].clone() for maps in (encoded.language, encoded.features))
         for maps in (language, features):
             for y, below in ((0, 1), (-1, -2)):
@@ -79,10 +118,7 @@ class MiniEncoder:
         return Encoded(encoded.embedding, language, features)
 
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
-        """Archive photos as centre crops of `archive_side`, in one batch."""
-        side = (self.preset.archive_side, self.preset.archive_side)
-        crops = [to_tensor(centre_crop(p), side, self.preset.mean, self.preset.std) for p in photos]
-        return self.encode(torch.stack(crops))
+        return self.encode(self._crops(photos, self.preset.features))
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> Encoded:
@@ -95,13 +131,119 @@ class MiniEncoder:
         )
 
 
-def load_encoder(preset: Preset, device: str | None = None, weights: Path | None = None) -> MiniEncoder:
-    """Load a preset's models on a device (default: the GPU if there is one).
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a preset by role; retrieval and language may be one."""
+
+    retrieval: Clip
+    language: Clip
+    features: Backbone
+
+    @property
+    def all(self) -> tuple[Clip | Backbone, ...]:
+        """Each network once, in the order of `Preset.models`."""
+        return tuple(dict.fromkeys((self.retrieval, self.language, self.features)))
+
+
+class ClipEncoder(Encoder):
+    """Presets of open_clip and timm: up to three networks; one that plays two roles runs once."""
+
+    def __init__(self, preset: Preset, networks: Networks, device: str, precision: torch.dtype) -> None:
+        states = [network.network.state_dict() for network in networks.all]
+        roles = (preset.retrieval, preset.language, preset.features)
+        settings = [(model.name, model.archive_side, model.readout, model.block, model.mean) for model in roles]
+        super().__init__(preset, device, weights.fingerprint(*settings, *states))
+        self.precision = precision
+        for network in networks.all:
+            network.network.to(device, precision)
+        self.networks = networks
+
+    def embed_names(self, names: tuple[str, ...]) -> Tensor:
+        return embed_names(names, self.preset.templates, self.networks.language.text)
+
+    def embed_queries(self, names: tuple[str, ...]) -> Tensor:
+        if self.preset.retrieval == self.preset.language:
+            return self.embed_names(names)
+        return embed_names(names, self.preset.templates, self.networks.retrieval.text)
+
+    def encode_photo(self, photo: np.ndarray) -> Encoded:
+        """With a `photo_side` above the preset's window, photos are read in overlapping windows."""
+        preset = self.preset
+        patches = [getattr(preset, role).patch for role in ("language", "features")]
+        if preset.window and preset.photo_side > preset.window:
+            size = self._size(photo, math.lcm(*patches))
+            images = {role: self._tensor(photo, size, getattr(preset, role))[None] for role in ("language", "features")}
+            encoded = windows.slide(images["language"], images["features"], self.encode, preset.window, preset.stride)
+            whole = self.networks.language.embed(self._ready(self._crops([photo], preset.language)))
+            return replace(encoded, embedding=whole)
+        sizes = [self._size(photo, patch) for patch in patches]
+        return self.encode(self._tensor(photo, sizes[0], preset.language)[None],
+                           self._tensor(photo, sizes[1], preset.features)[None])  # fmt: skip
+
+    def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
+        preset = self.preset
+        encoded = self.encode(self._crops(photos, preset.language), self._crops(photos, preset.features))
+        if preset.retrieval == preset.language:
+            return encoded
+        return replace(
+            encoded, retrieval=self.networks.retrieval.embed(self._ready(self._crops(photos, preset.retrieval)))
+        )
+
+    @torch.inference_mode()
+    def encode(self, for_language: Tensor, for_features: Tensor) -> Encoded:
+        """The same photos (B, 3, H, W), normalised for either model, sides multiples of its patch."""
+        preset = self.preset
+        features = F.normalize(self.networks.features(self._ready(for_features)), dim=-1)
+        affinity = None
+        if preset.language.readout == "proxyclip":
+            t = preset.temperatures
+            grid = features.shape[1:3]
+            affinity = torch.stack([inference.affinity(f, t.affinity_gain, t.affinity_shift) for f in features])
+            affinity = affinity.unflatten(1, grid)
+        out = self.networks.language.dense(self._ready(for_language), affinity)
+        embedding, language, keys = (F.normalize(part, dim=-1) for part in out)
+        return Encoded(embedding, language, features, keys=keys)
+
+    def _ready(self, images: Tensor) -> Tensor:
+        return images.to(self.device, self.precision)
+
+
+def load_encoder(
+    preset: Preset, device: str | None = None, folder: Path | None = None, *, fetch: bool = True,
+    progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False, precision: str | None = None,
+) -> Encoder:  # fmt: skip
+    """Load a preset's models.
+
+    Args:
+        device: default: the GPU if there is one.
+        folder: where weights are looked for first; for mini also one file.
+        fetch: whether weights that are nowhere on this machine are downloaded.
+        progress, cancelled: see `weights.resolve`.
+        precision: "float32", "bfloat16" or "float16"; default: half precision on a GPU (mini: always float32).
 
     Raises:
-        OptionError: the device does not exist. WeightsError: a file is missing or not the right one.
+        OptionError: the device or precision does not exist. WeightsError: a file is missing or not the right one.
+        Cancelled: `cancelled` said so.
     """
-    return MiniEncoder(preset, choose_device(device), weights)
+    device = choose_device(device)
+    if preset.features.library == "mini":
+        return MiniEncoder(preset, device, folder)
+    chosen = choose_precision(precision, device)
+    files = [weights.resolve(m, folder, fetch=fetch, progress=progress, cancelled=cancelled) for m in preset.models]
+    networks = untrained(preset)
+    for model, network, found in zip(preset.models, networks.all, files, strict=True):
+        state = weights.read_state_dict(found.path)
+        state = network.adapt(state) if isinstance(network, Backbone) else state
+        weights.load_strictly(network.network, state, model.library, f"{found.path.name} for {model.name}")
+    return ClipEncoder(preset, networks, device, chosen)
+
+
+def untrained(preset: Preset) -> Networks:
+    """A preset's networks with random weights (torch's random numbers), for tests and timings too."""
+    language, features = preset.language, preset.features
+    speaks = Clip(language.name, language.readout, language.quick_gelu)
+    finds = speaks if preset.one_text else Clip(preset.retrieval.name, "maskclip", preset.retrieval.quick_gelu)
+    return Networks(finds, speaks, Backbone(features.name, features.readout, features.block))
 
 
 def choose_device(device: str | None) -> str:
@@ -117,25 +259,13 @@ def choose_device(device: str | None) -> str:
     return device
 
 
-def verify(file: Path, expected: str) -> str:
-    """The file's SHA-256; WeightsError if it is missing or differs from a given `expected`."""
-    actual = weights_sha256(file)
-    if expected and actual != expected:
-        raise WeightsError(f"{file.name} is not the published file", given=f"SHA-256 {actual}", expected=expected,
-                           remedy="Restore it from the repository")  # fmt: skip
-    return actual
-
-
-def load_tensors(file: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError("a weights file cannot be read", given=f"{file.name}: {error}") from error
-
-
-def load_weights(module: torch.nn.Module, file: Path) -> None:
-    """Load a state dict strictly."""
-    try:
-        module.load_state_dict(load_tensors(file))
-    except RuntimeError as error:
-        raise WeightsError("the weights do not fit the network", given=f"{file.name}: {error}") from error
+def choose_precision(precision: str | None, device: str) -> torch.dtype:
+    """The precision asked for, checked; by default float32 on a CPU, else bfloat16 where the GPU has it, else float16."""
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if precision is None:
+        if not device.startswith("cuda"):
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if precision not in known:
+        raise OptionError("unknown precision", given=precision, expected=", ".join(known))
+    return known[precision]

@@ -6,8 +6,12 @@ RecoError
 ├── OptionError      an option, preset, method or protocol that does not exist or does not fit
 ├── ArchiveError     an archive is missing, damaged, or made by another model
 ├── WeightsError     a model file is missing or is not the published one
+├── DownloadError    a file could not be fetched
+├── Cancelled        the user stopped it
 └── DependencyError  an optional library is not importable
 """
+
+import difflib
 
 
 class RecoError(Exception):
@@ -44,8 +48,28 @@ class WeightsError(RecoError):
     pass
 
 
+class DownloadError(RecoError):
+    pass
+
+
+class Cancelled(RecoError):
+    pass
+
+
 class DependencyError(RecoError):
     pass
+
+
+def find(name: str, known: dict, kind: str):
+    """The entry of this name.
+
+    Raises:
+        OptionError: there is none; the message suggests the nearest.
+    """
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    raise OptionError(f"unknown {kind}", given=name, expected=", ".join(known), remedy=f'Did you mean "{near[0]}"?')
 
 
 def shorten(text: str, limit: int = 300) -> str:

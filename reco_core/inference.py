@@ -15,13 +15,15 @@ from torch import Tensor
 from reco_core.cosegmentation import LANGUAGE_GAIN
 from reco_core.errors import OptionError
 
+CLIP_SCALE, CONFIDENT = 100.0, 0.5  # of prompt denoising
+
 
 def similarities(maps: Tensor, vectors: Tensor) -> Tensor:
     """Cosine of every position with every concept: maps (h, w, C), vectors (K, C), norm 1 -> (K, h, w)."""
     return torch.einsum("hwc,kc->khw", maps, vectors)
 
 
-def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """Bilinear resize of (K, h, w) to (K, *size), corners not aligned."""
     return F.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]
 
@@ -67,6 +69,36 @@ def affinity(features: Tensor, gain: float, shift: float) -> Tensor:
 def smooth(maps: Tensor, weights: Tensor) -> Tensor:
     """Average maps (K, h, w) over positions by an affinity (h w, h w)."""
     return (maps.flatten(1) @ weights.T).view_as(maps)
+
+
+def regrid(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
+    """Feature maps (B, h, w, C) of norm 1 on another grid, bilinear, of norm 1 again; on their own grid as they are."""
+    if maps.shape[1:3] == grid:
+        return maps
+    resized = F.interpolate(maps.permute(0, 3, 1, 2), size=grid, mode="bilinear", align_corners=False)
+    return F.normalize(resized.permute(0, 2, 3, 1), dim=-1)
+
+
+def smooth_by_keys(maps: Tensor, keys: Tensor) -> Tensor:
+    """Key smoothing: every position's similarities (K, h, w) become the mean over all positions, weighted by their
+    keys' cosine with its own where that is positive.
+
+    keys: (h, w, C) of norm 1. Source: Zhou et al., MaskCLIP, ECCV 2022, section 3.3 (there not normalised: that
+    scales all concepts alike, but not against a temperature).
+    """
+    flat = keys.flatten(0, 1)
+    weights = (flat @ flat.T).clamp_min(0)
+    return smooth(maps, weights / weights.sum(-1, keepdim=True))
+
+
+def denoise(maps: Tensor) -> Tensor:
+    """Prompt denoising: concepts that are nowhere confident leave the competition, at cosine -1.
+
+    maps: (K, h, w) cosines. Confident is a softmax over concepts, at CLIP's own scale, above one half somewhere; if
+    none is, all stay. Source: Zhou et al., MaskCLIP, ECCV 2022, section 3.3.
+    """
+    sure = (maps * CLIP_SCALE).softmax(0).flatten(1).amax(1) > CONFIDENT
+    return maps if not bool(sure.any()) else torch.where(sure[:, None, None], maps, -1.0)
 
 
 def compete(maps: Tensor, temperature: float) -> Tensor:

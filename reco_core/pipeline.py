@@ -8,7 +8,6 @@ One ReCo serves any number of users: models and archive are read-only, and the o
 changes is a cache of learned concepts, keyed by everything they depend on.
 """
 
-import json
 import logging
 import threading
 import time
@@ -19,26 +18,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from reco_core import cosegmentation, crf, inference
+from reco_core import cosegmentation, crf, inference, stored
 from reco_core.archive import Archive
-from reco_core.archive_writer import write_manifest
-from reco_core.encoders import ROOT, MiniEncoder, load_encoder
+from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import ArchiveError, OptionError
-from reco_core.names import MAX_NAMES, clean_names
-from reco_core.photos import limit_size, resize_labels
-from reco_core.presets import (
+from reco_core.methods import (
     BACKGROUND_WORDS,
     CONTEXT_WORDS,
     AuthorsCode,
     Method,
     Temperatures,
     find_method,
-    find_preset,
 )
+from reco_core.names import MAX_NAMES, clean_names
+from reco_core.photos import limit_size, resize_labels
+from reco_core.presets import Preset, find_preset
 from reco_core.structures import MAX_LABELS, Concept, Encoded, Exemplar, References, Segmentation
+from reco_core.weights import ROOT
 
 log = logging.getLogger(__name__)
 CACHED_CONCEPTS = 2048
@@ -50,14 +48,14 @@ Progress = Callable[[int, int, str], None]
 class ReCo:
     """Models and an archive, ready to learn concepts and to find them in photos."""
 
-    def __init__(self, encoder: MiniEncoder, archive: Archive, authors: AuthorsCode | None = None) -> None:
+    def __init__(self, encoder: Encoder, archive: Archive, authors: AuthorsCode | None = None) -> None:
         """Raises ArchiveError if the archive was made by another model."""
         archive.check_model(encoder.preset.name, encoder.hash)
         self.archive, self.authors = archive, authors or AuthorsCode()
         self.encoder = encoder.reading_like(self.authors)
         self._cache: OrderedDict[tuple, Concept] = OrderedDict()
         self._lock = threading.Lock()
-        self._stored = self._load_stored()
+        self._stored = stored.read_references(archive, self._served) if self.authors == AuthorsCode() else {}
         self._typical = tuple(
             inference.Typical(*(moment.to(encoder.device) for moment in archive.typical[of]))
             for of in ("photos", "positions")
@@ -65,17 +63,26 @@ class ReCo:
 
     @classmethod
     def load(
-        cls, preset: str = "mini", *, archive: str | Path | None = None, device: str | None = None,
-        weights: str | Path | None = None, authors: AuthorsCode | None = None,
+        cls, preset: str | Preset = "mini", *, archive: str | Path | None = None, device: str | None = None,
+        weights: str | Path | None = None, authors: AuthorsCode | None = None, **options,
     ) -> "ReCo":  # fmt: skip
         """Load a preset with its own or another archive.
+
+        Args:
+            preset: its name, or one of your own (`dataclasses.replace` of one of `presets.PRESETS`).
+            weights: a folder where weights are looked for first; for mini also a file.
+            options: fetch, progress, cancelled, precision of `encoders.load_encoder`.
 
         Raises:
             OptionError, WeightsError, ArchiveError: what is wrong, and what to do.
         """
-        chosen = find_preset(preset)
-        opened = Archive(Path(archive) if archive else ROOT / chosen.archive)
-        return cls(load_encoder(chosen, device, Path(weights) if weights else None), opened, authors)
+        chosen = find_preset(preset) if isinstance(preset, str) else preset
+        folder = Path(archive) if archive else ROOT / chosen.archive
+        if not archive and not folder.exists():
+            raise ArchiveError(f"preset {chosen.name} has no archive yet", expected=f"an archive in {chosen.archive}",
+                               remedy=f"Make it with: python -m reco_core install {chosen.name}")  # fmt: skip
+        opened = Archive(folder)
+        return cls(load_encoder(chosen, device, Path(weights) if weights else None, **options), opened, authors)
 
     def prepare(
         self, names: list[str] | tuple[str, ...], *, k: int | None = None, method: str | Method = "reco",
@@ -114,7 +121,9 @@ class ReCo:
 
     def encode(self, photo: np.ndarray) -> Encoded:
         """Run the models on a photo (H, W, 3) uint8 RGB once, for any number of calls of `segment`."""
-        return self.encoder.encode_photo(limit_size(photo, WORKING_SIDE))
+        preset = self.encoder.preset
+        windows = preset.window and preset.photo_side > preset.window  # then the models see more than we work on
+        return self.encoder.encode_photo(photo if windows else limit_size(photo, WORKING_SIDE))
 
     def segment(self, photo: np.ndarray, references: References, *, method: str | Method = "reco",
                 temperatures: Temperatures | None = None, encoded: Encoded | None = None) -> Segmentation:  # fmt: skip
@@ -134,14 +143,19 @@ class ReCo:
         vectors = torch.stack([concept.reference for concept in everything]).to(device)
         working = limit_size(photo, WORKING_SIDE)
         clock.lap("resize")
-        encoded = encoded or self.encoder.encode_photo(working)
+        encoded = encoded or self.encode(photo)
         clock.lap("encode")
         language = inference.similarities(encoded.language[0], texts)
+        if method.key_smoothing:
+            keys = encoded.features if encoded.keys is None else encoded.keys
+            language = inference.smooth_by_keys(language, inference.regrid(keys, language.shape[1:])[0])
         reference = inference.similarities(encoded.features[0], vectors)
-        whole, unusual = self.unusual(encoded, texts)
+        whole, unusual = self.unusual(encoded, texts, language)
+        if method.denoise:
+            language = inference.denoise(language)
         evidence = inference.evidence(whole, unusual, self.encoder.preset.presence)
         if method.compare:
-            t = temperatures or Temperatures()
+            t = temperatures or self.encoder.preset.temperatures
             factors = ((reference, t.reference, method.reference),
                        (unusual, t.unusual, method.language and method.calibrate),
                        (language, t.language, method.language and not method.calibrate))  # fmt: skip
@@ -167,19 +181,21 @@ class ReCo:
         weights = inference.affinity(features, t.affinity_gain, t.affinity_shift) if method.affinity else None
         for maps, temperature, enters in factors:
             if enters:
-                smoothed = maps if weights is None else inference.smooth(maps, weights)
+                fitting = maps if maps.shape[1:] == scores.shape[1:] else inference.resize(maps, scores.shape[1:])
+                smoothed = fitting if weights is None else inference.smooth(fitting, weights)
                 scores = scores + inference.compete(smoothed, temperature)
         if method.gate:
             scores = scores + inference.compete(evidence.clamp(max=t.certain), t.evidence)[:, None, None]
         return scores
 
-    def unusual(self, encoded: Encoded, texts: Tensor) -> tuple[Tensor, Tensor]:
+    def unusual(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
 
+        language: its positions' cosines with the texts, if they are known already.
         Returns the photo as a whole (K,) and its positions (K, h, w).
         """
         wholes, patches = self._typical
-        language = inference.similarities(encoded.language[0], texts)
+        language = inference.similarities(encoded.language[0], texts) if language is None else language
         return (
             inference.unusual(texts @ encoded.embedding[0], texts, wholes),
             inference.unusual(language, texts, patches),
@@ -192,7 +208,7 @@ class ReCo:
             tree = self._concept("tree", k, method, context, exclude)
             return replace(tree, name=name, text=self.encoder.embed_names((name,))[0])
         context = context if method.context_elimination else ()
-        key = _key(name, k, method.learning, context, exclude)
+        key = stored.key(name, k, method.learning, context, exclude)
         with self._lock:
             concept = self._cache.get(key) or self._stored.get(key)
         if concept is None:
@@ -211,7 +227,8 @@ class ReCo:
         self, name: str, k: int, method: Method, context: tuple[Concept, ...], exclude: frozenset[str]
     ) -> Concept:
         text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
-        found = self.archive.search(text, k, exclude)
+        query = text if self.encoder.preset.one_text else self.encoder.embed_queries((name,))[0]
+        found = self.archive.search(query, k, exclude)
         if not len(found.rows):
             raise ArchiveError("no photo of the archive is left to learn from", given=name,
                                remedy="Put some of the excluded photos back")  # fmt: skip
@@ -239,7 +256,8 @@ class ReCo:
         return Concept(name, text, result.reference.cpu(), tuple(exemplars), self._served(exemplars))
 
     def _guidance(self, rows: np.ndarray, text: Tensor, method: Method) -> Tensor:
-        language = self.archive.language(rows).to(text.device)
+        stored = self.archive.language(rows).unflatten(1, self.archive.language_grid)
+        language = inference.regrid(stored, self.archive.grid).flatten(1, 2).to(text.device)
         if not method.calibrate:
             return cosegmentation.language_guidance(language, text)
         unusual = inference.unusual((language @ text)[None], text[None], self._typical[1])[0]
@@ -250,46 +268,12 @@ class ReCo:
 
     def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
         """Learn words now, for reco and for reco2, and lay them beside the archive for a quick cold start."""
-        k, folder = self.encoder.preset.k, self.archive.folder
-        tables, tensors = [], {}
-        for i, method in enumerate(map(find_method, STORED_METHODS)):
+        k = self.encoder.preset.k
+        groups = []
+        for method in map(find_method, STORED_METHODS):
             concepts = self.prepare(words, k=k, method=method, background=(), context=context).concepts
-            exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in concepts}
-            tables.append({"k": k, "learning": method.learning, "context": context, "exemplars": exemplars})
-            tensors.update(
-                {f"{kind}.{i}": torch.stack([getattr(c, kind) for c in concepts]) for kind in ("reference", "text")}
-            )
-        (folder / "references.json").write_text(json.dumps(tables, indent=1) + "\n")
-        save_file(tensors, folder / "references.safetensors")
-        write_manifest(folder, {key: value for key, value in self.archive.manifest.items() if key != "files"})
-
-    def _load_stored(self) -> dict[tuple, Concept]:
-        """The archive's stored concepts under their cache keys; none if the archive has none."""
-        file = self.archive.folder / "references.json"
-        if not file.is_file() or self.authors != AuthorsCode():
-            return {}
-        try:
-            tables = json.loads(file.read_text())
-            tensors = load_file(self.archive.folder / "references.safetensors")
-            out: dict[tuple, Concept] = {}
-            for t, table in enumerate(tables):
-                for i, (name, rows) in enumerate(table["exemplars"].items()):
-                    exemplars = tuple(
-                        Exemplar(row, similarity, (y, x), support, self.archive.records[row])
-                        for row, similarity, y, x, support in rows
-                    )
-                    text, reference = (tensors[f"{kind}.{t}"][i] for kind in ("text", "reference"))
-                    key = _key(name, table["k"], table["learning"], table["context"])
-                    out[key] = Concept(name, text, reference, exemplars, self._served(exemplars))
-            return out
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise ArchiveError("the archive's stored references are damaged", given=error,
-                               remedy="Rebuild the archive") from error  # fmt: skip
-
-
-def _key(name: str, k: int, learning, context, exclude: frozenset[str] = frozenset()) -> tuple:
-    """Everything that a learned concept depends on, but for the model and the archive."""
-    return name.casefold(), k, tuple(learning), tuple(context), exclude
+            groups.append(stored.Learned(k, method.learning, context, concepts))
+        stored.write_references(self.archive, groups)
 
 
 class _Clock:

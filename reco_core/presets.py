@@ -1,186 +1,277 @@
-"""Presets and methods: every default in one place, as data."""
+"""Presets: which models play which role, with weights, licences and citations, as data."""
 
-import difflib
-import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 
-from reco_core.errors import OptionError
+from reco_core.errors import find
+from reco_core.methods import Temperatures
 
-CONTEXT_WORDS = ("tree", "sky", "building", "road", "person")  # the paper's, in the paper's order
-BACKGROUND_WORDS = (
-    "wall", "floor", "ceiling", "window", "door", "curtain", "table", "sky", "tree", "grass",
-    "road", "building", "fence", "water", "sea", "sand", "snow", "mountain", "rock", "soil",
-)  # fmt: skip
+RECORDED = "recorded at the first download"
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_TEMPLATES = "{the 80 ImageNet templates of open_clip}"  # stands for them in a preset's templates
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file of weights: where it lies below the project, its hash, licence and source."""
+    """One file of weights.
 
-    path: str
-    sha256: str
-    licence: str
+    file: its name, or its path below the project if it is bundled. source: an https address,
+    "hub:OWNER/NAME@REVISION", or the tool that makes a bundled file. sha256: all 64 digits, the
+    published prefix, or "" if no hash is published. hash_from: where it was published, or RECORDED.
+    """
+
+    file: str
     source: str
+    sha256: str
+    hash_from: str
+    licence: str
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network and how photos enter it.
+
+    name: as its library ("mini", "open_clip" or "timm") calls it. weights: the same weights from several
+    places, the best first; any one of them is enough. mean, std: of RGB in 0..1. patch: pixels from
+    one position of its maps to the next. archive_side: archive photos enter as centre crops of this size.
+    readout: of open_clip models, how the last block becomes a language map (denseclip.READOUTS);
+    of timm models, "tokens" or "keys" of block `block`. quick_gelu: the activation of OpenAI's weights.
+    """
+
+    name: str
+    library: str
+    weights: tuple[WeightFile, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    patch: int
+    archive_side: int
+    citation: str
+    readout: str = ""
+    block: int = -1
+    quick_gelu: bool = False
 
 
 @dataclass(frozen=True)
 class Preset:
     """A named choice of models and everything that belongs to them.
 
-    mean, std: of RGB in 0..1. archive_side: archive photos enter as centre crops of this size.
+    retrieval: finds exemplars. language: makes text-aligned maps. features: co-segmentation features.
+    A model that plays several roles is loaded and run once. vocabulary: a file beside them (mini's names).
+    archive: its own archive, a path below the project. method: what users get by default.
     photo_side: short side of the user's photo for the models. margin: patches of mirrored photo
-    around it, at least 1. k: exemplars per concept.
-    centre: share of the mean name embedding that is subtracted from text embeddings.
-    presence: weights of `inference.evidence`, fitted on training photos and their titles (tools/fit_presence.py).
-    served: mean similarity of a name's five best exemplars below which the archive has no such thing.
+    around it. window, stride: when photo_side is set above window, photos are read in overlapping squares of
+    window pixels, every stride (multiples of all patches).
+    k: exemplars per concept. centre: share of the mean name embedding that is subtracted from text embeddings.
+    presence: weights of `inference.evidence`. served: mean similarity of a name's five best exemplars
+    below which the archive has no such thing. fitted: whether these two and the temperatures were
+    measured with these weights; otherwise they are mini's, or taken from papers.
+    quality: what to expect, and who says so.
     """
 
     name: str
     summary: str
-    weights: tuple[WeightFile, ...]
+    retrieval: Model
+    language: Model
+    features: Model
     templates: tuple[str, ...]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
     archive: str
     citation: str
-    archive_side: int = 224
+    quality: str
+    method: str = "reco2"
+    vocabulary: WeightFile | None = None
     photo_side: int = 336
-    margin: int = 1
-    patch: int = 16
+    margin: int = 0
+    window: int = 0
+    stride: int = 0
     k: int = 20
-    centre: float = 0.7
+    centre: float = 0.0
     presence: tuple[float, float, float] = (1.0, 0.89, -4.55)
     served: float = 0.35
-
-
-@dataclass(frozen=True)
-class Method:
-    """A named way through the pipeline. Everything is a switch of its own.
-
-    language_guidance, context_elimination: LGC and CE while learning a reference.
-    reference, language: which factors enter at inference. crf: refine at the photo's edges.
-    The others belong to reco2:
-    calibrate: language maps count in standard deviations from what the archive's photos usually
-        give for that name, in LGC too: some names are near to everything.
-    weigh_seeds: a seed must itself look like the concept, not only be seconded by others.
-    spare_context: context elimination leaves out words that mean nearly the same as the concept.
-    compare: concepts compete by log-softmax; the next two need it.
-    affinity: maps are smoothed by the co-segmentation features.
-    gate: each concept starts from the evidence that it is in the photo at all.
-    """
-
-    name: str
-    summary: str
-    language_guidance: bool = True
-    context_elimination: bool = True
-    reference: bool = True
-    language: bool = True
-    crf: bool = False
-    calibrate: bool = False
-    weigh_seeds: bool = False
-    spare_context: bool = False
-    compare: bool = False
-    affinity: bool = False
-    gate: bool = False
+    temperatures: Temperatures = field(default_factory=Temperatures)
+    fitted: bool = False
 
     @property
-    def learning(self) -> tuple[bool, ...]:
-        """The switches that a learned reference depends on."""
-        return (self.language_guidance, self.context_elimination, self.calibrate, self.weigh_seeds, self.spare_context)
+    def models(self) -> tuple[Model, ...]:
+        """The different models, in the order of the roles."""
+        return tuple(dict.fromkeys((self.retrieval, self.language, self.features)))
+
+    @property
+    def one_text(self) -> bool:
+        """Whether the text that searches archives is the one that language maps are compared with."""
+        return self.retrieval == self.language
+
+    @property
+    def licences(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(model.weights[0].licence for model in self.models))
+
+    @property
+    def megabytes(self) -> float:
+        """What the first choice of every model's weights weighs."""
+        return sum(model.weights[0].megabytes for model in self.models)
 
 
-@dataclass(frozen=True)
-class Temperatures:
-    """reco2's constants; docs/reco2.md says how each was chosen, and which with labelled sets in view.
-
-    affinity_gain, affinity_shift: of `inference.affinity`. reference, language: softmax temperatures
-    of cosines; unusual: of calibrated language, in standard deviations. evidence: of the log-odds
-    that a concept is in the photo, which count up to `certain` (95 %), so that
-    one obvious thing does not take what lies around it.
-    """
-
-    affinity_gain: float = 8.0
-    affinity_shift: float = 1.0
-    reference: float = 0.1
-    language: float = 0.05
-    unusual: float = 1.0
-    evidence: float = 3.0
-    certain: float = 3.0
-
-
-@dataclass(frozen=True)
-class AuthorsCode:
-    """Where the authors' code differs from the paper's text; all off by default (the text).
-
-    span: image i's maximum is taken over images i..2i. raw_seeds: raw seed features are averaged.
-    imagenet_mean: every model is fed ImageNet's mean and std. vegetation_is_tree: "vegetation"
-    reuses the reference of "tree". nearest_resize: photos are resized with nearest neighbour.
-    """
-
-    span: bool = False
-    raw_seeds: bool = False
-    imagenet_mean: bool = False
-    vegetation_is_tree: bool = False
-    nearest_resize: bool = False
-
-
-RECO = Method("reco", "the paper's ReCo, exactly")
-METHODS = {
-    method.name: method
-    for method in (
-        RECO,
-        replace(RECO, name="reco_no_lgc", summary="without language guidance", language_guidance=False),
-        replace(RECO, name="reco_no_ce", summary="without context elimination", context_elimination=False),
-        replace(
-            RECO,
-            name="reco_no_lgc_ce",
-            summary="without either",
-            language_guidance=False,
-            context_elimination=False,
+MINI_NETWORK = Model(
+    name="mini",
+    library="mini",
+    weights=(
+        WeightFile(
+            file="assets/mini/mini.safetensors",
+            source="tools/train_mini.py and tools/train_titles.py",
+            sha256="f55c27e178442b008c1da060df0e838716a42d6c7c3259d5ea53b4488419de96",
+            hash_from="this repository",
+            licence="Apache-2.0",
+            megabytes=11.5,
         ),
-        replace(RECO, name="reco_no_text", summary="references alone at inference", language=False),
-        replace(RECO, name="denseclip", summary="the language map alone (the baseline)", reference=False),
-        replace(RECO, name="reco_crf", summary="ReCo with a dense CRF", crf=True),
-        replace(
-            RECO,
-            name="reco2",
-            summary="ours: names are calibrated and compete, maps are smoothed, absent things lose weight",
-            calibrate=True,
-            weigh_seeds=True,
-            spare_context=True,
-            compare=True,
-            affinity=True,
-            gate=True,
-        ),
-    )
-}
-
-SWITCHES = {field.name: field.name for field in fields(Method) if field.name not in ("name", "summary")}
-
+    ),
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    patch=16,
+    archive_side=224,
+    citation="This project; distilled from timm's vit_tiny_patch16_224.augreg_in21k_ft_in1k (Apache-2.0)",
+)
 MINI = Preset(
     name="mini",
     summary="bundled, no network needed: a 5.7 M-parameter ViT trained by this project",
-    weights=(
-        WeightFile(
-            path="assets/mini/mini.safetensors",
-            sha256="f55c27e178442b008c1da060df0e838716a42d6c7c3259d5ea53b4488419de96",
-            licence="Apache-2.0",
-            source="tools/train_mini.py",
-        ),
-        WeightFile(
-            path="assets/mini/names.safetensors",
-            sha256="f257a2dea4976489005ca6f9708c2a79b8640e6f7cf4712421db59dabfe0ec89",
-            licence="Apache-2.0",
-            source="tools/name_embeddings.py",
-        ),
+    retrieval=MINI_NETWORK,
+    language=MINI_NETWORK,
+    features=MINI_NETWORK,
+    vocabulary=WeightFile(
+        file="assets/mini/names.safetensors",
+        source="tools/name_embeddings.py",
+        sha256="f257a2dea4976489005ca6f9708c2a79b8640e6f7cf4712421db59dabfe0ec89",
+        hash_from="this repository",
+        licence="Apache-2.0",
+        megabytes=0.8,
     ),
     templates=("{}", "a photo of a {}.", "a picture of the {}.", "there is a {} in the scene."),
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
     archive="archives/mini",
-    citation="This project; distilled from timm's vit_tiny_patch16_224.augreg_in21k_ft_in1k (Apache-2.0)",
+    citation=MINI_NETWORK.citation,
+    quality="measured: the tables of README.md",
+    margin=1,
+    centre=0.7,
+    fitted=True,
 )
-PRESETS = {preset.name: preset for preset in (MINI,)}
+
+_OPENAI = "https://openaipublic.azureedge.net/clip/models"
+_CLIP_CITATION = (
+    "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021, arXiv 2103.00020"
+)
+
+
+def _openai(
+    name: str, sha256: str, file: str, hub: str, patch: int, side: int, readout: str, megabytes: float
+) -> Model:
+    """A CLIP by OpenAI: the file they publish, or open_clip's copy of it on the hub."""
+    return Model(
+        name=name,
+        library="open_clip",
+        weights=(
+            WeightFile(file, f"{_OPENAI}/{sha256}/{file}", sha256, "its address at OpenAI", "MIT", megabytes),
+            WeightFile("open_clip_model.safetensors", f"hub:{hub}@main", "", RECORDED, "MIT", 2 * megabytes),
+        ),
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+        patch=patch,
+        archive_side=side,
+        citation=_CLIP_CITATION,
+        readout=readout,
+        quick_gelu=True,
+    )
+
+
+def _timm(name: str, weights: WeightFile, patch: int, citation: str) -> Model:
+    """A dense encoder of timm, read at its last layer's tokens."""
+    return Model(name, "timm", (weights,), IMAGENET_MEAN, IMAGENET_STD, patch, 224, citation, "tokens")
+
+
+CLIP_L = _openai(
+    "ViT-L-14-336", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02", "ViT-L-14-336px.pt",
+    "timm/vit_large_patch14_clip_336.openai", patch=14, side=336, readout="maskclip", megabytes=934,
+)  # fmt: skip
+CLIP_RN50X16 = _openai(
+    "RN50x16", "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa", "RN50x16.pt",
+    "timm/resnet50x16_clip.openai", patch=32, side=224, readout="maskclip", megabytes=661,
+)  # fmt: skip
+CLIP_B = _openai(
+    "ViT-B-16", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f", "ViT-B-16.pt",
+    "timm/vit_base_patch16_clip_224.openai", patch=16, side=224, readout="proxyclip", megabytes=351,
+)  # fmt: skip
+DEIT_SIN = _timm(
+    "deit_small_distilled_patch16_224",
+    WeightFile(
+        "deit_s_sin_dist.pth",
+        "https://github.com/Muzammal-Naseer/Intriguing-Properties-of-Vision-Transformers/releases/download/v0/"
+        "deit_s_sin_dist.pth",
+        "", RECORDED, "MIT", 90,
+    ),
+    16,
+    "Naseer et al., Intriguing Properties of Vision Transformers, NeurIPS 2021, arXiv 2105.10497",
+)  # fmt: skip
+DEIT = _timm(
+    "deit_small_patch16_224",
+    WeightFile(
+        "deit_small_patch16_224-cd65a155.pth",
+        "https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth",
+        "cd65a155", "the file's own name", "Apache-2.0", 88,
+    ),
+    16,
+    "Touvron et al., Training data-efficient image transformers, ICML 2021, arXiv 2012.12877",
+)  # fmt: skip
+DINOV2 = _timm(
+    "vit_small_patch14_reg4_dinov2",
+    WeightFile(
+        "model.safetensors",
+        "hub:timm/vit_small_patch14_reg4_dinov2.lvd142m@788f50961a4cf5d639e54a0f3c30e17476d346fc",
+        "", RECORDED, "Apache-2.0", 88,
+    ),
+    14,
+    "Oquab et al., DINOv2, TMLR 2024, arXiv 2304.07193; Darcet et al., Vision Transformers Need Registers, ICLR 2024",
+)  # fmt: skip
+
+_CLIP_TEMPLATES = (
+    IMAGENET_TEMPLATES, "there is a {} in the scene.", "there is the {} in the scene.", "this is a {} in the scene.",
+    "this is the {} in the scene.", "this is one {} in the scene.",
+)  # fmt: skip
+PAPER = Preset(
+    name="paper",
+    summary="the paper's models: CLIP ViT-L/14@336 retrieves, CLIP RN50x16 speaks, DeiT-S/16-SIN compares",
+    retrieval=CLIP_L,
+    language=CLIP_RN50X16,
+    features=DEIT_SIN,
+    templates=_CLIP_TEMPLATES,
+    archive="archives/paper",
+    citation="Shin, Xie, Albanie, ReCo: Retrieve and Co-segment for Zero-shot Transfer, NeurIPS 2022, arXiv 2206.07045",
+    quality="with ImageNet-1k as archive, the paper reports 26.3 mIoU on COCO-Stuff 27 and 29.8 on KITTI-STEP",
+    method="reco",
+    photo_side=320,
+    k=50,
+    served=0.21,
+)
+PAPER_DEIT = replace(
+    PAPER,
+    name="paper_deit",
+    summary="the paper's models, with plain DeiT-S/16 in place of the one trained on stylised photos",
+    features=DEIT,
+    archive="archives/paper_deit",
+    quality="not published; the features are those of plain DeiT-S, which ReCo's authors found weaker",
+)
+CLIP = Preset(
+    name="clip",
+    summary="quality per second: CLIP ViT-B/16 retrieves and speaks in one pass, led by DINOv2-S/14's affinity",
+    retrieval=CLIP_B,
+    language=CLIP_B,
+    features=DINOV2,
+    templates=_CLIP_TEMPLATES,
+    archive="archives/clip",
+    citation="Lan et al., ProxyCLIP, ECCV 2024, arXiv 2408.04883 (the language map)",
+    quality="the language map alone: ProxyCLIP reports 61.3 mIoU on VOC21, 39.1 on Context59 with the larger DINO-B/8",
+    window=336,
+    stride=224,
+    served=0.25,
+    temperatures=Temperatures(affinity_gain=3.0, affinity_shift=1.2),
+)
+PRESETS = {preset.name: preset for preset in (MINI, CLIP, PAPER, PAPER_DEIT)}
 
 
 def find_preset(name: str) -> Preset:
@@ -189,27 +280,4 @@ def find_preset(name: str) -> Preset:
     Raises:
         OptionError: there is none; the message suggests the nearest.
     """
-    return _find(name, PRESETS, "preset")
-
-
-def find_method(name: str) -> Method:
-    """The method of this name; "+switch" and "-switch" after it turn switches on and off.
-
-    "reco2-gate" is reco2 without its gate, "reco2-affinity+crf" also has a CRF in place of affinity.
-
-    Raises:
-        OptionError: there is none; the message suggests the nearest.
-    """
-    base, *changes = re.split(r"(?=[+-])", name)
-    method = _find(base, METHODS, "method")
-    for change in changes:
-        switch = _find(change[1:], SWITCHES, "switch of a method")
-        method = replace(method, **{switch: change[0] == "+"})
-    return replace(method, name=name) if changes else method
-
-
-def _find(name: str, known: dict, kind: str):
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    raise OptionError(f"unknown {kind}", given=name, expected=", ".join(known), remedy=f'Did you mean "{near[0]}"?')
+    return find(name, PRESETS, "preset")

@@ -6,6 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reco_core.presets import IMAGENET_TEMPLATES
+
+
+def expand(templates: tuple[str, ...]) -> tuple[str, ...]:
+    """Templates with `presets.IMAGENET_TEMPLATES` replaced by the 80 that open_clip ships."""
+    if IMAGENET_TEMPLATES not in templates:
+        return templates
+    from open_clip import OPENAI_IMAGENET_TEMPLATES
+
+    shipped = tuple(template("{}") for template in OPENAI_IMAGENET_TEMPLATES)
+    place = templates.index(IMAGENET_TEMPLATES)
+    return templates[:place] + shipped + templates[place + 1 :]
+
 
 def embed_names(
     names: tuple[str, ...],
@@ -17,7 +30,7 @@ def embed_names(
 
     Args:
         names: K names.
-        templates: each with one "{}".
+        templates: each with one "{}", or `presets.IMAGENET_TEMPLATES`.
         encode: sentences -> (N, D), rows of norm 1.
         origin: (D,) subtracted before the last normalisation. Sentence encoders give any two names
             a large common part; without it sigmoid(10 cos) is flat.
@@ -25,6 +38,7 @@ def embed_names(
     Returns:
         (K, D) float32, rows of norm 1. Source: Radford et al., "CLIP", 2021, section 3.1.4 (ensembling).
     """
+    templates = expand(templates)
     sentences = [template.replace("{}", name) for name in names for template in templates]
     mean = encode(sentences).view(len(names), len(templates), -1).mean(1)
     return F.normalize(mean - (torch.zeros(1) if origin is None else origin), dim=-1)

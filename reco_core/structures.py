@@ -51,18 +51,23 @@ class Encoded:
     """A batch of B photos as the models see it; every vector has norm 1.
 
     embedding: (B, D) global, comparable with text. language: (B, h, w, D), text-aligned.
-    features: (B, h, w, C), for co-segmentation. All float32.
+    features: (B, h', w', C), for co-segmentation; another model's grid may be another.
+    retrieval: (B, R), what archives are searched by, if that is not `embedding`. keys: (B, ., ., .), what the
+    language model's last attention compares, if it has them. All float32.
     """
 
     embedding: Tensor
     language: Tensor
     features: Tensor
+    retrieval: Tensor | None = None
+    keys: Tensor | None = None
 
     def __post_init__(self) -> None:
         b, d = self.embedding.shape
-        h, w = self.language.shape[1:3]
-        check_shape("language map", self.language, (b, h, w, d))
-        check_shape("features", self.features, (b, h, w, None))
+        check_shape("language map", self.language, (b, None, None, d))
+        check_shape("features", self.features, (b, None, None, None))
+        if self.retrieval is not None:
+            check_shape("retrieval embeddings", self.retrieval, (b, None))
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ class Exemplar:
 class Concept:
     """A name and what ReCo knows about it: text (D,) and reference (C,) of norm 1, its exemplars.
 
+    text: comparable with language maps; archives may be searched by another model's text.
     served: whether the archive has photos that look like the name; if not, results mean little.
     """
 

@@ -73,7 +73,7 @@ def test_stored_features_are_those_of_the_photos(small, reco, photo_folder):
 
 def test_bundled_features_keep_the_reference(reco, real_photos):
     """The bundled archive's 10-byte codes: a reference from them is that of exact features."""
-    codec = reco.archive._codec
+    codec = reco.archive._codecs["features"]
     exact = reco.encoder.encode_archive(list(real_photos.values())).features.flatten(1, 2)
     coded = torch.from_numpy(codec.sa_decode(codec.sa_encode(exact.flatten(0, 1).numpy()))).view_as(exact)
     cosine = torch.cosine_similarity(exact, coded, dim=-1)

@@ -5,11 +5,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reco_core import encoders
-from reco_core.encoders import ROOT, MiniEncoder, choose_device
+from reco_core import weights
+from reco_core.encoders import MiniEncoder, choose_device
 from reco_core.errors import OptionError, WeightsError
 from reco_core.mini import KEY_BLOCK, MiniNetwork, conse
-from reco_core.presets import MINI
+from reco_core.presets import MINI, MINI_NETWORK
+from reco_core.weights import ROOT
 
 
 def layer_norm(x, weight, bias):
@@ -105,7 +106,7 @@ def test_normalisation_and_margin_are_the_preset_s(reco, monkeypatch):
     photo = np.full((80, 160, 3), 127, np.uint8)
     photo[:, :80] = 255
     encoded = reco.encoder.encode_photo(photo)
-    side, patch = MINI.photo_side, MINI.patch
+    side, patch = MINI.photo_side, MINI_NETWORK.patch
     assert encoded.features.shape[1:3] == (side // patch, 2 * side // patch)
     (images,) = seen
     assert images.shape[2:] == (side + 2 * patch, 2 * side + 2 * patch)
@@ -115,20 +116,21 @@ def test_normalisation_and_margin_are_the_preset_s(reco, monkeypatch):
 
 def test_missing_and_wrong_weights(tmp_path):
     with pytest.raises(WeightsError, match="missing"):
-        MiniEncoder(MINI, weights=tmp_path / "none.safetensors")
+        MiniEncoder(MINI, folder=tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"not safetensors at all")
     with pytest.raises(WeightsError, match="cannot be read"):
-        MiniEncoder(MINI, weights=tmp_path / "bad.safetensors")
+        MiniEncoder(MINI, folder=tmp_path / "bad.safetensors")
     with pytest.raises(WeightsError, match="do not fit"):
-        encoders.load_weights(MiniNetwork().vit, ROOT / MINI.weights[1].path)
+        wrong = weights.read_state_dict(ROOT / MINI.vocabulary.file)
+        weights.load_strictly(MiniNetwork().vit, wrong, "mini", "names")
 
 
 def test_bundled_files_match_their_hashes():
-    for file in MINI.weights:
+    for file in (*MINI_NETWORK.weights, MINI.vocabulary):
         assert len(file.sha256) == 64
-        assert encoders.verify(ROOT / file.path, file.sha256) == file.sha256
+        assert weights.verify(ROOT / file.file, file.sha256) == file.sha256
     with pytest.raises(WeightsError, match="not the published file"):
-        encoders.verify(ROOT / MINI.weights[1].path, "0" * 64)
+        weights.verify(ROOT / MINI.vocabulary.file, "0" * 64)
 
 
 def test_device():

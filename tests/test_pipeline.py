@@ -10,8 +10,8 @@ import torch
 
 from reco_core import cosegmentation, inference
 from reco_core.errors import NamesError, OptionError
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, AuthorsCode, Temperatures
 from reco_core.pipeline import ReCo
-from reco_core.presets import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, AuthorsCode, Temperatures
 from reco_core.structures import check_shape
 
 GOLDEN = Path(__file__).parent / "golden" / "segmentations.json"

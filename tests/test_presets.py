@@ -3,7 +3,8 @@
 import pytest
 
 from reco_core.errors import OptionError
-from reco_core.presets import METHODS, SWITCHES, find_method, find_preset
+from reco_core.methods import METHODS, SWITCHES, find_method
+from reco_core.presets import find_preset
 
 
 def test_switches_after_a_name():

@@ -27,7 +27,7 @@ DEFINITION_SHARE, SYNONYMS_SHARE = 0.5, 0.5
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else (ROOT / MINI.weights[1].path).parent
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else (ROOT / MINI.vocabulary.file).parent
     names = (folder / "names.txt").read_text(encoding="utf-8").splitlines()
     info = ImageNetInfo("imagenet-1k")
     lemmas = [info.index_to_description(i, detailed=False) for i in range(CLASSES)]

@@ -35,7 +35,7 @@ from wordnet import Nouns
 
 from reco_core.mini import MiniNetwork
 from reco_core.photos import centre_crop, to_tensor
-from reco_core.presets import MINI
+from reco_core.presets import MINI_NETWORK
 
 log = logging.getLogger("train_titles")
 CLASSES = 1000
@@ -47,7 +47,7 @@ LEAST = -1e9
 def class_tokens(network: MiniNetwork, folder: Path, photos: list[Titled]) -> Tensor:
     """Normalised class tokens (N, 192) of centre crops."""
     out = torch.empty(len(photos), network.vit.embed_dim)
-    side = (MINI.archive_side, MINI.archive_side)
+    side = (MINI_NETWORK.archive_side, MINI_NETWORK.archive_side)
     waiting: list[tuple[int, Tensor]] = []
 
     def flush() -> None:
@@ -59,7 +59,7 @@ def class_tokens(network: MiniNetwork, folder: Path, photos: list[Titled]) -> Te
         waiting.clear()
 
     for done, (i, photo) in enumerate(pixels(folder, photos)):
-        waiting.append((i, to_tensor(centre_crop(photo), side, MINI.mean, MINI.std)))
+        waiting.append((i, to_tensor(centre_crop(photo), side, MINI_NETWORK.mean, MINI_NETWORK.std)))
         if len(waiting) == 32 or done + 1 == len(photos):
             flush()
         if done % 1000 == 0:

@@ -1,0 +1,181 @@
+"""DenseCLIP: text-aligned features of every position from CLIP, without training.
+
+Zhou, Loy, Dai, "Extract Free Dense Labels from CLIP", ECCV 2022 (first called DenseCLIP, then MaskCLIP). The ResNet's
+attention pool becomes two 1x1 convolutions. Of a vision transformer the last block is read in one of
+the ways of `READOUTS`; the blocks before it and the class token are as CLIP has them, so that one
+forward pass gives the global embedding too.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reco_core.errors import OptionError, find
+
+NEIGHBOUR_SIGMA = 5.0  # NACLIP's Gaussian, in positions
+
+
+class ClipOutput(NamedTuple):
+    """embedding: (B, D), the whole photo. language: (B, h, w, D). keys: (B, h, w, C), of the last attention.
+
+    Float32, not normalised.
+    """
+
+    embedding: Tensor
+    language: Tensor
+    keys: Tensor
+
+
+class Readout(NamedTuple):
+    """How the last block of a vision transformer becomes a language map.
+
+    attention: which positions' values a position gets: "own" only its own, "query" by query-query similarity,
+    "both" by query-query and key-key, "neighbour" by key-key and nearness, "features" by another model's features.
+    whole_block: whether residual and MLP stay.
+    """
+
+    attention: str
+    whole_block: bool
+    source: str
+
+
+READOUTS = {
+    "maskclip": Readout("own", True, "Zhou et al., ECCV 2022, section 3.2"),
+    "clearclip": Readout("query", False, "Lan et al., ClearCLIP, ECCV 2024, section 3"),
+    "sclip": Readout("both", True, "Wang et al., SCLIP, ECCV 2024, section 3.2"),
+    "naclip": Readout("neighbour", False, "Hajimiri et al., NACLIP, WACV 2025, section 3"),
+    "proxyclip": Readout("features", False, "Lan et al., ProxyCLIP, ECCV 2024, section 3"),
+}
+
+
+def read_clip(visual: Any, images: Tensor, readout: str = "maskclip", affinity: Tensor | None = None) -> ClipOutput:
+    """Run open_clip's image tower, a ModifiedResNet or a VisionTransformer, on normalised photos.
+
+    Args:
+        images: (B, 3, H, W) float, sides multiples of the stride (32) or patch; any size.
+        readout: a key of `READOUTS`; a ResNet has only "maskclip".
+        affinity: (B, h', w', h' w'), for "proxyclip": how much each position of another model's grid listens to
+            all of them; sums to 1. Values are resized to that grid, and the language map has it.
+
+    Raises:
+        OptionError: an unknown readout, one that this tower does not have, or another kind of tower.
+    """
+    chosen = find(readout, READOUTS, "readout")
+    if hasattr(visual, "attnpool"):
+        if readout != "maskclip":
+            raise OptionError("a ResNet has no such readout", given=readout, expected="maskclip")
+        return _read_resnet(visual, images)
+    if not hasattr(visual, "transformer") or getattr(visual, "attn_pool", None) is not None:
+        raise OptionError("this image tower is not known here", given=type(visual).__name__,
+                          expected="CLIP's ModifiedResNet or VisionTransformer")  # fmt: skip
+    return _read_transformer(visual, images, chosen, affinity)
+
+
+def grid_positions(positions: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Positional embeddings (1 + n, C) of a square grid, the class's first, at another grid: (1 + h w, C).
+
+    Bicubic with antialiasing, as open_clip resizes them; the trained grid is left as it is.
+    """
+    side = round((len(positions) - 1) ** 0.5)
+    if grid == (side, side):
+        return positions
+    square = positions[1:].T.reshape(1, -1, side, side).float()
+    resized = F.interpolate(square, size=grid, mode="bicubic", antialias=True, align_corners=False)
+    return torch.cat([positions[:1], resized[0].flatten(1).T.to(positions.dtype)])
+
+
+def neighbours(grid: tuple[int, int], sigma: float = NEIGHBOUR_SIGMA) -> Tensor:
+    """NACLIP's bonus for near positions: (h w, h w), exp(-|p - q|^2 / (2 sigma^2))."""
+    rows, columns = torch.meshgrid(*(torch.arange(float(n)) for n in grid), indexing="ij")
+    points = torch.stack([rows.flatten(), columns.flatten()], -1)
+    return torch.exp(-torch.cdist(points, points).square() / (2 * sigma**2))
+
+
+def _read_resnet(visual: Any, images: Tensor) -> ClipOutput:
+    maps = visual.stem(images)
+    for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+        maps = layer(maps)
+    pool, grid = visual.attnpool, tuple(maps.shape[-2:])
+    raw = maps.flatten(2).transpose(1, 2)  # (B, n, C)
+    tokens = torch.cat([raw.mean(1, keepdim=True), raw], 1)
+    tokens = tokens + grid_positions(pool.positional_embedding, grid).to(tokens.dtype)
+    # only the mean asks; values and keys of all answer
+    asked = _attend(pool.q_proj(tokens[:, :1]), pool.k_proj(tokens), pool.v_proj(tokens), pool.num_heads)
+    embedding = pool.c_proj(asked)[:, 0]
+    language = pool.c_proj(pool.v_proj(raw)).unflatten(1, grid)
+    return ClipOutput(embedding.float(), language.float(), pool.k_proj(raw).unflatten(1, grid).float())
+
+
+def _read_transformer(visual: Any, images: Tensor, readout: Readout, affinity: Tensor | None) -> ClipOutput:
+    patches = visual.conv1(images)
+    grid = tuple(patches.shape[-2:])
+    tokens = torch.cat([visual.class_embedding.to(patches.dtype).expand(len(images), 1, -1),
+                        patches.flatten(2).transpose(1, 2)], 1)  # fmt: skip
+    tokens = visual.ln_pre(tokens + grid_positions(visual.positional_embedding, grid).to(tokens.dtype))
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        tokens = block(tokens)
+    queries, keys, values = _project(last, tokens)
+    attended = _attend(queries[:, :1], keys, values, last.attn.num_heads)  # the class token, as in CLIP
+    whole = _finish(last, tokens[:, :1], attended, whole_block=True)
+    dense = read_values(last, tokens, readout, grid, affinity)
+    language = visual.ln_post(dense) @ visual.proj
+    embedding = visual.ln_post(whole[:, 0]) @ visual.proj
+    return ClipOutput(embedding.float(), language.float(), keys[:, 1:].unflatten(1, grid).float())
+
+
+def read_values(
+    block: Any, tokens: Tensor, readout: Readout, grid: tuple[int, int], affinity: Tensor | None = None
+) -> Tensor:
+    """What the last block says of each position in one of the `READOUTS`: (B, 1 + h w, C) -> (B, h, w, C).
+
+    tokens: what enters the block, the class token first. grid: (h, w). affinity: see `read_clip`.
+
+    Raises:
+        OptionError: the readout needs an affinity.
+    """
+    queries, keys, values = _project(block, tokens)
+    heads = block.attn.num_heads
+    if readout.attention == "features":
+        if affinity is None:
+            raise OptionError("this readout needs the affinity of another model's features", given="none")
+        there = affinity.shape[1:3]
+        maps = values[:, 1:].unflatten(1, grid).permute(0, 3, 1, 2)
+        if there != grid:
+            maps = F.interpolate(maps, size=there, mode="bilinear", align_corners=False)
+        mixed = affinity.flatten(1, 2).to(values.dtype) @ maps.flatten(2).transpose(1, 2)
+        return _finish(block, tokens[:, 1:], mixed, readout.whole_block).unflatten(1, there)
+    if readout.attention == "own":
+        mixed = values[:, 1:]
+    else:
+        bonus = F.pad(neighbours(grid), (1, 0)).to(values) if readout.attention == "neighbour" else None
+        pairs = {"query": (queries,), "both": (queries, keys), "neighbour": (keys,)}[readout.attention]
+        mixed = sum(_attend(like[:, 1:], like, values, heads, bonus) for like in pairs)
+    return _finish(block, tokens[:, 1:], mixed, readout.whole_block).unflatten(1, grid)
+
+
+def _project(block: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values (B, n, C) of a block, all heads joined."""
+    attention: nn.MultiheadAttention = block.attn
+    joined = F.linear(block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias)
+    queries, keys, values = joined.chunk(3, dim=-1)
+    return queries, keys, values
+
+
+def _attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int, bonus: Tensor | None = None) -> Tensor:
+    """softmax(q k^T / sqrt(d) + bonus) v head by head: (B, m, C), (B, n, C), (B, n, C) -> (B, m, C)."""
+    split: Callable[[Tensor], Tensor] = lambda x: x.unflatten(-1, (heads, -1)).transpose(1, 2)  # noqa: E731
+    out = F.scaled_dot_product_attention(split(queries), split(keys), split(values), attn_mask=bonus)
+    return out.transpose(1, 2).flatten(2)
+
+
+def _finish(block: Any, before: Tensor, mixed: Tensor, whole_block: bool) -> Tensor:
+    """The rest of a block after its attention: output projection, and residual and MLP if they stay."""
+    projected = block.attn.out_proj(mixed)
+    if not whole_block:
+        return projected
+    middle = before + block.ls_1(projected)
+    return middle + block.ls_2(block.mlp(block.ln_2(middle)))
