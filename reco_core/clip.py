@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reco_core.denseclip import ClipOutput, read_clip
+from reco_core.denseclip import ClipOutput, embed_clip, read_clip
 from reco_core.errors import OptionError
 
 SENTENCES = 64  # in a batch
@@ -47,8 +47,8 @@ class Clip:
 
     @torch.inference_mode()
     def embed(self, images: Tensor) -> Tensor:
-        """Normalised photos (B, 3, side, side) -> (B, D) float32, rows of norm 1."""
-        return F.normalize(self.network.encode_image(images).float(), dim=-1)
+        """Normalised photos (B, 3, H, W), any size -> (B, D) float32, rows of norm 1."""
+        return F.normalize(embed_clip(self.network.visual, images), dim=-1)
 
     def dense(self, images: Tensor, affinity: Tensor | None = None) -> ClipOutput:
         """Global embedding, language map and keys from one forward pass; see `denseclip.read_clip`."""

@@ -29,6 +29,14 @@ class ClipOutput(NamedTuple):
     keys: Tensor
 
 
+class Projected(NamedTuple):
+    """Of tokens (B, n, C): queries, keys and values, each (B, n, C), all heads joined."""
+
+    queries: Tensor
+    keys: Tensor
+    values: Tensor
+
+
 class Readout(NamedTuple):
     """How the last block of a vision transformer becomes a language map.
 
@@ -74,13 +82,13 @@ def read_clip(visual: Any, images: Tensor, readout: str = "maskclip", affinity: 
     return _read_transformer(visual, images, chosen, affinity)
 
 
-def grid_positions(positions: Tensor, grid: tuple[int, int]) -> Tensor:
+def grid_positions(positions: Tensor, grid: tuple[int, ...]) -> Tensor:
     """Positional embeddings (1 + n, C) of a square grid, the class's first, at another grid: (1 + h w, C).
 
     Bicubic with antialiasing, as open_clip resizes them; the trained grid is left as it is.
     """
     side = round((len(positions) - 1) ** 0.5)
-    if grid == (side, side):
+    if tuple(grid) == (side, side):
         return positions
     square = positions[1:].T.reshape(1, -1, side, side).float()
     resized = F.interpolate(square, size=grid, mode="bicubic", antialias=True, align_corners=False)
@@ -94,50 +102,84 @@ def neighbours(grid: tuple[int, int], sigma: float = NEIGHBOUR_SIGMA) -> Tensor:
     return torch.exp(-torch.cdist(points, points).square() / (2 * sigma**2))
 
 
-def _read_resnet(visual: Any, images: Tensor) -> ClipOutput:
+def embed_clip(visual: Any, images: Tensor) -> Tensor:
+    """CLIP's global embedding (B, D) float32, not normalised, of normalised photos of any size (see `read_clip`)."""
+    if hasattr(visual, "attnpool"):
+        return _pool_resnet(visual.attnpool, _resnet_maps(visual, images)).float()
+    tokens, _ = _transformer_tokens(visual, images)
+    return _pool_transformer(visual, tokens, project(visual.transformer.resblocks[-1], tokens)).float()
+
+
+def _resnet_maps(visual: Any, images: Tensor) -> Tensor:
     maps = visual.stem(images)
     for layer in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
         maps = layer(maps)
-    pool, grid = visual.attnpool, tuple(maps.shape[-2:])
+    return maps
+
+
+def _pool_resnet(pool: Any, maps: Tensor) -> Tensor:
+    """Attention pooling where only the mean asks; values and keys of all answer."""
     raw = maps.flatten(2).transpose(1, 2)  # (B, n, C)
     tokens = torch.cat([raw.mean(1, keepdim=True), raw], 1)
-    tokens = tokens + grid_positions(pool.positional_embedding, grid).to(tokens.dtype)
-    # only the mean asks; values and keys of all answer
+    tokens = tokens + grid_positions(pool.positional_embedding, maps.shape[-2:]).to(tokens.dtype)
     asked = _attend(pool.q_proj(tokens[:, :1]), pool.k_proj(tokens), pool.v_proj(tokens), pool.num_heads)
-    embedding = pool.c_proj(asked)[:, 0]
-    language = pool.c_proj(pool.v_proj(raw)).unflatten(1, grid)
-    return ClipOutput(embedding.float(), language.float(), pool.k_proj(raw).unflatten(1, grid).float())
+    return pool.c_proj(asked)[:, 0]
+
+
+def _read_resnet(visual: Any, images: Tensor) -> ClipOutput:
+    maps, pool = _resnet_maps(visual, images), visual.attnpool
+    raw = maps.permute(0, 2, 3, 1)
+    language, keys = pool.c_proj(pool.v_proj(raw)), pool.k_proj(raw)
+    return ClipOutput(_pool_resnet(pool, maps).float(), language.float(), keys.float())
+
+
+def _transformer_tokens(visual: Any, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """What enters the last block, the class token first (B, 1 + h w, C), and the grid (h, w)."""
+    patches = visual.conv1(images)
+    grid = (patches.shape[-2], patches.shape[-1])
+    first = visual.class_embedding.to(patches.dtype).expand(len(images), 1, -1)
+    tokens = torch.cat([first, patches.flatten(2).transpose(1, 2)], 1)
+    tokens = visual.ln_pre(tokens + grid_positions(visual.positional_embedding, grid).to(tokens.dtype))
+    for block in visual.transformer.resblocks[:-1]:
+        tokens = block(tokens)
+    return tokens, grid
+
+
+def _pool_transformer(visual: Any, tokens: Tensor, projected: Projected) -> Tensor:
+    """The class token through the last block, as in CLIP; the others only answer it."""
+    last = visual.transformer.resblocks[-1]
+    attended = _attend(projected.queries[:, :1], projected.keys, projected.values, last.attn.num_heads)
+    return visual.ln_post(_finish(last, tokens[:, :1], attended, whole_block=True)[:, 0]) @ visual.proj
 
 
 def _read_transformer(visual: Any, images: Tensor, readout: Readout, affinity: Tensor | None) -> ClipOutput:
-    patches = visual.conv1(images)
-    grid = tuple(patches.shape[-2:])
-    tokens = torch.cat([visual.class_embedding.to(patches.dtype).expand(len(images), 1, -1),
-                        patches.flatten(2).transpose(1, 2)], 1)  # fmt: skip
-    tokens = visual.ln_pre(tokens + grid_positions(visual.positional_embedding, grid).to(tokens.dtype))
-    *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        tokens = block(tokens)
-    queries, keys, values = _project(last, tokens)
-    attended = _attend(queries[:, :1], keys, values, last.attn.num_heads)  # the class token, as in CLIP
-    whole = _finish(last, tokens[:, :1], attended, whole_block=True)
-    dense = read_values(last, tokens, readout, grid, affinity)
-    language = visual.ln_post(dense) @ visual.proj
-    embedding = visual.ln_post(whole[:, 0]) @ visual.proj
-    return ClipOutput(embedding.float(), language.float(), keys[:, 1:].unflatten(1, grid).float())
+    tokens, grid = _transformer_tokens(visual, images)
+    last = visual.transformer.resblocks[-1]
+    projected = project(last, tokens)
+    language = visual.ln_post(read_values(last, tokens, projected, readout, grid, affinity)) @ visual.proj
+    keys = projected.keys[:, 1:].unflatten(1, grid)
+    return ClipOutput(_pool_transformer(visual, tokens, projected).float(), language.float(), keys.float())
+
+
+def project(block: Any, tokens: Tensor) -> Projected:
+    """What a block's attention makes of tokens (B, n, C)."""
+    attention: nn.MultiheadAttention = block.attn
+    return Projected(*F.linear(block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias).chunk(3, dim=-1))
 
 
 def read_values(
-    block: Any, tokens: Tensor, readout: Readout, grid: tuple[int, int], affinity: Tensor | None = None
-) -> Tensor:
+    block: Any, tokens: Tensor, projected: Projected, readout: Readout, grid: tuple[int, int],
+    affinity: Tensor | None = None,
+) -> Tensor:  # fmt: skip
     """What the last block says of each position in one of the `READOUTS`: (B, 1 + h w, C) -> (B, h, w, C).
 
-    tokens: what enters the block, the class token first. grid: (h, w). affinity: see `read_clip`.
+    tokens: what enters the block, the class token first, and what its attention makes of them. grid: (h, w).
+    affinity: see `read_clip`.
 
     Raises:
         OptionError: the readout needs an affinity.
     """
-    queries, keys, values = _project(block, tokens)
+    queries, keys, values = projected
     heads = block.attn.num_heads
     if readout.attention == "features":
         if affinity is None:
@@ -153,16 +195,8 @@ def read_values(
     else:
         bonus = F.pad(neighbours(grid), (1, 0)).to(values) if readout.attention == "neighbour" else None
         pairs = {"query": (queries,), "both": (queries, keys), "neighbour": (keys,)}[readout.attention]
-        mixed = sum(_attend(like[:, 1:], like, values, heads, bonus) for like in pairs)
+        mixed = torch.stack([_attend(like[:, 1:], like, values, heads, bonus) for like in pairs]).sum(0)
     return _finish(block, tokens[:, 1:], mixed, readout.whole_block).unflatten(1, grid)
-
-
-def _project(block: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values (B, n, C) of a block, all heads joined."""
-    attention: nn.MultiheadAttention = block.attn
-    joined = F.linear(block.ln_1(tokens), attention.in_proj_weight, attention.in_proj_bias)
-    queries, keys, values = joined.chunk(3, dim=-1)
-    return queries, keys, values
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int, bonus: Tensor | None = None) -> Tensor:
