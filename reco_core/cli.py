@@ -5,19 +5,23 @@ import json
 import logging
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from reco_core import benchmarks
 from reco_core.archive import Archive
-from reco_core.archive_writer import list_photos, write_archive
+from reco_core.archive_writer import list_photos
 from reco_core.encoders import load_encoder
-from reco_core.errors import RecoError
+from reco_core.errors import OptionError, RecoError
+from reco_core.fetch import CONNECTIONS, fetch_photos, is_open
+from reco_core.install import ASK_ABOVE, build_archive, install, missing
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.names import parse_names
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
-from reco_core.presets import PRESETS, find_preset
+from reco_core.presets import MINI, PRESETS, Preset, find_preset
 from reco_core.report import write_report
+from reco_core.weights import ROOT, address, cache_folder
 
 log = logging.getLogger("reco_core")
 
@@ -65,24 +69,54 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("--out", type=Path, required=True)
     build.add_argument("--open-only", action="store_true", help="only photos whose manifest row has an open licence")
     build.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    build.add_argument("--weights", type=Path, help="other weights for the preset's network")
-    build.add_argument("--device")
+    _machine_options(build)
     build.set_defaults(run=_build)
+
+    fetch = archive.add_parser("fetch", help="bring an archive's photos from where they were published")
+    fetch.add_argument("--out", type=Path, help="folder (default: photos in the cache folder)")
+    fetch.add_argument("--archive", type=Path, default=ROOT / MINI.archive, help="default: the bundled one")
+    fetch.add_argument("--open-only", action="store_true", help="only photos with an open licence")
+    fetch.add_argument("--connections", type=int, default=CONNECTIONS, help="to one host at a time")
+    fetch.set_defaults(run=_fetch)
+
+    table = commands.add_parser("presets", help="which models there are, and what each needs")
+    table.set_defaults(run=_presets)
+
+    setup = commands.add_parser("install", help="fetch a preset's weights and build its archive")
+    setup.add_argument("preset", help=", ".join(PRESETS))
+    setup.add_argument("--photos", type=Path, help="folder to build the archive from (default: the bundled archive's)")
+    setup.add_argument("--yes", action="store_true", help="do not ask before a large download")
+    _machine_options(setup)
+    setup.set_defaults(run=_install)
     return top
+
+
+def _machine_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--weights", type=Path, help="folder where weights are looked for first (for mini: or a file)")
+    command.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
+    command.add_argument("--precision", help="float32, bfloat16 or float16 (default: half precision on a GPU)")
 
 
 def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", default="mini", help=", ".join(PRESETS))
     command.add_argument("--archive", type=Path, help="default: the preset's own")
-    command.add_argument("--weights", type=Path, help="other weights for the preset's network")
-    command.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
+    command.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
+    _machine_options(command)
     command.add_argument("-k", type=int, help="exemplars per concept (default: the preset's)")
     command.add_argument("--background", default=", ".join(BACKGROUND_WORDS), help="words that compete as background")
     command.add_argument("--context", default=", ".join(CONTEXT_WORDS), help="words for context elimination")
 
 
 def _load(args: argparse.Namespace) -> ReCo:
-    return ReCo.load(args.preset, archive=args.archive, device=args.device, weights=args.weights)
+    preset = find_preset(args.preset)
+    if args.photo_side is not None:
+        if not 64 <= args.photo_side <= 4096:
+            raise OptionError("--photo-side is out of range", given=args.photo_side, expected="64 to 4096")
+        preset = replace(preset, photo_side=args.photo_side)
+    return ReCo.load(
+        preset, archive=args.archive, device=args.device, weights=args.weights, precision=args.precision,
+        progress=_Steps("fetching"),
+    )  # fmt: skip
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -127,13 +161,70 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
-    records = list_photos(args.photos, args.open_only)
-    encoder = load_encoder(find_preset(args.preset), args.device, args.weights)
-
-    def progress(done: int, of: int) -> None:
-        if done % 640 == 0 or done == of:
-            log.info("%d of %d photos", done, of)
-
-    write_archive(args.out, records, args.photos, encoder, progress)
-    ReCo(encoder, Archive(args.out)).store((*CONTEXT_WORDS, *(w for w in BACKGROUND_WORDS if w not in CONTEXT_WORDS)))
+    records, steps = list_photos(args.photos, args.open_only), _Steps()
+    encoder = load_encoder(
+        find_preset(args.preset), args.device, args.weights, precision=args.precision, progress=_Steps("fetching")
+    )
+    build_archive(encoder, records, args.photos, args.out, lambda done, of: steps("photos", done, of))
     log.info("written to %s", args.out)
+
+
+def _fetch(args: argparse.Namespace) -> None:
+    if args.connections < 1:
+        raise OptionError("--connections must be at least 1", given=args.connections)
+    records = [r for r in Archive(args.archive).records if not args.open_only or is_open(r.licence)]
+    folder, steps = args.out or cache_folder() / "photos", _Steps()
+    got = fetch_photos(
+        records, folder, connections=args.connections, progress=lambda done, of, file: steps("photos", done, of)
+    )
+    log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.here, len(got.failed), folder)
+
+
+def _presets(args: argparse.Namespace) -> None:
+    for preset in PRESETS.values():
+        lacks = missing(preset)
+        state = f"needs: python -m reco_core install {preset.name}" if lacks else "ready"
+        sys.stdout.write(
+            f"{preset.name}: {preset.summary}\n  {preset.megabytes:.0f} MB, {', '.join(preset.licences)}; {state}\n"
+        )
+
+
+def _install(args: argparse.Namespace) -> None:
+    preset = find_preset(args.preset)
+    lacks = missing(preset, args.weights)
+    if not lacks:
+        log.info("preset %s is ready", preset.name)
+        return
+    for file in lacks.weights:
+        log.info("%s: %.0f MB, %s, %s", file.file, file.megabytes, file.licence, address(file))
+    if lacks.megabytes > ASK_ABOVE and not args.yes:
+        _ask(preset, lacks.megabytes)
+    install(
+        preset, photos=args.photos, folder=args.weights, device=args.device, precision=args.precision, progress=_Steps()
+    )
+    log.info("preset %s is ready", preset.name)
+
+
+def _ask(preset: Preset, megabytes: float) -> None:
+    if not sys.stdin.isatty():
+        raise OptionError(f"{megabytes:.0f} MB would be downloaded", remedy="Say so with --yes")
+    sys.stdout.write(f"Download {megabytes:.0f} MB under {', '.join(preset.licences)}? [y/N] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise OptionError("nothing was downloaded", remedy="Answer y to go on")
+
+
+class _Steps:
+    """Says how far something is, every few seconds, with the time that is left."""
+
+    def __init__(self, verb: str = "", every: float = 5.0) -> None:
+        self.verb, self.every, self.what, self.started, self.told = verb, every, "", 0.0, 0.0
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        now = time.monotonic()
+        if what != self.what:
+            self.what, self.started, self.told = what, now, now
+        if now - self.told >= self.every or done == of:
+            self.told = now
+            left = (now - self.started) / max(done, 1) * (of - done)
+            log.info("%s%s: %s of %s, %.0f s left", self.verb and f"{self.verb} ", what, f"{done:,}", f"{of:,}", left)

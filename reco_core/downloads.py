@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from reco_core.checksums import sha256 as sha256_of
-from reco_core.errors import Cancelled, DownloadError
+from reco_core.errors import Cancelled, DownloadError, NoSpaceError
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +67,11 @@ def download(
         part.replace(target)
         return actual
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise DownloadError(
-            "the disk is full" if full else "a download could not be written", given=f"{target} ({error})",
-            remedy="Free some space and try again: what came so far is kept" if full else "Check the permissions",
-        ) from error  # fmt: skip
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError("the disk is full", given=target,
+                               remedy="Free some space and try again: what came so far is kept") from error  # fmt: skip
+        raise DownloadError("a download could not be written", given=f"{target} ({error})",
+                            remedy="Check the permissions") from error  # fmt: skip
 
 
 def _whole(url: str, part: Path, web: httpx.Client, most: int, progress, cancelled) -> str:
@@ -153,5 +153,5 @@ def _fits(part: Path, url: str, total: int, length: int, most: int) -> None:
                             expected=f"at most {most} bytes")  # fmt: skip
     free = shutil.disk_usage(part.parent).free
     if length > free:
-        raise DownloadError("there is not enough space for a download", given=f"{free / 1e6:.0f} MB free in {part.parent}",
+        raise NoSpaceError("there is not enough space for a download", given=f"{free / 1e6:.0f} MB free in {part.parent}",
                             expected=f"{length / 1e6:.0f} MB", remedy="Free some space and try again")  # fmt: skip

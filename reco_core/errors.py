@@ -7,6 +7,7 @@ RecoError
 ├── ArchiveError     an archive is missing, damaged, or made by another model
 ├── WeightsError     a model file is missing or is not the published one
 ├── DownloadError    a file could not be fetched
+│   └── NoSpaceError     for the disk is full
 ├── Cancelled        the user stopped it
 └── DependencyError  an optional library is not importable
 """
@@ -49,6 +50,10 @@ class WeightsError(RecoError):
 
 
 class DownloadError(RecoError):
+    pass
+
+
+class NoSpaceError(DownloadError):
     pass
 
 

@@ -106,11 +106,11 @@ def resolve(
         try:
             return _fetch(file, progress, cancelled)
         except DownloadError as error:
-            failures.append(str(error))
+            failures.append(f"{address(file)}: {error.__cause__ or error}")
     first = model.weights[0]
     raise WeightsError(
         f"the weights of {model.name} are not on this machine" + (" and could not be fetched" if failures else ""),
-        given=" ".join(failures) or None,
+        given="; ".join(failures) or None,
         remedy=f"With no network use preset mini, or put {first.file} ({first.megabytes:.0f} MB, {address(first)}) "
         f"into {cache_folder()} or a folder named by --weights",
     )

@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import app
-from reco_core import gallery
+from reco_app import gallery
 
 ROOT = Path(app.__file__).parent
 CHROMIUM = "/usr/bin/chromium"

@@ -1,6 +1,5 @@
 """The app's handlers and HTML by themselves."""
 
-from concurrent.futures import Future
 from dataclasses import replace
 
 import gradio as gr
@@ -8,8 +7,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
-import app
-from reco_core import gallery
+from reco_app import gallery
+from reco_app.segment import Segmenting, forget
+from reco_app.told import told
+from reco_core.pool import Pool
 from reco_core.structures import Exemplar, PhotoRecord
 
 RECORD = PhotoRecord("a/b.jpg", 300, 200, "https://example.org/b.jpg", "0" * 64, "https://example.org/b",
@@ -17,29 +18,27 @@ RECORD = PhotoRecord("a/b.jpg", 300, 200, "https://example.org/b.jpg", "0" * 64,
 
 
 @pytest.fixture
-def handlers(reco, tmp_path) -> app.Handlers:
-    ready: Future = Future()
-    ready.set_result(reco)
-    return app.Handlers(ready, None, str(tmp_path))
+def handlers(reco, tmp_path) -> Segmenting:
+    return Segmenting(Pool(lambda name: reco, "mini"), None, str(tmp_path))
 
 
 def test_large_photo_is_shown_small_and_its_labels_stay_large(handlers, tmp_path):
     file = tmp_path / "large.jpg"
     Image.fromarray(skimage.data.chelsea()).resize((2000, 1330)).save(file)
-    shown = handlers.run(str(file), "cat", "reco2", 5, "", "", 0.5, None)
+    shown = handlers.run(str(file), "cat", "reco2", 5, "", "", "", 0.5, None)
     answer, _, picture_file, _, _, _, labels, _ = shown
     assert Image.open(picture_file).size == (1600, 1064)
     assert Image.open(labels).size == (2000, 1330)
     assert answer.photo.shape == (1064, 1600, 3)
     assert answer.labels.shape == (1064, 1600)
-    app.forget(answer)
+    forget(answer)
     assert not answer.folder.exists()
     with pytest.raises(gr.Error, match="no longer kept"):
         handlers.redraw(answer, [0], 0.5)
 
 
 def test_unexpected_errors_are_logged_and_not_shown(caplog):
-    with pytest.raises(gr.Error) as shown, app.told():
+    with pytest.raises(gr.Error) as shown, told():
         raise ZeroDivisionError("secret detail")
     assert "secret" not in str(shown.value)
     assert "secret detail" in caplog.text
@@ -47,7 +46,7 @@ def test_unexpected_errors_are_logged_and_not_shown(caplog):
 
 def test_error_text_is_escaped(handlers, chelsea):
     with pytest.raises(gr.Error) as shown:
-        handlers.run(str(chelsea), "<img src=x>" * 20, "reco2", 5, "", "", 0.5, None)
+        handlers.run(str(chelsea), "<img src=x>" * 20, "reco2", 5, "", "", "", 0.5, None)
     assert "<img" not in str(shown.value)
 
 
@@ -56,15 +55,13 @@ def test_local_photos_are_used_and_stay_in_their_folder(reco, tmp_path, chelsea)
     (folder / "a").mkdir(parents=True)
     (folder / "a" / "b.jpg").write_bytes(chelsea.read_bytes())
     (tmp_path / "secret.png").write_bytes(chelsea.read_bytes())
-    ready: Future = Future()
-    ready.set_result(reco)
-    handlers = app.Handlers(ready, folder, str(tmp_path))
-    photo, stand_in = handlers._pictures(Exemplar(0, 0.5, (0.5, 0.5), 1.0, RECORD))
+    handlers = Segmenting(Pool(lambda name: reco, "mini"), folder, str(tmp_path))
+    photo, stand_in = handlers._pictures("", Exemplar(0, 0.5, (0.5, 0.5), 1.0, RECORD))
     assert photo.startswith("data:image/jpeg;base64,")
     assert stand_in.startswith("data:image/jpeg;base64,")
     for outside in ("../secret.png", str(tmp_path / "secret.png"), "missing.jpg"):
         record = replace(RECORD, file=outside)
-        assert handlers._pictures(Exemplar(0, 0.5, (0.5, 0.5), 1.0, record))[0] == RECORD.source_url
+        assert handlers._pictures("", Exemplar(0, 0.5, (0.5, 0.5), 1.0, record))[0] == RECORD.source_url
 
 
 def test_tile_has_seed_similarity_author_and_licence():

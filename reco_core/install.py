@@ -1,0 +1,118 @@
+"""Making a preset ready on this machine: its weights, the photos of an archive, its own archive of them."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from reco_core import weights
+from reco_core.archive import MANIFEST, Archive
+from reco_core.archive_writer import list_photos, write_archive
+from reco_core.encoders import Encoder, load_encoder
+from reco_core.errors import Cancelled
+from reco_core.fetch import fetch_photos
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.pipeline import ReCo
+from reco_core.presets import MINI, Preset, WeightFile
+from reco_core.structures import PhotoRecord
+from reco_core.weights import ROOT
+
+log = logging.getLogger(__name__)
+ASK_ABOVE = 200  # megabytes: larger downloads are told, with their licence, before they start
+Progress = Callable[[str, int, int], None]  # what, done, of
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a preset lacks on this machine: files of weights to download, and whether its archive."""
+
+    weights: tuple[WeightFile, ...]
+    archive: bool
+
+    @property
+    def megabytes(self) -> float:
+        return sum(file.megabytes for file in self.weights)
+
+    def __bool__(self) -> bool:
+        return bool(self.weights) or self.archive
+
+
+def missing(preset: Preset, folder: Path | None = None, archive: Path | None = None) -> Missing:
+    """Look, without loading or fetching anything; folder, archive: in place of the usual places."""
+    absent = tuple(model.weights[0] for model in preset.models if not weights.locate(model, folder))
+    return Missing(absent, not ((archive or ROOT / preset.archive) / MANIFEST).is_file())
+
+
+def install(
+    preset: Preset, *, photos: Path | None = None, folder: Path | None = None, device: str | None = None,
+    precision: str | None = None, progress: Progress = lambda what, done, of: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:  # fmt: skip
+    """Fetch what a preset lacks and build its archive, from the bundled archive's photos or from `photos`.
+
+    Weights and photos that came before an interruption are kept; the archive is built in one go.
+
+    Args:
+        photos: a folder of photos of your own to build the archive from.
+        folder: where weights are looked for first.
+        progress: called with a stage's name, and how much of it is done.
+
+    Raises:
+        WeightsError, ArchiveError, DownloadError: what is missing, and what to do. Cancelled: `cancelled` said so.
+    """
+    if not missing(preset, folder):
+        return
+    encoder = load_encoder(preset, device, folder, progress=progress, cancelled=cancelled, precision=precision)
+    out = ROOT / preset.archive
+    if (out / MANIFEST).is_file():
+        return
+    if photos is None:
+        photos = weights.cache_folder() / "photos"
+        got = fetch_photos(
+            Archive(ROOT / MINI.archive).records, photos, cancelled=cancelled,
+            progress=lambda done, of, file: progress("photos", done, of),
+        )  # fmt: skip
+        log.info("%d photos fetched, %d were there, %d could not be had", got.fetched, got.here, len(got.failed))
+
+    def embedding(done: int, of: int) -> None:
+        if cancelled():
+            raise Cancelled("building the archive was cancelled", remedy="Weights and photos are kept")
+        progress("embedding photos", done, of)
+
+    build_archive(encoder, list_photos(photos), photos, out, embedding)
+
+
+class Installation:
+    """`install` in a thread of its own, to be watched and cancelled."""
+
+    def __init__(self, preset: Preset, device: str | None = None) -> None:
+        self.preset = preset
+        self.step: tuple[str, int, int] = ("", 0, 0)  # what, done, of
+        self._cancelled = threading.Event()
+        self._result = ThreadPoolExecutor(1).submit(
+            install, preset, device=device, progress=self._progress, cancelled=self._cancelled.is_set
+        )
+
+    def _progress(self, what: str, done: int, of: int) -> None:
+        self.step = (what, done, of)
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has ended within so many seconds; raises what went wrong."""
+        try:
+            self._result.result(seconds)
+        except TimeoutError:
+            return self._result.done()
+        return True
+
+
+def build_archive(
+    encoder: Encoder, records: list[PhotoRecord], photos: Path, out: Path, progress: Callable[[int, int], None]
+) -> None:
+    """An archive with the references of the context and background words beside it; see `write_archive`."""
+    write_archive(out, records, photos, encoder, progress)
+    ReCo(encoder, Archive(out)).store((*CONTEXT_WORDS, *(w for w in BACKGROUND_WORDS if w not in CONTEXT_WORDS)))
