@@ -14,7 +14,6 @@ from reco_core.errors import Cancelled, DownloadError, NoSpaceError
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1 << 20
 PATIENCE = 30.0  # seconds without a single byte before a connection counts as dead
 ATTEMPTS = 4  # in a row without progress
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds; each failure doubles it
@@ -128,7 +127,7 @@ def _more(url: str, part: Path, done: int, web: httpx.Client, most: int, progres
             total = done + length if length else 0
             _fits(part, url, total, length, most)
             with part.open("ab" if done else "wb") as out:
-                for piece in reply.iter_bytes(CHUNK):
+                for piece in reply.iter_bytes():
                     out.write(piece)
                     done += len(piece)
                     if most and done > most:
@@ -141,10 +140,10 @@ def _more(url: str, part: Path, done: int, web: httpx.Client, most: int, progres
                         raise Cancelled("the download was cancelled", remedy="What came so far is kept")
             if total and done < total:
                 raise _Pause(f"the connection ended after {done} of {total} bytes")
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+        raise DownloadError("an address cannot be used", given=f"{url} ({error})") from error
     except httpx.TransportError as error:  # no route, refused, cut short, too slow
         raise _Pause(f"{type(error).__name__}: {error}") from error
-    except (httpx.InvalidURL, httpx.TooManyRedirects) as error:
-        raise DownloadError("an address cannot be used", given=f"{url} ({error})") from error
 
 
 def _fits(part: Path, url: str, total: int, length: int, most: int) -> None:

@@ -149,13 +149,13 @@ class ClipEncoder(Encoder):
     """Presets of open_clip and timm: up to three networks; one that plays two roles runs once."""
 
     def __init__(self, preset: Preset, networks: Networks, device: str, precision: torch.dtype) -> None:
-        states = [network.network.state_dict() for network in networks.all]
+        states = [part.network.state_dict() for part in networks.all]
         roles = (preset.retrieval, preset.language, preset.features)
         settings = [(model.name, model.archive_side, model.readout, model.block, model.mean) for model in roles]
         super().__init__(preset, device, weights.fingerprint(*settings, *states))
         self.precision = precision
-        for network in networks.all:
-            network.network.to(device, precision)
+        for part in networks.all:
+            part.network.to(device, precision)
         self.networks = networks
 
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
@@ -231,19 +231,24 @@ def load_encoder(
     chosen = choose_precision(precision, device)
     files = [weights.resolve(m, folder, fetch=fetch, progress=progress, cancelled=cancelled) for m in preset.models]
     networks = untrained(preset)
-    for model, network, found in zip(preset.models, networks.all, files, strict=True):
+    for model, empty, found in zip(preset.models, networks.all, files, strict=True):
         state = weights.read_state_dict(found.path)
-        state = network.adapt(state) if isinstance(network, Backbone) else state
-        weights.load_strictly(network.network, state, model.library, f"{found.path.name} for {model.name}")
+        state = empty.adapt(state) if isinstance(empty, Backbone) else state
+        weights.load_strictly(empty.network, state, model.library, f"{found.path.name} for {model.name}")
     return ClipEncoder(preset, networks, device, chosen)
 
 
 def untrained(preset: Preset) -> Networks:
     """A preset's networks with random weights (torch's random numbers), for tests and timings too."""
-    language, features = preset.language, preset.features
-    speaks = Clip(language.name, language.readout, language.quick_gelu)
-    finds = speaks if preset.one_text else Clip(preset.retrieval.name, "maskclip", preset.retrieval.quick_gelu)
-    return Networks(finds, speaks, Backbone(features.name, features.readout, features.block))
+    built = {model: network(model) for model in preset.models}
+    return Networks(built[preset.retrieval], built[preset.language], built[preset.features])  # type: ignore[arg-type]
+
+
+def network(model: Model) -> Clip | Backbone:
+    """A model of open_clip or timm with random weights."""
+    if model.library == "open_clip":
+        return Clip(model.name, model.readout, model.quick_gelu)
+    return Backbone(model.name, model.readout, model.block)
 
 
 def choose_device(device: str | None) -> str:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state: Any = torch.jit.load(str(path), map_location="cpu").state_dict() if _is_script(path) else _load(path)
+        state: Any = _load_script(path) if _is_script(path) else _load(path)
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, AttributeError) as error:
         raise WeightsError("a weights file cannot be read", given=f"{path.name}: {error}",
                            expected="safetensors, or tensors saved by torch") from error  # fmt: skip
@@ -266,6 +267,12 @@ def _is_script(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         return any("/code/" in name for name in archive.namelist())
+
+
+def _load_script(path: Path) -> dict[str, Tensor]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch would have us export anew; these files are what they are
+        return torch.jit.load(str(path), map_location="cpu").state_dict()
 
 
 def _load(path: Path) -> Any:

@@ -5,17 +5,52 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the app and the command line do, before torch is loaded
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
+from torch import nn
 
+from reco_core import encoders
+from reco_core.backbones import Backbone
+from reco_core.clip import Clip
 from reco_core.pipeline import ReCo
+from reco_core.presets import Model, Preset
 
 
 @pytest.fixture(scope="session")
 def reco() -> ReCo:
     return ReCo.load(device="cpu")
+
+
+def stir(module: nn.Module) -> None:
+    """Random everywhere: what is zero or one by initialisation would hide an error."""
+    with torch.no_grad():
+        for name, value in [*module.named_parameters(), *module.named_buffers()]:
+            if name.endswith("bias") or "running_mean" in name:
+                nn.init.normal_(value, std=0.1)
+            elif value.ndim == 1 and value.is_floating_point():
+                nn.init.uniform_(value, 0.5, 1.5)
+
+
+@pytest.fixture(scope="session")
+def random_networks() -> Callable[[Preset], encoders.Networks]:
+    """The real architectures of a preset with random weights; every model is built once."""
+    built: dict[Model, Clip | Backbone] = {}
+
+    def build(preset: Preset) -> encoders.Networks:
+        for model in preset.models:
+            if model not in built:
+                torch.manual_seed(len(model.name))
+                fresh = encoders.network(model)
+                stir(fresh.network.visual if isinstance(fresh, Clip) else fresh.network)
+                built[model] = fresh
+        return encoders.Networks(built[preset.retrieval], built[preset.language], built[preset.features])
+
+    return build
 
 
 @pytest.fixture(scope="session")

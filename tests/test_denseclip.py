@@ -7,6 +7,7 @@ import pytest
 import skimage.data
 import torch
 import torch.nn.functional as F
+from conftest import stir
 from open_clip.transformer import VisionTransformer
 from torch import nn
 
@@ -15,38 +16,21 @@ from reco_core.clip import Clip
 from reco_core.denseclip import READOUTS, embed_clip, grid_positions, neighbours, project, read_clip, read_values
 from reco_core.errors import OptionError
 from reco_core.photos import to_tensor
-from reco_core.presets import CLIP_MEAN, CLIP_STD
+from reco_core.presets import CLIP_MEAN, CLIP_STD, PAPER
 
 
 def photo(size: tuple[int, int]) -> torch.Tensor:
     return to_tensor(skimage.data.astronaut(), size, CLIP_MEAN, CLIP_STD)
 
 
-def stir(module: nn.Module) -> None:
-    """Nothing may be zero or one by initialisation: an error there would not show."""
-    for name, value in [*module.named_parameters(), *module.named_buffers()]:
-        if name.endswith("bias") or "running_mean" in name:
-            nn.init.normal_(value, std=0.1)
-        elif value.ndim == 1 and value.is_floating_point():
-            nn.init.uniform_(value, 0.5, 1.5)
-
-
-def build(name: str) -> Clip:
-    torch.manual_seed(0)
-    clip = Clip(name, "maskclip", quick_gelu=True)
-    with torch.no_grad():
-        stir(clip.network.visual)
-    return clip
+@pytest.fixture(scope="module")
+def rn50x16(random_networks) -> Clip:
+    return random_networks(PAPER).language
 
 
 @pytest.fixture(scope="module")
-def rn50x16() -> Clip:
-    return build("RN50x16")
-
-
-@pytest.fixture(scope="module")
-def vit_l_336() -> Clip:
-    return build("ViT-L-14-336")
+def vit_l_336(random_networks) -> Clip:
+    return random_networks(PAPER).retrieval
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +38,8 @@ def small() -> VisionTransformer:
     """CLIP's architecture small enough for double precision: 3 blocks of width 32, trained on 4 x 4 patches of 8."""
     torch.manual_seed(1)
     tower = VisionTransformer(32, 8, 32, 3, 4, 4.0, output_dim=16, act_layer=open_clip.transformer.QuickGELU)
+    stir(tower)
     with torch.no_grad():
-        stir(tower)
         for block in tower.transformer.resblocks:
             block.attn.in_proj_weight.mul_(4)  # attention that is far from uniform
     return tower.double().eval()

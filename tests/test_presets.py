@@ -1,10 +1,15 @@
 """Presets and methods by name."""
 
+import math
+import re
+
+import open_clip
 import pytest
+import timm
 
 from reco_core.errors import OptionError
 from reco_core.methods import METHODS, SWITCHES, find_method
-from reco_core.presets import find_preset
+from reco_core.presets import PRESETS, RECORDED, Model, find_preset
 
 
 def test_switches_after_a_name():
@@ -41,3 +46,81 @@ def test_unknown_names(name, message):
 def test_unknown_preset():
     with pytest.raises(OptionError, match='Did you mean "mini"'):
         find_preset("minni")
+
+
+def every_model() -> list[tuple[str, Model]]:
+    return [(preset.name, model) for preset in PRESETS.values() for model in preset.models]
+
+
+@pytest.mark.parametrize(("preset", "model"), every_model())
+def test_every_model_has_weights_licence_hash_and_citation(preset, model):
+    assert model.weights
+    assert len(model.citation) > 20
+    for file in model.weights:
+        assert file.licence in ("Apache-2.0", "MIT")  # free to use, commercially too
+        assert file.megabytes > 0
+        if file.hash_from == RECORDED:
+            assert file.sha256 == ""
+        else:
+            assert re.fullmatch("[0-9a-f]{8}|[0-9a-f]{64}", file.sha256)
+            assert file.hash_from
+        if file is model.weights[0] and file.source.startswith("hub:"):
+            assert re.fullmatch("[0-9a-f]{40}", file.source.partition("@")[2])  # one commit, not what main may become
+        if file.source.startswith("https://openaipublic"):
+            assert f"/{file.sha256}/" in file.source
+            assert len(file.sha256) == 64
+        elif len(file.sha256) == 8:
+            assert file.file.endswith(f"-{file.sha256}.pth")  # as torch.hub names its files
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+def test_every_preset_says_what_it_is(preset):
+    assert preset.summary
+    assert len(preset.citation) > 20
+    assert preset.quality
+    assert preset.method in METHODS
+    assert all("{" in template for template in preset.templates)
+    assert not preset.window or not preset.window % math.lcm(preset.language.patch, preset.features.patch)
+    assert not preset.stride % math.lcm(preset.language.patch, preset.features.patch)
+    assert preset.fitted == (preset.name == "mini")
+
+
+@pytest.mark.parametrize(("preset", "model"), [pair for pair in every_model() if pair[1].library == "open_clip"])
+def test_openais_models_are_as_open_clip_knows_them(preset, model):
+    config = open_clip.get_pretrained_cfg(model.name, "openai")
+    assert model.quick_gelu
+    assert config["quick_gelu"] or model.name.startswith("RN")  # of ResNets only the text tower has the activation
+    assert (model.mean, model.std) == (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
+    assert model.weights[0].source == config["url"]
+    assert model.weights[1].source == f"hub:{config['hf_hub'].rstrip('/')}@main"
+
+
+@pytest.mark.parametrize(("preset", "model"), [pair for pair in every_model() if pair[1].library == "timm"])
+def test_timms_models_are_as_timm_knows_them(preset, model, random_networks):
+    tags = timm.list_pretrained(f"{model.name}.*")
+    configs = [timm.get_pretrained_cfg(tag) for tag in tags]
+    assert (model.mean, model.std) in [(config.mean, config.std) for config in configs]
+    network = random_networks(PRESETS[preset]).features.network
+    assert network.patch_embed.patch_size == (model.patch, model.patch)
+    if "github.com" not in model.weights[0].source:  # trained by others than those timm knows
+        source = model.weights[0].source.removeprefix("hub:").partition("@")[0]
+        assert source in [config.url for config in configs] + [config.hf_hub_id for config in configs]
+        assert any(config.license.lower() == model.weights[0].licence.lower() for config in configs)
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper_deit", "clip"])
+def test_openais_text_and_image_towers_use_quick_gelu(preset, random_networks):
+    networks = random_networks(PRESETS[preset])
+    for clip in {networks.retrieval, networks.language}:
+        kinds = {type(module).__name__ for module in clip.network.modules() if "GELU" in type(module).__name__}
+        assert kinds == {"QuickGELU"}
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper_deit", "clip"])
+def test_sizes_are_those_of_the_networks(preset, random_networks):
+    """Megabytes are told before a download: half precision for OpenAI's own files, full for all others."""
+    chosen = PRESETS[preset]
+    for part, model in zip(random_networks(chosen).all, chosen.models, strict=True):
+        millions = sum(parameter.numel() for parameter in part.network.parameters()) / 1e6
+        each = 2 if model.library == "open_clip" else 4
+        assert 0.99 * each * millions <= model.weights[0].megabytes <= 1.2 * each * millions
