@@ -10,7 +10,7 @@ import gradio as gr
 import torch
 
 from reco_app.told import told
-from reco_core.errors import Cancelled
+from reco_core.errors import RecoError
 from reco_core.install import Installation, Missing, missing
 from reco_core.pool import Pool
 from reco_core.presets import PRESETS, Preset, find_preset
@@ -41,7 +41,7 @@ class Choosing:
         with told():
             preset = find_preset(name)
             lacks = None if self.pool.loaded(name) or name == self.pool.first else missing(preset)
-            settings = (gr.Dropdown(value=preset.method), gr.Slider(value=preset.k))
+            settings = (gr.update(value=preset.method), gr.update(value=preset.k))
             if lacks:
                 return (*self._offer(preset, lacks), *settings)
             return (ready(preset), *_buttons(), self.status(name), *settings)
@@ -59,11 +59,9 @@ class Choosing:
                 running = self._running = Installation(preset, self.device)
             try:
                 while not running.wait(0.3):
-                    yield f"{needs(preset, lacks)}{step(*running.step)}", *_buttons(cancel=True), gr.skip()
-            except Cancelled as stopped:
-                said = f"<p class='reco-note'>{escape(str(stopped))}</p>"
-                card, *rest = self._offer(preset, missing(preset))
-                yield card + said, *rest
+                    yield needs(preset, lacks, step(*running.step)), *_buttons(cancel=True), gr.skip()
+            except RecoError as problem:  # cancelled, no network, a full disk: said beside what is still missing
+                yield self._offer(preset, missing(preset), escape(str(problem)))
                 return
             finally:
                 running.cancel()  # if the page was closed
@@ -75,12 +73,11 @@ class Choosing:
         if running:
             running.cancel()
 
-    def _offer(self, preset: Preset, lacks: Missing) -> Card:
-        hint = "" if self.may_install else (
-            f"<p class='reco-note'>Whoever runs this server can add it: "
-            f"<code>python -m reco_core install {escape(preset.name)}</code></p>"
-        )  # fmt: skip
-        return needs(preset, lacks) + hint, *_buttons(install=self.may_install), gr.skip()
+    def _offer(self, preset: Preset, lacks: Missing, problem: str = "") -> Card:
+        command = f"<code>python -m reco_core install {escape(preset.name)}</code>"
+        hint = "" if self.may_install else f"Whoever runs this server can add it: {command}"
+        said = f"<p id='problem'><b>{problem[:1].upper()}{problem[1:]}</b></p>" if problem else f"<p>{hint}</p>"
+        return needs(preset, lacks, said), *_buttons(install=self.may_install), gr.skip()
 
 
 class Chooser:
@@ -113,27 +110,26 @@ def _buttons(install: bool = False, cancel: bool = False) -> tuple[gr.Button, gr
 def ready(preset: Preset) -> str:
     """What a preset is, for those who have it."""
     fitted = "" if preset.fitted else (
-        "<br>Its thresholds (is it there? does the archive have it?) were not fitted to these models yet: take them as "
-        "rough."
+        " Its thresholds (is it there? does the archive have it?) were not fitted to these models yet: take them as rough."
     )  # fmt: skip
-    return (f"<p class='reco-note'>{escape(', '.join(preset.licences))} · expected quality: {escape(preset.quality)}"
-            f"{fitted}<br>{escape(preset.citation)}</p>")  # fmt: skip
+    return (f"<div class='reco-card'><p>Licence {escape(', '.join(preset.licences))}. Expected quality: "
+            f"{escape(preset.quality)}.{fitted}</p><p class='reco-note'>{escape(preset.citation)}</p></div>")  # fmt: skip
 
 
-def needs(preset: Preset, lacks: Missing) -> str:
-    """What would be fetched, how much, under which licence, from where."""
+def needs(preset: Preset, lacks: Missing, said: str = "") -> str:
+    """What would be fetched, how much, under which licence, from where. said: HTML below it."""
     rows = [
-        f"<li>{escape(file.file)}: {file.megabytes:,.0f} MB, licence {escape(file.licence)}, from "
-        f"{escape(urlsplit(address(file)).netloc)}; its hash is {escape(file.hash_from if not file.sha256 else 'published')}"
-        f"</li>"
+        f"<li><b>{escape(file.file)}</b>: {file.megabytes:,.0f} MB, licence {escape(file.licence)}, from "
+        f"{escape(urlsplit(address(file)).netloc)}; its hash is {'published' if file.sha256 else escape(file.hash_from)}</li>"
         for file in lacks.weights
     ]
     if lacks.archive:
-        rows.append("<li>the bundled archive's photos (about 660 MB, each under its own licence) from where they were "
-                    "published, to be embedded by these models: minutes on a GPU, from half an hour to hours without</li>")  # fmt: skip
-    total = f" ({lacks.megabytes:,.0f} MB of weights)" if lacks.weights else ""
-    return (f"<div class='reco-note' id='needs'><b>{escape(preset.name)}</b> is not on this machine yet. "
-            f"It needs{total}:<ul>{''.join(rows)}</ul>{escape(preset.citation)}</div>")  # fmt: skip
+        rows.append("<li><b>the bundled archive's photos</b>: about 660 MB, each under its own licence, from where they "
+                    "were published, to be embedded by these models: minutes on a GPU, half an hour to hours "
+                    "without</li>")  # fmt: skip
+    total = f" {lacks.megabytes:,.0f} MB of weights" if lacks.weights else ""
+    return (f"<div class='reco-card'><p><b>{escape(preset.name)}</b> is not on this machine yet. It needs{total}:</p>"
+            f"<ul>{''.join(rows)}</ul><p class='reco-note'>{escape(preset.citation)}</p>{said}</div>")  # fmt: skip
 
 
 def step(what: str, done: int, of: int) -> str:
@@ -141,5 +137,5 @@ def step(what: str, done: int, of: int) -> str:
     photos = what in ("photos", "embedding photos")
     amount = f"{done:,} of {of:,}" if photos else f"{done / 1e6:,.0f} of {of / 1e6:,.0f} MB"
     share = 100 * done / of if of else 0
-    return (f"<p class='reco-note' id='step'><span class='reco-bar'><i style='width:{share:.0f}%'></i></span>"
+    return (f"<p id='step'><span class='reco-bar'><i style='width:{share:.0f}%'></i></span>"
             f"{escape(what or 'starting')}{f': {amount}' if done else ''}</p>")  # fmt: skip

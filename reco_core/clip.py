@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import open_clip
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,6 +17,8 @@ class Clip:
 
     def __init__(self, name: str, readout: str, quick_gelu: bool) -> None:
         """Raises OptionError: open_clip has no such model."""
+        import open_clip  # takes a second, which users of mini need not wait
+
         if name not in open_clip.list_models():
             raise OptionError(
                 "open_clip has no such model", given=name, expected="one that open_clip.list_models() names"

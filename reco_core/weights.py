@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 from filelock import FileLock
@@ -107,7 +108,7 @@ def resolve(
         try:
             return _fetch(file, progress, cancelled)
         except DownloadError as error:
-            failures.append(f"{address(file)}: {error.__cause__ or error}")
+            failures.append(f"{urlsplit(address(file)).netloc}: {error.__cause__ or error}")
     first = model.weights[0]
     raise WeightsError(
         f"the weights of {model.name} are not on this machine" + (" and could not be fetched" if failures else ""),

@@ -45,12 +45,10 @@ def answers(address: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
-    port = free_port()
-    log = tmp_path_factory.mktemp("app") / "log.txt"
+def serving(command: list[str], port: int, log: Path, environment: dict[str, str] | None = None) -> Iterator[str]:
+    """Runs a server until the fixture that yields from this ends."""
     with log.open("w") as out:
-        server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=out, stderr=out)
+        server = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=environment)
     url, pause = f"http://127.0.0.1:{port}/", threading.Event()
     try:
         for _ in range(300):
@@ -63,6 +61,13 @@ def address(tmp_path_factory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "app.py", "--port", str(port)]
+    yield from serving(command, port, tmp_path_factory.mktemp("app") / "log.txt")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,157 @@
+"""Switching models in the app, and installing one, in a real browser."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio as gr
+import pytest
+import web as server
+from playwright.sync_api import expect
+from safetensors.torch import save
+from test_app import PATIENCE, ROOT, ask, browser, free_port, serving, visit, wait_for_legend  # noqa: F401 - fixtures
+from web import Web
+
+from reco_app import models
+from reco_app.models import Choosing
+from reco_core import encoders
+from reco_core.install import Missing
+from reco_core.pool import Pool
+from reco_core.presets import CLIP, PAPER
+
+
+@pytest.fixture(scope="module")
+def tiny(photo_folder, tmp_path_factory):
+    """What the tiny preset downloads, on a server."""
+    web, folder = Web(), tmp_path_factory.mktemp("tiny")
+    weights = []
+    for file, network, claimed in (
+        ("clip.safetensors", encoders.Clip("ViT-S-32-alt", "clearclip", True), 351),
+        ("dense.safetensors", encoders.Backbone("vit_tiny_patch16_224"), 23),
+    ):
+        data = save({key: value.contiguous() for key, value in network.network.state_dict().items()})
+        web.files[f"/{file}"] = data
+        weights.append({"file": file, "source": web.url(f"/{file}"), "sha256": hashlib.sha256(data).hexdigest(),
+                        "hash_from": "this test", "licence": "MIT", "megabytes": claimed})  # fmt: skip
+    photos = []
+    for file in sorted(photo_folder.glob("*.jpg")):
+        if file.name != "broken.jpg":
+            web.files[f"/{file.name}"] = file.read_bytes()
+            photos.append({"file": file.name, "source_url": web.url(f"/{file.name}"), "licence": "CC0 1.0",
+                           "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "licence_scope": "photo"})  # fmt: skip
+    settings = folder / "settings.json"
+    settings.write_text(json.dumps({"weights": weights, "photos": photos, "archive": str(folder / "archive")}))
+    yield web, settings, {**os.environ, "RECO_CACHE": str(folder / "cache")}
+    web.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address(tiny, tmp_path_factory):
+    _, settings, environment = tiny
+    port = free_port()
+    command = [sys.executable, "tests/tiny_app.py", str(settings), "--port", str(port)]
+    yield from serving(command, port, tmp_path_factory.mktemp("app") / "log.txt", environment)
+
+
+def choose_preset(page, name: str) -> None:
+    page.locator("#preset input").click()
+    page.get_by_role("option", name=re.compile(f"^{name}:")).click()
+
+
+def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, tiny, chelsea):  # noqa: F811
+    web, _, environment = tiny
+    page, other = visit(), visit()
+    status = page.locator("#status")
+    expect(status).to_contain_text("Preset mini", timeout=PATIENCE)
+    page.get_by_role("button", name="Options").click()
+    expect(page.locator("#card")).to_contain_text("Apache-2.0")
+
+    choose_preset(page, "tiny")
+    card = page.locator("#card")
+    for part in ("tiny is not on this machine yet", "clip.safetensors: 351 MB, licence MIT, from 127.0.0.1",
+                 "374 MB of weights", "its hash is published", "each under its own licence"):  # fmt: skip
+        expect(card).to_contain_text(part, timeout=PATIENCE)
+    ask(page, "cat")
+    expect(page.get_by_test_id("toast-text")).to_contain_text("Preset tiny has no archive yet", timeout=PATIENCE)
+    page.get_by_test_id("toast-close").first.click()
+
+    web.faults["/clip.safetensors"] = [server.status(404)]
+    page.click("#install")
+    expect(page.locator("#problem")).to_contain_text("could not be fetched", timeout=PATIENCE)
+    web.faults["/clip.safetensors"] = [server.trickle(200, 0.05)]
+    page.click("#install")
+    expect(page.locator("#step")).to_contain_text(
+        re.compile(r"clip\.safetensors: [\d,]+ of [\d,]+ MB"), timeout=PATIENCE
+    )
+    page.click("#cancel")
+    expect(card).to_contain_text("cancelled", timeout=PATIENCE)
+    assert list(Path(environment["RECO_CACHE"]).glob("*.part"))
+
+    page.click("#install")
+    expect(status).to_contain_text("Preset tiny", timeout=2 * PATIENCE)
+    assert any(asked.startswith("bytes=") for asked in web.asked["/clip.safetensors"])  # continued
+    expect(page.locator("#install")).to_be_hidden()
+    expect(card).to_contain_text("were not fitted to these models yet")
+    ask(page, "cat, wall")
+    wait_for_legend(page, "cat", "wall")
+    assert page.locator("#gallery .reco-tile").count() == 8  # two names, k of the preset
+
+    ask(other, "cat")  # another visitor still has mini
+    wait_for_legend(other, "cat")
+    assert other.locator("#gallery .reco-tile").count() == 20
+    expect(other.locator("#status")).to_contain_text("Preset mini")
+
+    choose_preset(page, "mini")
+    expect(status).to_contain_text("Preset mini", timeout=PATIENCE)
+    ask(page, "cat")
+    wait_for_legend(page, "cat")
+    assert page.locator("#gallery .reco-tile").count() == 20
+
+
+def test_visitors_of_a_public_server_are_told_and_cannot_install(reco):
+    choosing = Choosing(Pool(lambda name: reco, "mini"), None, may_install=False)
+    card, install, *_ = choosing.choose("paper")
+    assert "python -m reco_core install paper" in card
+    assert not install.visible
+    with pytest.raises(gr.Error, match="does not let visitors install"):
+        next(choosing.install("paper"))
+    with pytest.raises(gr.Error, match="Did you mean"):
+        choosing.choose("papper")
+
+
+def test_who_may_install():
+    import app
+
+    assert [app._only_this_machine(host) for host in ("127.0.0.1", "localhost", "::1")] == [True] * 3
+    assert [app._only_this_machine(host) for host in ("0.0.0.0", "192.168.1.7", "example.org")] == [False] * 3
+
+
+def test_cards_say_size_licence_and_source_and_escape():
+    card = models.needs(PAPER, Missing(tuple(m.weights[0] for m in PAPER.models), archive=True))
+    for part in ("1,685 MB of weights", "ViT-L-14-336px.pt</b>: 934 MB, licence MIT", "openaipublic.azureedge.net", "github.com",
+                 "recorded at the first download", "660 MB"):  # fmt: skip
+        assert part in card
+    assert "&lt;b&gt;" in models.step("<b>", 1, 2)
+    assert "1,200 of 6,874" in models.step("photos", 1200, 6874)
+    assert "12 of 351 MB" in models.step("ViT-B-16.pt", 12_000_000, 351_000_000)
+    assert "61.3 mIoU" in models.ready(CLIP)
+
+
+def test_installing_from_the_command_line_asks_first(tmp_path):
+    environment = {**os.environ, "RECO_CACHE": str(tmp_path)}
+    command = [sys.executable, "-m", "reco_core", "install", "clip"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "ViT-B-16.pt: 351 MB, MIT, https://openaipublic" in done.stderr
+    assert "439 MB would be downloaded. Say so with --yes" in done.stderr
+    listed = subprocess.run(
+        [*command[:3], "presets"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "12 MB, Apache-2.0; ready" in listed.stdout
+    assert "1685 MB, MIT; needs: python -m reco_core install paper" in listed.stdout
