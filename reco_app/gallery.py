@@ -85,8 +85,9 @@ CSS = """
 .reco-label .reco-swatch { flex: none; }
 .reco-legend td:first-child { width: 99%; }
 .reco-note { font-size: .85em; color: var(--body-text-color-subdued); margin: .4em 0; }
-.reco-card { padding: 2px 4px; font-size: .92em; }
+.reco-card { padding: 2px 4px; font-size: .92em; overflow-wrap: anywhere; }
 .reco-card p { margin: .4em 0; }
+#problem { border-left: 3px solid var(--primary-500); padding-left: .6em; }
 .reco-card ul { margin: .3em 0; padding-left: 1.3em; list-style: disc; }
 .reco-card li { margin: .2em 0; overflow-wrap: anywhere; }
 .reco-concept { margin: .7em 0; }

@@ -62,13 +62,23 @@ def context_elimination(features: Tensor, context: Tensor, shares: Tensor | None
     return (factors if shares is None else factors**shares).prod(-1)
 
 
-def context_shares(text: Tensor, context: Tensor) -> Tensor:
+def context_shares(text: Tensor, context: Tensor, usual: float = 0.0) -> Tensor:
     """How much of each context word's elimination to apply: 1 for unrelated words, 0 for near-synonyms.
 
-    text: (D,) and context: (c, D), text embeddings of norm 1. Returns (c,). Without it, "road" erases
-    what "pavement" looks like, and "tree" what "forest" does.
+    text: (D,) and context: (c, D), text embeddings of norm 1. usual: cosine of two unrelated names, below 1.
+    Returns (c,). Without it, "road" erases what "pavement" looks like, and "tree" what "forest" does.
     """
-    return (1 - context @ text / SAME_MEANING).clamp(0, 1)
+    related = (context @ text - usual) / (1 - usual)
+    return (1 - related / SAME_MEANING).clamp(0, 1)
+
+
+def usual_cosine(texts: Tensor) -> float:
+    """The mean cosine of different names' texts (n, D) of norm 1: high where all text lies in a narrow cone, as CLIP's.
+
+    Of fewer than two names it is 0.
+    """
+    n = len(texts)
+    return float((texts.sum(0).square().sum() - n) / (n * (n - 1))) if n > 1 else 0.0
 
 
 def cosegment(

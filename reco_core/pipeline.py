@@ -240,7 +240,9 @@ class ReCo:
         if context:
             others = torch.stack([concept.reference for concept in context]).to(device)
             words = torch.stack([concept.text for concept in context])
-            shares = cosegmentation.context_shares(text, words).to(device) if method.spare_context else None
+            preset = self.encoder.preset
+            usual = cosegmentation.usual_cosine(words) if preset.unrelated is None else preset.unrelated
+            shares = cosegmentation.context_shares(text, words, usual).to(device) if method.spare_context else None
             weights = weights * cosegmentation.context_elimination(features, others, shares)
         result = cosegmentation.cosegment(
             features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,

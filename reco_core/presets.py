@@ -63,6 +63,7 @@ class Preset:
     around it. window, stride: when photo_side is set above window, photos are read in overlapping squares of
     window pixels, every stride (multiples of all patches).
     k: exemplars per concept. centre: share of the mean name embedding that is subtracted from text embeddings.
+    unrelated: cosine of two unrelated names' texts; None: that of the context words, on average.
     presence: weights of `inference.evidence`. served: mean similarity of a name's five best exemplars
     below which the archive has no such thing. fitted: whether these two and the temperatures were
     measured with these weights; otherwise they are mini's, or taken from papers.
@@ -86,6 +87,7 @@ class Preset:
     stride: int = 0
     k: int = 20
     centre: float = 0.0
+    unrelated: float | None = None
     presence: tuple[float, float, float] = (1.0, 0.89, -4.55)
     served: float = 0.35
     temperatures: Temperatures = field(default_factory=Temperatures)
@@ -150,6 +152,7 @@ MINI = Preset(
     quality="measured: the tables of README.md",
     margin=1,
     centre=0.7,
+    unrelated=0.0,
     fitted=True,
 )
 

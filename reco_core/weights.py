@@ -186,7 +186,7 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], library: st
     told = "; ".join(f"{len(keys)} {what}, such as {min(keys)}" for what, keys in problems.items() if keys)
     if told:
         raise WeightsError("the weights do not fit the network", given=f"{name}: {told}")
-    module.load_state_dict({key: value.to(dtype=module.state_dict()[key].dtype) for key, value in kept.items()})
+    module.load_state_dict(kept)  # copies value by value, so that half precision is widened without a second copy
 
 
 def fingerprint(*parts: object) -> str:
@@ -278,4 +278,4 @@ def _load_script(path: Path) -> dict[str, Tensor]:
 
 def _load(path: Path) -> Any:
     with torch.serialization.safe_globals([argparse.Namespace]):  # training scripts save their options beside
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))

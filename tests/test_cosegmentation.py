@@ -152,3 +152,20 @@ def test_one_image_and_one_position():
 def test_bad_arguments_are_explained(features, weights, options):
     with pytest.raises(OptionError, match=r"Given: "):
         cosegment(features, weights, **options)
+
+
+def test_shares_count_from_what_is_usual_between_names():
+    """In a narrow cone, as CLIP's texts are, all names look alike until their common part is taken off."""
+    random = torch.Generator().manual_seed(6)
+    common = torch.nn.functional.normalize(torch.randn(64, generator=random), dim=0)
+    own = torch.nn.functional.normalize(torch.randn(5, 64, generator=random), dim=-1)
+    words = torch.nn.functional.normalize(common + 0.5 * own, dim=-1)
+    usual = cosegmentation.usual_cosine(words)
+    pairs = [float(words[i] @ words[j]) for i in range(5) for j in range(5) if i != j]
+    assert usual == pytest.approx(sum(pairs) / len(pairs), abs=1e-5)
+    assert usual > 0.6
+    shares = cosegmentation.context_shares(words[0], words[1:], usual)
+    assert shares.mean() > 0.8
+    assert cosegmentation.context_shares(words[0], words[1:]).max() == 0
+    assert cosegmentation.context_shares(words[0], words[:1], usual).item() == 0
+    assert cosegmentation.usual_cosine(words[:1]) == 0

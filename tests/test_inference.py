@@ -99,3 +99,39 @@ def test_evidence_is_a_linear_model_of_whole_and_peak():
     patches[2, 1, 1] = 6.0  # one of twenty positions: the best twentieth
     low, high, spot = inference.evidence(torch.tensor([0.0, 4.0, 0.0]), patches, (0.5, 0.6, -3.0)).tolist()
     assert (low, high, spot) == pytest.approx((-3, 4 * 0.5 - 3, 6 * 0.6 - 3))
+
+
+def test_key_smoothing_equals_its_formula():
+    random = torch.Generator().manual_seed(4)
+    maps, keys = torch.rand(3, 4, 5, generator=random), F.normalize(torch.randn(4, 5, 6, generator=random), dim=-1)
+    smoothed = inference.smooth_by_keys(maps, keys)
+    for y in range(4):
+        for x in range(5):
+            total, weight = torch.zeros(3), 0.0
+            for v in range(4):
+                for u in range(5):
+                    cosine = max(0.0, float(keys[y, x] @ keys[v, u]))
+                    total, weight = total + cosine * maps[:, v, u], weight + cosine
+            torch.testing.assert_close(smoothed[:, y, x], total / weight)
+
+
+def test_prompt_denoising_drops_names_that_are_nowhere_sure():
+    maps = torch.full((3, 2, 2), 0.2)
+    maps[0, 0, 0] = 0.25  # e^5 times as likely as the others there
+    maps[1] += 0.001  # ahead everywhere else, but never sure
+    left = inference.denoise(maps)
+    assert torch.equal(left[0], maps[0])
+    assert torch.equal(left[1:], torch.full((2, 2, 2), -1.0))
+    flat = torch.full((3, 2, 2), 0.2)
+    assert torch.equal(inference.denoise(flat), flat)  # nobody is sure: everybody stays
+
+
+def test_regrid_keeps_its_own_grid_and_the_norm():
+    maps = F.normalize(torch.randn(2, 7, 7, 5, generator=torch.Generator().manual_seed(5)), dim=-1)
+    assert inference.regrid(maps, (7, 7)) is maps
+    larger = inference.regrid(maps, (14, 14))
+    assert larger.shape == (2, 14, 14, 5)
+    torch.testing.assert_close(larger.norm(dim=-1), torch.ones(2, 14, 14))
+    torch.testing.assert_close(larger[0, 0, 0], maps[0, 0, 0])  # corners have no neighbours outside
+    between = F.normalize(0.75 * maps[0, 0, 0] + 0.25 * maps[0, 0, 1], dim=-1)
+    torch.testing.assert_close(larger[0, 0, 1], between)
