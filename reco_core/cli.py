@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     segment.add_argument("photo", type=Path)
     segment.add_argument("names", help='for example "cat, wall"')
     segment.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
-    segment.add_argument("--method", default="reco2", help=", ".join(METHODS))
+    segment.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's)")
     segment.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
     _model_options(segment)
     segment.set_defaults(run=_segment)
@@ -126,12 +126,13 @@ def _words(text: str) -> tuple[str, ...]:
 def _segment(args: argparse.Namespace) -> None:
     names, photo = parse_names(args.names), read_photo(args.photo)
     reco = _load(args)
+    method = args.method or reco.encoder.preset.method
     references = reco.prepare(
-        names, k=args.k, method=args.method, background=_words(args.background), context=_words(args.context),
+        names, k=args.k, method=method, background=_words(args.background), context=_words(args.context),
         exclude=frozenset(filter(None, (part.strip() for part in args.exclude.split(",")))),
     )  # fmt: skip
-    result = reco.segment(photo, references, method=args.method)
-    write_report(result, photo, args.out, {"photo": args.photo.name, "method": args.method, "preset": args.preset})
+    result = reco.segment(photo, references, method=method)
+    write_report(result, photo, args.out, {"photo": args.photo.name, "method": method, "preset": args.preset})
     for index, name in enumerate(result.names, 1):
         log.info(
             "%-20s %5.1f %% of the photo, presence %.2f", name, 100 * result.share(index), result.presence[index - 1]

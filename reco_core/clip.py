@@ -32,7 +32,7 @@ class Clip:
         """(N, D) float32 on the CPU, rows of norm 1.
 
         The text tower looks only backwards and is read at the end mark, so what lies behind the longest
-        sentence's end mark is left out: the same result in a fifth of the time.
+        sentence's end mark is left out: the same result in a sixth of the time.
         """
         model, rows = self.network, []
         device, dtype = model.token_embedding.weight.device, model.token_embedding.weight.dtype

@@ -10,33 +10,24 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+import tiny
 import web as server
 from playwright.sync_api import expect
-from safetensors.torch import save
 from test_app import PATIENCE, ROOT, ask, browser, free_port, serving, visit, wait_for_legend  # noqa: F401 - fixtures
 from web import Web
 
 from reco_app import models
 from reco_app.models import Choosing
-from reco_core import encoders
 from reco_core.install import Missing
 from reco_core.pool import Pool
 from reco_core.presets import CLIP, PAPER
 
 
 @pytest.fixture(scope="module")
-def tiny(photo_folder, tmp_path_factory):
-    """What the tiny preset downloads, on a server."""
-    web, folder = Web(), tmp_path_factory.mktemp("tiny")
-    weights = []
-    for file, network, claimed in (
-        ("clip.safetensors", encoders.Clip("ViT-S-32-alt", "clearclip", True), 351),
-        ("dense.safetensors", encoders.Backbone("vit_tiny_patch16_224"), 23),
-    ):
-        data = save({key: value.contiguous() for key, value in network.network.state_dict().items()})
-        web.files[f"/{file}"] = data
-        weights.append({"file": file, "source": web.url(f"/{file}"), "sha256": hashlib.sha256(data).hexdigest(),
-                        "hash_from": "this test", "licence": "MIT", "megabytes": claimed})  # fmt: skip
+def small(photo_folder, tmp_path_factory):
+    """What the tiny preset downloads, on a server; the settings of its app; its environment."""
+    web, folder, files = Web(), tmp_path_factory.mktemp("tiny"), tiny.files()
+    web.files.update({f"/{name}": data for name, data in files.items()})
     photos = []
     for file in sorted(photo_folder.glob("*.jpg")):
         if file.name != "broken.jpg":
@@ -44,14 +35,17 @@ def tiny(photo_folder, tmp_path_factory):
             photos.append({"file": file.name, "source_url": web.url(f"/{file.name}"), "licence": "CC0 1.0",
                            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "licence_scope": "photo"})  # fmt: skip
     settings = folder / "settings.json"
-    settings.write_text(json.dumps({"weights": weights, "photos": photos, "archive": str(folder / "archive")}))
+    settings.write_text(json.dumps({
+        "sources": {name: web.url(f"/{name}") for name in files}, "hashes": tiny.hashes(files), "photos": photos,
+        "archive": str(folder / "archive"),
+    }))  # fmt: skip
     yield web, settings, {**os.environ, "RECO_CACHE": str(folder / "cache")}
     web.shutdown()
 
 
 @pytest.fixture(scope="module")
-def address(tiny, tmp_path_factory):
-    _, settings, environment = tiny
+def address(small, tmp_path_factory):
+    _, settings, environment = small
     port = free_port()
     command = [sys.executable, "tests/tiny_app.py", str(settings), "--port", str(port)]
     yield from serving(command, port, tmp_path_factory.mktemp("app") / "log.txt", environment)
@@ -62,8 +56,8 @@ def choose_preset(page, name: str) -> None:
     page.get_by_role("option", name=re.compile(f"^{name}:")).click()
 
 
-def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, tiny, chelsea):  # noqa: F811
-    web, _, environment = tiny
+def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, small):  # noqa: F811
+    web, _, environment = small
     page, other = visit(), visit()
     status = page.locator("#status")
     expect(status).to_contain_text("Preset mini", timeout=PATIENCE)

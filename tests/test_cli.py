@@ -1,13 +1,21 @@
 """The commands as a user runs them."""
 
+import io
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny
 from PIL import Image
+from web import Web
 
+from reco_core import downloads
+from reco_core.archive import Archive
+from reco_core.archive_writer import list_photos, write_archive
 from reco_core.cli import main
+from reco_core.presets import PRESETS
 from reco_core.visualise import colour
 
 
@@ -91,3 +99,91 @@ def test_archive_build_and_use(photo_folder, photo, tmp_path):
     exemplars = json.loads((tmp_path / "o/result.json").read_text())["concepts"][0]["exemplars"]
     assert len(exemplars) == 20
     assert exemplars[0]["file"].startswith("cat")
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """The tiny preset among the others, its weights in a folder."""
+    files = tiny.files()
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    nowhere = dict.fromkeys(files, "http://127.0.0.1:9/none")
+    monkeypatch.setitem(PRESETS, "tiny", tiny.preset(nowhere, tiny.hashes(files), str(tmp_path / "archive")))
+    monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(downloads, "FIRST_PAUSE", 0.01)
+    return folder
+
+
+def test_a_preset_is_installed_from_local_files_and_used(small, photo, photo_folder, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    out = str(tmp_path / "out")
+    use = [
+        "segment",
+        str(photo),
+        "cat, coffee cup",
+        "--preset",
+        "tiny",
+        "--weights",
+        str(small),
+        "--out",
+        out,
+        "--device",
+        "cpu",
+    ]
+    assert main(use) == 2
+    assert "Make it with: python -m reco_core install tiny" in caplog.text
+    install = ["install", "tiny", "--photos", str(photo_folder), "--device", "cpu"]
+    assert main([*install, "--yes"]) == 2
+    assert "are not on this machine and could not be fetched" in caplog.text
+    assert main([*install, "--weights", str(small)]) == 0
+    assert "preset tiny is ready" in caplog.text
+    assert main([*install, "--weights", str(small)]) == 0  # nothing to do
+    assert main(use) == 0
+    report = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert report["preset"] == "tiny"
+    assert [len(concept["exemplars"]) for concept in report["concepts"]] == [4, 4]
+    assert main([*use, "--photo-side", "160", "--precision", "bfloat16"]) == 0
+    assert main([*use, "--photo-side", "1"]) == 2
+    assert "--photo-side is out of range" in caplog.text
+    assert main([*use, "--precision", "float12"]) == 2
+    (small / "clip.safetensors").write_bytes((small / "dense.safetensors").read_bytes())
+    assert main(use) == 2
+    assert "clip.safetensors is not the published file" in caplog.text
+
+
+def test_large_downloads_are_asked_about(small, monkeypatch, caplog, capsys):
+    caplog.set_level(logging.INFO)
+    assert main(["install", "tiny"]) == 2
+    assert "374 MB would be downloaded. Say so with --yes" in caplog.text
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert main(["install", "tiny"]) == 2
+    assert "Download 374 MB under MIT? [y/N]" in capsys.readouterr().out
+    assert "nothing was downloaded" in caplog.text
+
+
+def test_photos_of_an_archive_are_fetched(reco, photo_folder, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    web = Web()
+    records = [record for record in list_photos(photo_folder) if record.file != "broken.jpg"][:6]
+    for record in records:
+        web.files[f"/{record.file}"] = (photo_folder / record.file).read_bytes()
+    records = [
+        replace(r, source_url=web.url(f"/{r.file}"), licence="CC0 1.0" if i else "research")
+        for i, r in enumerate(records)
+    ]
+    archive, out = tmp_path / "archive", tmp_path / "fetched"
+    write_archive(archive, records, photo_folder, reco.encoder)
+    fetch = ["archive", "fetch", "--archive", str(archive), "--out", str(out)]
+    assert main([*fetch, "--open-only"]) == 0
+    assert "5 fetched, 0 were there, 0 could not be had" in caplog.text
+    assert main(fetch) == 0
+    assert "1 fetched, 5 were there" in caplog.text
+    assert main([*fetch, "--connections", "0"]) == 2
+    web.shutdown()
+    assert main(["archive", "build", str(out), "--out", str(tmp_path / "again"), "--device", "cpu"]) == 0
+    again = Archive(tmp_path / "again")
+    assert [r.source_url for r in again.records] == [r.source_url for r in records]
+    np.testing.assert_array_equal(again.embeddings(), Archive(archive).embeddings())

@@ -5,30 +5,27 @@ python tests/tiny_app.py SETTINGS.json --port N
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import tiny
+
 import app
 from reco_core import install
-from reco_core.presets import CLIP, PRESETS, WeightFile
+from reco_core.presets import PRESETS
 from reco_core.structures import PhotoRecord
 
 
 def main() -> int:
     settings = json.loads(Path(sys.argv[1]).read_text())
-    files = [WeightFile(**file) for file in settings["weights"]]
-    clip = replace(CLIP.language, name="ViT-S-32-alt", weights=(files[0],), patch=32, readout="clearclip")
-    features = replace(CLIP.features, name="vit_tiny_patch16_224", weights=(files[1],), patch=16)
-    tiny = replace(
-        CLIP, name="tiny", summary="for tests", retrieval=clip, language=clip, features=features, k=4, method="reco",
-        archive=settings["archive"], templates=("{}",), window=0,
-    )  # fmt: skip
-    PRESETS["tiny"] = tiny
+    chosen = tiny.preset(settings["sources"], settings["hashes"], settings["archive"])
+    PRESETS[chosen.name] = chosen
     records = [PhotoRecord.of(record) for record in settings["photos"]]
     real = install.Archive
-    install.Archive = lambda folder: real(folder) if folder == Path(tiny.archive) else SimpleNamespace(records=records)
+    install.Archive = lambda folder: (
+        real(folder) if folder == Path(chosen.archive) else SimpleNamespace(records=records)
+    )
     return app.main(sys.argv[2:])
 
 
