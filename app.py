@@ -139,7 +139,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers (needs a network)")
     parser.add_argument("--preset", default="mini", help=", ".join(PRESETS))
     parser.add_argument("--archive", type=Path, help="default: the preset's own")
-    parser.add_argument("--photos", type=Path, help="folder with the archive's photos, for the gallery")
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        help="folder with the archive's photos, for the gallery (default: where they are fetched to)",
+    )
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument("--may-install", action="store_true", help="let visitors install presets, even from outside")
     args = parser.parse_args(arguments)
@@ -153,9 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
             )
 
         pool = Pool(load, args.preset)
-        fetched = cache_folder() / "photos"
         alone = not args.share and _only_this_machine(args.host)
-        app = build_app(pool, photos=args.photos or (fetched if fetched.is_dir() else None), device=args.device,
+        app = build_app(pool, photos=args.photos or cache_folder() / "photos", device=args.device,
                         may_install=args.may_install or alone)  # fmt: skip
         theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=["system-ui", "Segoe UI", "sans-serif"],
                                font_mono=["ui-monospace", "monospace"])  # from no outside host  # fmt: skip

@@ -149,10 +149,12 @@ class ClipEncoder(Encoder):
     """Presets of open_clip and timm: up to three networks; one that plays two roles runs once."""
 
     def __init__(self, preset: Preset, networks: Networks, device: str, precision: torch.dtype) -> None:
+        """networks: loaded, in float32; they are moved to the device and precision."""
         states = [part.network.state_dict() for part in networks.all]
-        roles = (preset.retrieval, preset.language, preset.features)
+        roles, t = (preset.retrieval, preset.language, preset.features), preset.temperatures
         settings = [(model.name, model.archive_side, model.readout, model.block, model.mean) for model in roles]
-        super().__init__(preset, device, weights.fingerprint(*settings, *states))
+        led = (t.affinity_gain, t.affinity_shift) if preset.language.readout == "proxyclip" else ()
+        super().__init__(preset, device, weights.fingerprint(*settings, *led, *states))
         self.precision = precision
         for part in networks.all:
             part.network.to(device, precision)
@@ -162,7 +164,7 @@ class ClipEncoder(Encoder):
         return embed_names(names, self.preset.templates, self.networks.language.text)
 
     def embed_queries(self, names: tuple[str, ...]) -> Tensor:
-        if self.preset.retrieval == self.preset.language:
+        if self.preset.one_text:
             return self.embed_names(names)
         return embed_names(names, self.preset.templates, self.networks.retrieval.text)
 
@@ -174,8 +176,11 @@ class ClipEncoder(Encoder):
             size = self._size(photo, math.lcm(*patches))
             images = {role: self._tensor(photo, size, getattr(preset, role))[None] for role in ("language", "features")}
             encoded = windows.slide(images["language"], images["features"], self.encode, preset.window, preset.stride)
-            whole = self.networks.language.embed(self._ready(self._crops([photo], preset.language)))
-            return replace(encoded, embedding=whole)
+            small = model_size(
+                photo.shape[0], photo.shape[1], preset.window, preset.language.patch
+            )  # all of it at once
+            whole = self._tensor(photo, small, preset.language)[None]
+            return replace(encoded, embedding=self.networks.language.embed(self._ready(whole)))
         sizes = [self._size(photo, patch) for patch in patches]
         return self.encode(self._tensor(photo, sizes[0], preset.language)[None],
                            self._tensor(photo, sizes[1], preset.features)[None])  # fmt: skip
@@ -183,7 +188,7 @@ class ClipEncoder(Encoder):
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
         preset = self.preset
         encoded = self.encode(self._crops(photos, preset.language), self._crops(photos, preset.features))
-        if preset.retrieval == preset.language:
+        if preset.one_text:
             return encoded
         return replace(
             encoded, retrieval=self.networks.retrieval.embed(self._ready(self._crops(photos, preset.retrieval)))

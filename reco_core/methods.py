@@ -78,7 +78,8 @@ class AuthorsCode:
 
     span: image i's maximum is taken over images i..2i. raw_seeds: raw seed features are averaged.
     imagenet_mean: every model is fed ImageNet's mean and std. vegetation_is_tree: "vegetation"
-    reuses the reference of "tree". nearest_resize: photos are resized with nearest neighbour.
+    reuses the reference of "tree". guidance_resized: LGC is computed on the language model's grid and then
+    resized, not its features before. nearest_resize: photos are resized with nearest neighbour.
     """
 
     span: bool = False
@@ -86,6 +87,7 @@ class AuthorsCode:
     imagenet_mean: bool = False
     vegetation_is_tree: bool = False
     nearest_resize: bool = False
+    guidance_resized: bool = False
 
 
 RECO = Method("reco", "the paper's ReCo, exactly")

@@ -259,6 +259,9 @@ class ReCo:
 
     def _guidance(self, rows: np.ndarray, text: Tensor, method: Method) -> Tensor:
         stored = self.archive.language(rows).unflatten(1, self.archive.language_grid)
+        if self.authors.guidance_resized and not method.calibrate:
+            guidance = cosegmentation.language_guidance(stored.to(text.device), text)
+            return inference.resize(guidance, self.archive.grid).flatten(1)
         language = inference.regrid(stored, self.archive.grid).flatten(1, 2).to(text.device)
         if not method.calibrate:
             return cosegmentation.language_guidance(language, text)

@@ -217,8 +217,14 @@ def _in_hub(file: WeightFile) -> Path | None:
 
 
 def _verified(path: Path, file: WeightFile, check: bool) -> str:
-    expected = file.sha256 or _record().get(place(file), "")
-    return verify(path, expected if check else "")
+    """Compare with the published hash; else with the record, or the hub's own name for the file; else record it now."""
+    named = path.resolve().name  # the hub's cache names a large file by its SHA-256
+    stated = named if re.fullmatch("[0-9a-f]{64}", named) else ""
+    expected = file.sha256 or stated or _record().get(place(file), "")
+    actual = verify(path, expected if check else "")
+    if not expected and path.is_relative_to(cache_folder()):
+        _remember(file, actual)
+    return actual
 
 
 def _fetch(file: WeightFile, progress: Progress | None, cancelled: Callable[[], bool]) -> Found:
@@ -233,10 +239,16 @@ def _fetch(file: WeightFile, progress: Progress | None, cancelled: Callable[[], 
             progress=progress and (lambda done, of: progress(file.file, done, of)),
         )  # fmt: skip
         if not file.sha256:
-            log.warning("nobody publishes a hash of %s; recorded what came: %s", file.file, actual)
-            kept = {**_record(), place(file): actual}
-            (cache_folder() / RECORD).write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+            _remember(file, actual)
     return Found(target, file, actual)
+
+
+def _remember(file: WeightFile, actual: str) -> None:
+    log.warning("nobody publishes a hash of %s; recorded what came: %s", file.file, actual)
+    with FileLock(cache_folder() / f"{RECORD}.lock"):
+        kept, partial = {**_record(), place(file): actual}, cache_folder() / f"{RECORD}.part"
+        partial.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        partial.replace(cache_folder() / RECORD)
 
 
 def _told_by_hub(file: WeightFile, url: str) -> str:

@@ -126,6 +126,19 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
         assert [e.row for e in concept.exemplars] == rows
         torch.testing.assert_close(concept.reference, vector, atol=1e-4, rtol=0)
 
+    theirs = ReCo(paper, ExactArchive(paper, photos, tmp_path), AuthorsCode(guidance_resized=True))
+    (cat,) = theirs.prepare(["cat"], k=3, background=(), context=()).concepts
+    rows = torch.tensor([e.row for e in cat.exemplars])
+    guided = torch.stack([torch.sigmoid(10 * unit(maps) @ cat.text) for maps in language])
+    guided = torch.stack([resized(g[..., None], (14, 14))[..., 0] for g in guided]).flatten(1)[rows]
+    support = [
+        torch.stack([(features[i].flatten(0, 1) @ features[j].flatten(0, 1).T * guided[n]).amax(1)
+                     for n, j in enumerate(rows)]).mean(0)
+        for i in rows
+    ]  # fmt: skip
+    seeds = [features[i].flatten(0, 1)[s.argmax()] for i, s in zip(rows, support, strict=True)]
+    torch.testing.assert_close(cat.reference, unit(torch.stack(seeds).mean(0)), atol=1e-4, rtol=0)
+
     photo = real_photos["astronaut"]
     size = photo.shape[:2]
     dense = features_of(image(photo, (320, 320), IMAGENET_MEAN, IMAGENET_STD))
@@ -242,8 +255,8 @@ def test_windows_see_large_photos_in_parts(clip, real_photos):
     corner = large.encode(*(encoders.to_tensor(photo, (672, 672), m.mean, m.std)[None, :, :336, :336]
                             for m in (CLIP.language, CLIP.features)))  # fmt: skip
     torch.testing.assert_close(encoded.features[0, :15, :15], corner.features[0, :15, :15], atol=1e-4, rtol=0)
-    whole = large.networks.language.embed(large._crops([photo], CLIP.language))
-    torch.testing.assert_close(encoded.embedding, whole)
+    whole = encoders.to_tensor(photo, (336, 336), CLIP_MEAN, CLIP_STD)[None]  # all of it, at the window's size
+    torch.testing.assert_close(encoded.embedding, large.networks.language.embed(whole))
 
 
 def test_half_precision_is_close(random_networks, clip, real_photos):

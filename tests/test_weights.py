@@ -205,6 +205,7 @@ class Script(nn.Module):
         return self.a(x)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
 def test_torchscript_as_openai_publishes_it(tmp_path):
     script = Script().half()
     torch.jit.save(torch.jit.script(script), str(tmp_path / "w.pt"))
@@ -312,3 +313,22 @@ def test_openai_files_build_the_same_keys_as_open_clip(tmp_path):
         torch.testing.assert_close(
             mine.encode_image(image), built.float().encode_image(image), atol=2e-3, rtol=0
         )  # theirs went through fp16
+
+
+def test_files_that_came_by_hand_are_recorded_or_checked_by_the_hubs_name(cache, tmp_path, monkeypatch):
+    file = WeightFile("w.bin", "http://127.0.0.1:9/w.bin", "", RECORDED, "MIT", 1)
+    tested = replace(DEIT, name="tested", weights=(file,))
+    cache.mkdir()
+    (cache / "w.bin").write_bytes(DATA)
+    resolve(tested)
+    assert json.loads((cache / weights.RECORD).read_text()) == {"w.bin": RIGHT}
+    blob = tmp_path / "blobs" / RIGHT  # as the hub's client stores it, under its hash, with a link to it
+    blob.parent.mkdir()
+    blob.write_bytes(DATA)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "w.bin").symlink_to(blob)
+    assert resolve(tested, mine).sha256 == RIGHT
+    blob.write_bytes(DATA + b"!")
+    with pytest.raises(WeightsError, match="not the published file"):
+        resolve(tested, mine)
