@@ -158,7 +158,7 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
 @pytest.mark.parametrize("name", ["paper", "clip"])
 def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder, real_photos, tmp_path):
     encoder = ClipEncoder(quick(PRESETS[name]), random_networks(PRESETS[name]), "cpu", torch.float32)
-    records = list_photos(photo_folder)[::4]
+    records = [record for record in list_photos(photo_folder) if record.file != "broken.jpg"][::4]
     write_archive(tmp_path / "a", records, photo_folder, encoder)
     archive = Archive(tmp_path / "a")
     exact = encoder.encode_archive([np.asarray(Image.open(photo_folder / record.file)) for record in records])
