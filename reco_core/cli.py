@@ -24,6 +24,7 @@ from reco_core.report import write_report
 from reco_core.weights import ROOT, address, cache_folder
 
 log = logging.getLogger("reco_core")
+MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     setup = commands.add_parser("install", help="fetch a preset's weights and build its archive")
     setup.add_argument("preset", help=", ".join(PRESETS))
     setup.add_argument("--photos", type=Path, help="folder to build the archive from (default: the bundled archive's)")
+    setup.add_argument("--open-only", action="store_true", help="only photos with an open licence")
     setup.add_argument("--yes", action="store_true", help="do not ask before a large download")
     _machine_options(setup)
     setup.set_defaults(run=_install)
@@ -110,8 +112,8 @@ def _model_options(command: argparse.ArgumentParser) -> None:
 def _load(args: argparse.Namespace) -> ReCo:
     preset = find_preset(args.preset)
     if args.photo_side is not None:
-        if not 64 <= args.photo_side <= 4096:
-            raise OptionError("--photo-side is out of range", given=args.photo_side, expected="64 to 4096")
+        if not 64 <= args.photo_side <= MAX_SIDE:
+            raise OptionError("--photo-side is out of range", given=args.photo_side, expected=f"64 to {MAX_SIDE}")
         preset = replace(preset, photo_side=args.photo_side)
     return ReCo.load(
         preset, archive=args.archive, device=args.device, weights=args.weights, precision=args.precision,
@@ -201,7 +203,13 @@ def _install(args: argparse.Namespace) -> None:
     if lacks.megabytes > ASK_ABOVE and not args.yes:
         _ask(preset, lacks.megabytes)
     install(
-        preset, photos=args.photos, folder=args.weights, device=args.device, precision=args.precision, progress=_Steps()
+        preset,
+        photos=args.photos,
+        folder=args.weights,
+        device=args.device,
+        precision=args.precision,
+        progress=_Steps(),
+        open_only=args.open_only,
     )
     log.info("preset %s is ready", preset.name)
 

@@ -232,6 +232,8 @@ def load_encoder(
     """
     device = choose_device(device)
     if preset.features.library == "mini":
+        if choose_precision(precision, "cpu") != torch.float32:
+            raise OptionError("preset mini runs in float32 only", given=precision)
         return MiniEncoder(preset, device, folder)
     chosen = choose_precision(precision, device)
     files = [weights.resolve(m, folder, fetch=fetch, progress=progress, cancelled=cancelled) for m in preset.models]

@@ -12,7 +12,7 @@ from reco_core.archive import MANIFEST, Archive
 from reco_core.archive_writer import list_photos, write_archive
 from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import Cancelled
-from reco_core.fetch import fetch_photos
+from reco_core.fetch import fetch_photos, is_open
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI, Preset, WeightFile
@@ -47,7 +47,7 @@ def missing(preset: Preset, folder: Path | None = None, archive: Path | None = N
 
 def install(
     preset: Preset, *, photos: Path | None = None, folder: Path | None = None, device: str | None = None,
-    precision: str | None = None, progress: Progress = lambda what, done, of: None,
+    precision: str | None = None, open_only: bool = False, progress: Progress = lambda what, done, of: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:  # fmt: skip
     """Fetch what a preset lacks and build its archive, from the bundled archive's photos or from `photos`.
@@ -57,6 +57,7 @@ def install(
     Args:
         photos: a folder of photos of your own to build the archive from.
         folder: where weights are looked for first.
+        open_only: leave out photos whose licence is not open (of your own: by their manifest.tsv).
         progress: called with a stage's name, and how much of it is done.
 
     Raises:
@@ -70,8 +71,9 @@ def install(
         return
     if photos is None:
         photos = weights.cache_folder() / "photos"
+        records = Archive(ROOT / MINI.archive).records
         got = fetch_photos(
-            Archive(ROOT / MINI.archive).records, photos, cancelled=cancelled,
+            [r for r in records if is_open(r.licence)] if open_only else records, photos, cancelled=cancelled,
             progress=lambda done, of, file: progress("photos", done, of),
         )  # fmt: skip
         log.info("%d photos fetched, %d were there, %d could not be had", got.fetched, got.here, len(got.failed))
@@ -81,7 +83,7 @@ def install(
             raise Cancelled("building the archive was cancelled", remedy="Weights and photos are kept")
         progress("embedding photos", done, of)
 
-    build_archive(encoder, list_photos(photos), photos, out, embedding)
+    build_archive(encoder, list_photos(photos, open_only), photos, out, embedding)
 
 
 class Installation:

@@ -278,6 +278,8 @@ def test_precision_by_name():
     assert choose_precision("bfloat16", "cpu") == torch.bfloat16
     with pytest.raises(OptionError, match="float32, bfloat16, float16"):
         choose_precision("int3", "cpu")
+    with pytest.raises(OptionError, match="mini runs in float32 only"):
+        load_encoder(PRESETS["mini"], "cpu", precision="bfloat16")
 
 
 def test_a_preset_without_its_files_says_what_to_do(tmp_path, monkeypatch):
