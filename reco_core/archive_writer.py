@@ -2,11 +2,12 @@
 
 import collections
 import csv
+import hashlib
 import json
 import logging
 import re
-import tempfile
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from safetensors.torch import save_file
 
 from reco_core import dictionary, inference
 from reco_core.archive import DICTIONARY, FORMAT, MANIFEST, TYPICAL, write_records
+from reco_core.building import Building, building
 from reco_core.checksums import sha256
 from reco_core.encoders import Encoder
 from reco_core.errors import ArchiveError, PhotoError
@@ -31,7 +33,6 @@ MINI_CODEC = "RQ10x8"
 CODEC = "PQ{}x8"  # of maps that are not bundled: a byte for every `CHANNELS` channels
 CHANNELS = 8
 SMALL_CODEC = "SQ8"  # for too few photos to learn a codebook
-MAPS = ("features", "language")
 TABLE = "manifest.tsv"
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 Progress = Callable[[int, int], None]
@@ -105,28 +106,39 @@ def write_archive(
 ) -> None:
     """Encode photos and write an archive that appears at `folder` only when it is complete.
 
-    Photos that cannot be read are logged and left out.
+    Photos that cannot be read are logged and left out. A call that stops half-way, for whatever reason, is continued by
+    the next one with the same photos and models; the result is the same, byte for byte.
 
     Raises:
         ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
     """
     if folder.exists() and not (folder / MANIFEST).exists() and any(folder.iterdir()):
         raise ArchiveError("the target is not empty and is no archive", given=folder, remedy="Choose a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
-            parts = Path(work) / "archive"
+        with building(folder, _key(records, encoder)) as work:
+            _encode(records, photos, encoder, work, progress)
+            parts, old = work.folder / "archive", work.folder / "old"
+            shutil.rmtree(parts, ignore_errors=True)
             parts.mkdir()
-            _write_parts(parts, Path(work), records, photos, encoder, progress)
-            _replace(folder, parts, Path(work) / "old")
+            _write_parts(parts, work, photos, encoder)
+            _replace(folder, parts, old)
     except OSError as error:
         raise ArchiveError("the archive could not be written", given=f"{folder} ({error})",
                            remedy="Check free space and permissions; nothing was changed") from error  # fmt: skip
 
 
+def _key(records: list[PhotoRecord], encoder: Encoder) -> str:
+    """What an archive's bytes depend on."""
+    digest = hashlib.sha256(f"{FORMAT} {BATCH} {encoder.preset.name} {encoder.hash}".encode())
+    for record in records:
+        digest.update(repr(record).encode())
+    return digest.hexdigest()
+
+
 def _replace(folder: Path, new: Path, old: Path) -> None:
     """Put `new` in the place of `folder`, whose contents move to `old`; back again if that fails."""
     if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)  # of a run that was killed in this very place
         folder.rename(old)
     try:
         new.rename(folder)
@@ -136,49 +148,9 @@ def _replace(folder: Path, new: Path, old: Path) -> None:
         raise
 
 
-def _write_parts(parts: Path, scratch: Path, records, photos, encoder, progress) -> None:
-    kept, embeddings, searched = [], [], []
-    raw = {name: (scratch / f"{name}.f16").open("w+b") for name in MAPS}
-    shapes: dict[str, tuple[int, int]] = {}
-    for batch, encoded in _encode(records, photos, encoder, progress):
-        kept += batch
-        embeddings.append(encoded.embedding.cpu().numpy())
-        if encoded.retrieval is not None:
-            searched.append(encoded.retrieval.cpu().numpy())
-        grid, language_grid = encoded.features.shape[1:3], encoded.language.shape[1:3]
-        for name, file in raw.items():
-            maps = getattr(encoded, name).flatten(1, 2).cpu().numpy()
-            shapes[name] = maps.shape[1:]
-            file.write(maps.astype(np.float16).tobytes())
-    if not kept:
-        raise ArchiveError("none of the photos could be read", given=photos)
-    _write_index(np.concatenate(searched or embeddings), parts / "index.faiss")
-    for file in raw.values():
-        file.flush()
-    small = len(kept) * min(positions for positions, _ in shapes.values()) < 40_000
-    maps = {name: np.memmap(file, np.float16, "r", shape=(len(kept), *shapes[name])) for name, file in raw.items()}
-    specs = {name: SMALL_CODEC if small else CODEC.format(shapes[name][1] // CHANNELS) for name in MAPS}
-    if encoder.names is None:
-        _write_quantised(maps["language"], specs["language"], parts, "language")
-    else:
-        specs = {"features": SMALL_CODEC if small else MINI_CODEC, "language": "dictionary"}
-        _write_words(maps["language"], encoder.names.cpu(), parts)
-    _write_quantised(maps["features"], specs["features"], parts, "features")
-    _write_typical(np.concatenate(embeddings), maps["language"], parts / TYPICAL)
-    for file in raw.values():
-        file.close()
-    write_records(kept, parts / "photos.csv.gz")
-    write_manifest(parts, {
-        "format": FORMAT, "preset": encoder.preset.name, "weights": encoder.hash, "photos": len(kept),
-        "dimension": (searched or embeddings)[0].shape[1], "grid": list(grid), "codec": specs["features"],
-        **({} if language_grid == grid else {"language_grid": list(language_grid)}),
-        "licences": dict(collections.Counter(r.licence for r in kept).most_common()),
-    })  # fmt: skip
-
-
-def _encode(records, photos: Path, encoder: Encoder, progress: Progress) -> Iterable:
-    """Batches of records with what the encoder says of their photos."""
-    for start in range(0, len(records), BATCH):
+def _encode(records: list[PhotoRecord], photos: Path, encoder: Encoder, work: Building, progress: Progress) -> None:
+    """Encode what is not encoded yet, batch by batch."""
+    for start in range(work.done, len(records), BATCH):
         batch, pixels = [], []
         for record in records[start : start + BATCH]:
             try:
@@ -188,15 +160,43 @@ def _encode(records, photos: Path, encoder: Encoder, progress: Progress) -> Iter
                 continue
             height, width = pixels[-1].shape[:2]
             batch.append(replace(record, width=record.width or width, height=record.height or height))
-        if batch:
-            yield batch, encoder.encode_archive(pixels)
-        progress(min(start + BATCH, len(records)), len(records))
+        done = min(start + BATCH, len(records))
+        work.append(batch, encoder.encode_archive(pixels) if batch else None, done)
+        progress(done, len(records))
+
+
+def _write_parts(parts: Path, work: Building, photos: Path, encoder: Encoder) -> None:
+    kept, embeddings, searched = work.records(), work.array("embedding"), work.array("retrieval")
+    features, language = work.array("features"), work.array("language")
+    if embeddings is None or features is None or language is None:
+        raise ArchiveError("none of the photos could be read", given=photos)
+    grids = {"features": list(features.shape[1:3]), "language": list(language.shape[1:3])}
+    maps = {name: array.reshape(len(kept), -1, array.shape[-1])
+            for name, array in (("features", features), ("language", language))}  # fmt: skip
+    searched = embeddings if searched is None else searched
+    _write_index(searched, parts / "index.faiss")
+    small = len(kept) * min(array.shape[1] for array in maps.values()) < 40_000
+    specs = {name: SMALL_CODEC if small else CODEC.format(array.shape[-1] // CHANNELS) for name, array in maps.items()}
+    if encoder.names is None:
+        _write_quantised(maps["language"], specs["language"], parts, "language")
+    else:
+        specs = {"features": SMALL_CODEC if small else MINI_CODEC, "language": "dictionary"}
+        _write_words(maps["language"], encoder.names.cpu(), parts)
+    _write_quantised(maps["features"], specs["features"], parts, "features")
+    _write_typical(embeddings, maps["language"], parts / TYPICAL)
+    write_records(kept, parts / "photos.csv.gz")
+    write_manifest(parts, {
+        "format": FORMAT, "preset": encoder.preset.name, "weights": encoder.hash, "photos": len(kept),
+        "dimension": searched.shape[1], "grid": grids["features"], "codec": specs["features"],
+        **({} if grids["language"] == grids["features"] else {"language_grid": grids["language"]}),
+        "licences": dict(collections.Counter(r.licence for r in kept).most_common()),
+    })  # fmt: skip
 
 
 def _write_index(embeddings: np.ndarray, file: Path) -> None:
     index = faiss.IndexScalarQuantizer(embeddings.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
-    index.train(embeddings)
-    index.add(embeddings)
+    for use in (index.train, index.add):
+        use(np.ascontiguousarray(embeddings))
     faiss.write_index(index, str(file))
 
 
@@ -234,7 +234,7 @@ def _write_codes(maps: np.ndarray, size: int, code, file: Path) -> None:
 
 def _write_typical(embeddings: np.ndarray, maps: np.ndarray, file: Path) -> None:
     """How embeddings and language maps are distributed, before compression narrows them."""
-    moments = {"photos": inference.typical(torch.from_numpy(embeddings)),
+    moments = {"photos": inference.typical(torch.from_numpy(np.array(embeddings))),
                "positions": inference.typical(torch.from_numpy(_sample(maps)))}  # fmt: skip
     save_file(
         {f"{of}.{name}": value.half() for of, moment in moments.items() for name, value in moment._asdict().items()},

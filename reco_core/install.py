@@ -52,7 +52,7 @@ def install(
 ) -> None:  # fmt: skip
     """Fetch what a preset lacks and build its archive, from the bundled archive's photos or from `photos`.
 
-    Weights and photos that came before an interruption are kept; the archive is built in one go.
+    What was fetched and embedded before an interruption is kept, and the next call goes on from there.
 
     Args:
         photos: a folder of photos of your own to build the archive from.
@@ -80,7 +80,7 @@ def install(
 
     def embedding(done: int, of: int) -> None:
         if cancelled():
-            raise Cancelled("building the archive was cancelled", remedy="Weights and photos are kept")
+            raise Cancelled("building the archive was cancelled", remedy="What is embedded is kept")
         progress("embedding photos", done, of)
 
     build_archive(encoder, list_photos(photos, open_only), photos, out, embedding)

@@ -36,6 +36,7 @@ LAYERS = [
     "clip",
     "encoders",
     "archive",
+    "building",
     "archive_writer",
     "stored",
     "fetch",
