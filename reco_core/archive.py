@@ -113,13 +113,13 @@ class Archive:
     def __len__(self) -> int:
         return self.index.ntotal
 
-    def check_model(self, preset: str, weights: str) -> None:
-        """Raise ArchiveError unless the archive was made by this preset with these weights (SHA-256)."""
-        if (self.preset, self.weights) != (preset, weights):
+    def check_model(self, preset: str, weights: str | None = None) -> None:
+        """Raise ArchiveError unless the archive was made by this preset, and with these weights (SHA-256) if given."""
+        if (self.preset, self.weights) != (preset, weights or self.weights):
             raise ArchiveError(
                 "this archive was made by another model",
                 given=f"an archive of preset {self.preset}, weights {self.weights[:12]}",
-                expected=f"preset {preset}, weights {weights[:12]}",
+                expected=f"preset {preset}" + (f", weights {weights[:12]}" if weights else ""),
                 remedy=f"Choose the archive that belongs to preset {preset}, or r{REBUILD[1:]} --preset {preset}",
             )
 

@@ -82,6 +82,7 @@ class ReCo:
             raise ArchiveError(f"preset {chosen.name} has no archive yet", expected=f"an archive in {chosen.archive}",
                                remedy=f"Make it with: python -m reco_core install {chosen.name}")  # fmt: skip
         opened = Archive(folder)
+        opened.check_model(chosen.name)  # before weights are loaded, or even downloaded
         return cls(load_encoder(chosen, device, Path(weights) if weights else None, **options), opened, authors)
 
     def prepare(

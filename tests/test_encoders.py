@@ -22,6 +22,7 @@ from reco_core.pipeline import ReCo
 from reco_core.presets import CLIP, CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, PAPER, PRESETS, Preset
 from reco_core.prompts import expand
 from reco_core.structures import PhotoRecord, Retrieved
+from reco_core.weights import ROOT
 
 
 def quick(preset: Preset) -> Preset:
@@ -286,5 +287,7 @@ def test_a_preset_without_its_files_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("RECO_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match=r"ViT-B-16 are not on this machine.*use preset mini.*ViT-B-16\.pt"):
         load_encoder(CLIP, "cpu", fetch=False)
+    with pytest.raises(ArchiveError, match=r"made by another model.*preset mini.*Expected: preset clip\."):
+        ReCo.load("clip", archive=ROOT / "archives" / "mini", device="cpu")  # nothing is downloaded for this
     with pytest.raises(ArchiveError, match="python -m reco_core install clip"):
         ReCo.load(replace(CLIP, archive="archives/none"), device="cpu")
