@@ -14,7 +14,7 @@ from reco_core.errors import RecoError
 from reco_core.install import Installation, Missing, missing
 from reco_core.pool import Pool
 from reco_core.presets import PRESETS, Preset, find_preset
-from reco_core.weights import address
+from reco_core.weights import address, place
 
 Card = tuple[Any, ...]  # card, Install, Cancel, status
 
@@ -119,7 +119,7 @@ def ready(preset: Preset) -> str:
 def needs(preset: Preset, lacks: Missing, said: str = "") -> str:
     """What would be fetched, how much, under which licence, from where. said: HTML below it."""
     rows = [
-        f"<li><b>{escape(file.file)}</b>: {file.megabytes:,.0f} MB, licence {escape(file.licence)}, from "
+        f"<li><b>{escape(place(file))}</b>: {file.megabytes:,.0f} MB, licence {escape(file.licence)}, from "
         f"{escape(urlsplit(address(file)).netloc)}; its hash is {'published' if file.sha256 else escape(file.hash_from)}</li>"
         for file in lacks.weights
     ]

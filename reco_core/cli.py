@@ -21,7 +21,7 @@ from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI, PRESETS, Preset, find_preset
 from reco_core.report import write_report
-from reco_core.weights import ROOT, address, cache_folder
+from reco_core.weights import ROOT, address, cache_folder, place
 
 log = logging.getLogger("reco_core")
 MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
@@ -199,7 +199,7 @@ def _install(args: argparse.Namespace) -> None:
         log.info("preset %s is ready", preset.name)
         return
     for file in lacks.weights:
-        log.info("%s: %.0f MB, %s, %s", file.file, file.megabytes, file.licence, address(file))
+        log.info("%s: %.0f MB, %s, %s", place(file), file.megabytes, file.licence, address(file))
     if lacks.megabytes > ASK_ABOVE and not args.yes:
         _ask(preset, lacks.megabytes)
     install(

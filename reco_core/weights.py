@@ -113,7 +113,7 @@ def resolve(
     raise WeightsError(
         f"the weights of {model.name} are not on this machine" + (" and could not be fetched" if failures else ""),
         given="; ".join(failures) or None,
-        remedy=f"With no network use preset mini, or put {first.file} ({first.megabytes:.0f} MB, {address(first)}) "
+        remedy=f"With no network use preset mini, or put {place(first)} ({first.megabytes:.0f} MB, {address(first)}) "
         f"into {cache_folder()} or a folder named by --weights",
     )
 
