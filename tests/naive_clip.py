@@ -58,8 +58,11 @@ def positions_at(positions, grid):
     return torch.cat([positions[:1], torch.stack(planes, -1)])
 
 
-def vit(image, w, heads, patch, readout, affinity=None):
-    """A CLIP vision transformer on one photo (3, H, W): (embedding (D,), language map (h, w, D))."""
+def vit(image, w, heads, patch, readout, affinity=None, there=None):
+    """A CLIP vision transformer on one photo (3, H, W): (embedding (D,), language map (h, w, D)).
+
+    affinity: (n, n) for proxyclip, on the grid `there` (default: the transformer's own).
+    """
     grid = (image.shape[1] // patch, image.shape[2] // patch)
     pieces = [
         image[:, y * patch : (y + 1) * patch, x * patch : (x + 1) * patch].flatten()
@@ -92,7 +95,9 @@ def vit(image, w, heads, patch, readout, affinity=None):
                 bonus[p, 1 + r] = math.exp(-distance / (2 * 5.0**2))
         mixed = attention(k[1:], k, v, heads, bonus)
     else:
-        mixed = affinity @ v[1:]
+        values = v[1:].T.view(1, -1, *grid)
+        grid = there or grid
+        mixed = affinity @ F.interpolate(values, grid, mode="bilinear")[0].flatten(1).T
     dense = out_projection(mixed, w, block)
     if whole:
         dense = before[1:] + dense

@@ -194,6 +194,31 @@ def reseeded(name: str, encoder: ClipEncoder) -> SimpleNamespace:
     return SimpleNamespace(preset=encoder.preset, hash="0" * 64)
 
 
+@torch.inference_mode()
+def test_preset_clips_language_map_is_proxyclips(clip, real_photos):
+    """DINOv2's features lead CLIP's values, on DINOv2's grid, as ProxyCLIP's formulas say."""
+    photo = real_photos["rocket"]  # 427 x 640: 21 x 31 positions of CLIP, 24 x 36 of DINOv2
+    networks = clip.networks
+    for_features, for_language = (336, 504), (336, 496)
+    tokens = networks.features.network.forward_features(image(photo, for_features, IMAGENET_MEAN, IMAGENET_STD)[None])
+    features = unit(tokens[0, 5:])  # a class and four register tokens
+    cosines = features @ features.T
+    gain, shift = 3.0, 1.2  # the paper's
+    logits = gain * (cosines - shift * cosines.mean())
+    for i in range(len(logits)):
+        for j in (logits[i] <= 0).nonzero().flatten().tolist():
+            if i != j:
+                logits[i, j] = -torch.inf
+    affinity = logits.exp() / logits.exp().sum(-1, keepdim=True)
+    visual = networks.language.network.visual
+    embedding, language = naive_clip.vit(image(photo, for_language, CLIP_MEAN, CLIP_STD), visual.state_dict(), 12, 16,
+                                         "proxyclip", affinity, (24, 36))  # fmt: skip
+    encoded = clip.encode_photo(photo)
+    torch.testing.assert_close(encoded.features[0].flatten(0, 1), features, atol=1e-4, rtol=0)
+    torch.testing.assert_close(encoded.language[0], unit(language), atol=1e-4, rtol=0)
+    torch.testing.assert_close(encoded.embedding[0], unit(embedding), atol=1e-4, rtol=0)
+
+
 def test_each_model_is_fed_its_own_normalisation(paper, monkeypatch):
     seen: dict[str, torch.Tensor] = {}
     networks = paper.networks
