@@ -9,7 +9,6 @@ are learned already, as they are beside every archive.
 """
 
 import argparse
-import hashlib
 import os
 import resource
 import statistics
@@ -31,6 +30,8 @@ from PIL import Image
 from reco_core import encoders, weights
 from reco_core.archive import Archive
 from reco_core.archive_writer import list_photos, write_archive
+from reco_core.checksums import sha256
+from reco_core.methods import CONTEXT_WORDS
 from reco_core.pipeline import ReCo
 from reco_core.presets import PRESETS, Model, Preset
 
@@ -59,8 +60,7 @@ def as_written(preset: Preset, folder: Path) -> Preset:
 
     def known(model: Model) -> Model:
         first = model.weights[0]
-        digest = hashlib.sha256((folder / weights.place(first)).read_bytes()).hexdigest()
-        return replace(model, weights=(replace(first, sha256=digest),))
+        return replace(model, weights=(replace(first, sha256=sha256(folder / weights.place(first))),))
 
     models = {model: known(model) for model in preset.models}
     return replace(preset, retrieval=models[preset.retrieval], language=models[preset.language],
@@ -85,7 +85,7 @@ def build(preset: Preset, folder: Path, args: argparse.Namespace) -> None:
     spent = seconds(lambda: encoder.encode_archive(batch), encoder.device)
     print(f"| {preset.name} | embedding photos for an archive | {len(batch) / spent:.2f} photos/s |")
     write_archive(folder / "archive", list_photos(folder / "photos"), folder / "photos", encoder)
-    ReCo(encoder, Archive(folder / "archive")).store(("tree", "sky", "building", "road", "person"))
+    ReCo(encoder, Archive(folder / "archive")).store(CONTEXT_WORDS)
 
 
 def use(preset: Preset, folder: Path, args: argparse.Namespace) -> None:

@@ -24,6 +24,7 @@ from reco_core.encoders import Encoder
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photos import read_photo
 from reco_core.structures import PhotoRecord
+from reco_core.whole import write_whole
 
 log = logging.getLogger(__name__)
 BATCH = 32
@@ -253,6 +254,4 @@ def write_manifest(folder: Path, entries: dict) -> None:
     """Write manifest.json with the SHA-256 of every other file of the folder."""
     files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST and file.is_file()}
     text = json.dumps({**entries, "files": files}, indent=1, ensure_ascii=False) + "\n"
-    partial = folder / (MANIFEST + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, text)

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from reco_core.errors import ArchiveError
 from reco_core.structures import Encoded, PhotoRecord
+from reco_core.whole import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +57,7 @@ class Building:
                 self._append(name, array.tobytes())
         self._append(KEPT, "".join(json.dumps(asdict(record)) + "\n" for record in records).encode())
         self._state["done"] = done
-        partial = self.folder / f"{STATE}.part"
-        partial.write_text(json.dumps(self._state))
-        partial.replace(self.folder / STATE)
+        write_whole(self.folder / STATE, json.dumps(self._state))
 
     def records(self) -> list[PhotoRecord]:
         """All records whose photos were readable."""

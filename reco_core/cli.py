@@ -13,7 +13,7 @@ from reco_core.archive import Archive
 from reco_core.archive_writer import list_photos
 from reco_core.encoders import load_encoder
 from reco_core.errors import OptionError, RecoError
-from reco_core.fetch import CONNECTIONS, fetch_photos, is_open
+from reco_core.fetch import CONNECTIONS, fetch_photos
 from reco_core.install import ASK_ABOVE, build_archive, install, missing
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.names import parse_names
@@ -146,17 +146,11 @@ def _segment(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    started = time.monotonic()
-
-    def progress(done: int, of: int, what: str) -> None:
-        if done % 10 == 0 or done == of:
-            left = (time.monotonic() - started) / done * (of - done)
-            log.info("%d of %d photos, %d s left", done, of, left)
-
+    steps = _Steps()
     report = benchmarks.run(
         _load(args), benchmarks.LabelledFolder.open(args.folder), methods=tuple(args.methods.split(",")),
         protocol=args.protocol, k=args.k, background=_words(args.background), context=_words(args.context),
-        limit=args.limit, progress=progress,
+        limit=args.limit, progress=lambda done, of, photo: steps("photos", done, of),
     )  # fmt: skip
     sys.stdout.write(benchmarks.table(report) + "\n")
     if args.json:
@@ -175,11 +169,11 @@ def _build(args: argparse.Namespace) -> None:
 def _fetch(args: argparse.Namespace) -> None:
     if args.connections < 1:
         raise OptionError("--connections must be at least 1", given=args.connections)
-    records = [r for r in Archive(args.archive).records if not args.open_only or is_open(r.licence)]
     folder, steps = args.out or cache_folder() / "photos", _Steps()
     got = fetch_photos(
-        records, folder, connections=args.connections, progress=lambda done, of, file: steps("photos", done, of)
-    )
+        Archive(args.archive).records, folder, open_only=args.open_only, connections=args.connections,
+        progress=lambda done, of, file: steps("photos", done, of),
+    )  # fmt: skip
     log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.here, len(got.failed), folder)
 
 
@@ -203,14 +197,9 @@ def _install(args: argparse.Namespace) -> None:
     if lacks.megabytes > ASK_ABOVE and not args.yes:
         _ask(preset, lacks.megabytes)
     install(
-        preset,
-        photos=args.photos,
-        folder=args.weights,
-        device=args.device,
-        precision=args.precision,
-        progress=_Steps(),
-        open_only=args.open_only,
-    )
+        preset, photos=args.photos, folder=args.weights, device=args.device, precision=args.precision,
+        open_only=args.open_only, progress=_Steps(),
+    )  # fmt: skip
     log.info("preset %s is ready", preset.name)
 
 

@@ -3,6 +3,7 @@
 import copy
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from reco_core.weights import ROOT, Progress
 log = logging.getLogger(__name__)
 
 
-class Encoder:
+class Encoder(ABC):
     """What every preset's encoder does; immutable after construction, so that any number of users can share it."""
 
     names: Tensor | None = None  # (N, D): the words that language maps are sums of, if they are
@@ -50,24 +51,24 @@ class Encoder:
             twin.resample = Image.Resampling.NEAREST
         return twin
 
+    @abstractmethod
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         """Names -> (K, D) float32 on the CPU, comparable with language maps and with `Encoded.embedding`."""
-        raise NotImplementedError
 
     def embed_queries(self, names: tuple[str, ...]) -> Tensor:
         """Names -> (K, R) float32 on the CPU, comparable with what an archive is searched by."""
         return self.embed_names(names)
 
+    @abstractmethod
     def encode_photo(self, photo: np.ndarray) -> Encoded:
         """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
         """Archive photos as centre crops, in one batch, with what they are searched by."""
-        raise NotImplementedError
 
-    def _size(self, photo: np.ndarray, patch: int) -> tuple[int, int]:
-        return model_size(photo.shape[0], photo.shape[1], self.preset.photo_side, patch)
+    def _size(self, photo: np.ndarray, patch: int, side: int = 0) -> tuple[int, int]:
+        return model_size(photo.shape[0], photo.shape[1], side or self.preset.photo_side, patch)
 
     def _tensor(self, photo: np.ndarray, size: tuple[int, int], model: Model) -> Tensor:
         return to_tensor(photo, size, model.mean, model.std, self.resample)
@@ -164,26 +165,23 @@ class ClipEncoder(Encoder):
         return embed_names(names, self.preset.templates, self.networks.language.text)
 
     def embed_queries(self, names: tuple[str, ...]) -> Tensor:
-        if self.preset.one_text:
-            return self.embed_names(names)
         return embed_names(names, self.preset.templates, self.networks.retrieval.text)
 
     def encode_photo(self, photo: np.ndarray) -> Encoded:
         """With a `photo_side` above the preset's window, photos are read in overlapping windows."""
-        preset = self.preset
-        patches = [getattr(preset, role).patch for role in ("language", "features")]
-        if preset.window and preset.photo_side > preset.window:
-            size = self._size(photo, math.lcm(*patches))
-            images = {role: self._tensor(photo, size, getattr(preset, role))[None] for role in ("language", "features")}
-            encoded = windows.slide(images["language"], images["features"], self.encode, preset.window, preset.stride)
-            small = model_size(
-                photo.shape[0], photo.shape[1], preset.window, preset.language.patch
-            )  # all of it at once
-            whole = self._tensor(photo, small, preset.language)[None]
-            return replace(encoded, embedding=self.networks.language.embed(self._ready(whole)))
-        sizes = [self._size(photo, patch) for patch in patches]
-        return self.encode(self._tensor(photo, sizes[0], preset.language)[None],
-                           self._tensor(photo, sizes[1], preset.features)[None])  # fmt: skip
+        preset, models = self.preset, (self.preset.language, self.preset.features)
+        common = math.lcm(*(model.patch for model in models))  # windows must begin at positions of both
+        patches = [common if preset.windowed else model.patch for model in models]
+        for_language, for_features = (
+            self._tensor(photo, self._size(photo, patch), model)[None]
+            for patch, model in zip(patches, models, strict=True)
+        )
+        if not preset.windowed:
+            return self.encode(for_language, for_features)
+        encoded = windows.slide(for_language, for_features, self.encode, preset.window, preset.stride)
+        language = preset.language
+        whole = self._tensor(photo, self._size(photo, language.patch, preset.window), language)[None]
+        return replace(encoded, embedding=self.networks.language.embed(self._ready(whole)))
 
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
         preset = self.preset

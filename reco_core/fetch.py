@@ -1,12 +1,10 @@
 """Fetching an archive's photos from where they were published: each once, checked, politely."""
 
-import csv
 import itertools
 import logging
 import re
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from reco_core.archive_writer import TABLE
 from reco_core.checksums import sha256
 from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
 from reco_core.structures import PhotoRecord
+from reco_core.whole import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +52,9 @@ def is_open(licence: str) -> bool:
 
 
 def fetch_photos(
-    records: list[PhotoRecord], folder: Path, *, connections: int = CONNECTIONS, interval: float = INTERVAL,
-    progress: Progress = lambda done, of, file: None, cancelled: Callable[[], bool] = lambda: False,
+    records: list[PhotoRecord], folder: Path, *, open_only: bool = False, connections: int = CONNECTIONS,
+    interval: float = INTERVAL, progress: Progress = lambda done, of, file: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Fetched:  # fmt: skip
     """Bring photos to `folder`, and write a table beside them that `archive build` reads credits from.
 
@@ -62,6 +62,7 @@ def fetch_photos(
     photo that cannot be had is reported, and the others go on.
 
     Args:
+        open_only: leave out photos whose licence is not open.
         connections, interval: to each host, at a time; and seconds between two requests.
         progress: called from one thread with every photo that is done.
         cancelled: asked all the time.
@@ -71,7 +72,7 @@ def fetch_photos(
         DownloadError: so many photos failed in a row that it must be the network. NoSpaceError: the disk is full.
         Cancelled: `cancelled` said so. After any of these the table lists what is there.
     """
-    wanted = [record for record in records if record.source_url]
+    wanted = [r for r in records if r.source_url and (is_open(r.licence) or not open_only)]
     if not wanted:
         raise ArchiveError("the archive does not say where its photos are from", given=f"{len(records)} photos")
     for record in wanted:
@@ -84,19 +85,19 @@ def fetch_photos(
     failed: list[tuple[PhotoRecord, str]] = []
     fetched = 0
     try:
-        with _Fetching(folder, connections, interval, cancelled) as fetching:
-            row = 0
+        with _Fetching(folder, {_host(record) for record in missing}, connections, interval, cancelled) as fetching:
+            in_a_row = 0
             for done, (record, problem) in enumerate(fetching.each(missing), 1):
                 if problem:
                     log.warning("not fetched: %s: %s", record.file, problem)
                     failed.append((record, problem))
-                    row += 1
+                    in_a_row += 1
                 else:
                     here.add(record.file)
                     fetched += 1
-                    row = 0
-                if row >= GIVE_UP:
-                    raise DownloadError(f"{row} photos in a row could not be fetched", given=problem,
+                    in_a_row = 0
+                if in_a_row >= GIVE_UP:
+                    raise DownloadError(f"{in_a_row} photos in a row could not be fetched", given=problem,
                                         remedy="Check the network and try again: what came is kept")  # fmt: skip
                 progress(done + len(wanted) - len(missing), len(wanted), record.file)
     finally:
@@ -107,11 +108,12 @@ def fetch_photos(
 class _Fetching:
     """Threads that download, a few for each host."""
 
-    def __init__(self, folder: Path, connections: int, interval: float, cancelled: Callable[[], bool]) -> None:
-        self.folder, self.interval = folder, interval
-        self.stop = threading.Event()
+    def __init__(
+        self, folder: Path, hosts: set[str], connections: int, interval: float, cancelled: Callable[[], bool]
+    ) -> None:
+        self.folder, self.stop = folder, threading.Event()
         self.cancelled = lambda: self.stop.is_set() or cancelled()
-        self.hosts: dict[str, _Host] = defaultdict(lambda: _Host(connections, interval))
+        self.hosts = {host: _Host(connections, interval) for host in hosts}
         self.pool = ThreadPoolExecutor(4 * connections)
         self.web = downloads.client(4 * connections)
 
@@ -125,8 +127,6 @@ class _Fetching:
 
     def each(self, records: list[PhotoRecord]) -> Iterator[tuple[PhotoRecord, str]]:
         """Records as they are done, with what went wrong or ""."""
-        for record in records:
-            self.hosts[urlsplit(record.source_url).netloc]  # made here, so that threads only read the table
         waiting: dict[Future[None], PhotoRecord] = {}
         queue = iter(records)
         while True:
@@ -149,7 +149,7 @@ class _Fetching:
                     yield record, ""
 
     def _one(self, record: PhotoRecord) -> None:
-        with self.hosts[urlsplit(record.source_url).netloc].turn():
+        with self.hosts[_host(record)].turn():
             downloads.download(
                 record.source_url, self.folder / record.file, self.web, sha256=record.sha256, most=MOST_BYTES,
                 cancelled=self.cancelled,
@@ -173,23 +173,19 @@ class _Host:
             yield
 
 
+def _host(record: PhotoRecord) -> str:
+    return urlsplit(record.source_url).netloc
+
+
 def _is_here(file: Path, record: PhotoRecord) -> bool:
     return file.is_file() and (not record.sha256 or sha256(file) == record.sha256)
 
 
 def _write_table(records: list[PhotoRecord], folder: Path) -> None:
+    rows: list[tuple[object, ...]] = [COLUMNS]
+    for record in records:
+        derived = {"source_sha256": record.sha256, "open_licence": "yes" if is_open(record.licence) else "no"}
+        rows.append(tuple({**vars(record), **derived}[column] for column in COLUMNS))
+    lines = ["\t".join(re.sub(r"[\t\r\n]+", " ", str(value)) for value in row) for row in rows]
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{TABLE}.part"
-    with partial.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(
-            stream, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, escapechar=None, lineterminator="\n"
-        )
-        writer.writerow(COLUMNS)
-        for record in records:
-            known = {
-                **vars(record),
-                "source_sha256": record.sha256,
-                "open_licence": "yes" if is_open(record.licence) else "no",
-            }
-            writer.writerow([re.sub(r"[\t\r\n]+", " ", str(known[column])) for column in COLUMNS])
-    partial.replace(folder / TABLE)
+    write_whole(folder / TABLE, "\n".join(lines) + "\n")

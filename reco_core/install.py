@@ -12,16 +12,15 @@ from reco_core.archive import MANIFEST, Archive
 from reco_core.archive_writer import list_photos, write_archive
 from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import Cancelled
-from reco_core.fetch import fetch_photos, is_open
+from reco_core.fetch import fetch_photos
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI, Preset, WeightFile
 from reco_core.structures import PhotoRecord
-from reco_core.weights import ROOT
+from reco_core.weights import ROOT, Progress
 
 log = logging.getLogger(__name__)
 ASK_ABOVE = 200  # megabytes: larger downloads are told, with their licence, before they start
-Progress = Callable[[str, int, int], None]  # what, done, of
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,10 @@ class Missing:
         return bool(self.weights) or self.archive
 
 
-def missing(preset: Preset, folder: Path | None = None, archive: Path | None = None) -> Missing:
-    """Look, without loading or fetching anything; folder, archive: in place of the usual places."""
+def missing(preset: Preset, folder: Path | None = None) -> Missing:
+    """Look, without loading or fetching anything; folder: where weights are looked for first."""
     absent = tuple(model.weights[0] for model in preset.models if not weights.locate(model, folder))
-    return Missing(absent, not ((archive or ROOT / preset.archive) / MANIFEST).is_file())
+    return Missing(absent, not (ROOT / preset.archive / MANIFEST).is_file())
 
 
 def install(
@@ -65,15 +64,16 @@ def install(
     """
     if not missing(preset, folder):
         return
-    encoder = load_encoder(preset, device, folder, progress=progress, cancelled=cancelled, precision=precision)
     out = ROOT / preset.archive
-    if (out / MANIFEST).is_file():
+    if (out / MANIFEST).is_file():  # then only files are missing, and nothing has to be loaded
+        for model in preset.models:
+            weights.resolve(model, folder, progress=progress, cancelled=cancelled)
         return
+    encoder = load_encoder(preset, device, folder, progress=progress, cancelled=cancelled, precision=precision)
     if photos is None:
         photos = weights.cache_folder() / "photos"
-        records = Archive(ROOT / MINI.archive).records
         got = fetch_photos(
-            [r for r in records if is_open(r.licence)] if open_only else records, photos, cancelled=cancelled,
+            Archive(ROOT / MINI.archive).records, photos, open_only=open_only, cancelled=cancelled,
             progress=lambda done, of, file: progress("photos", done, of),
         )  # fmt: skip
         log.info("%d photos fetched, %d were there, %d could not be had", got.fetched, got.here, len(got.failed))

@@ -122,9 +122,8 @@ class ReCo:
 
     def encode(self, photo: np.ndarray) -> Encoded:
         """Run the models on a photo (H, W, 3) uint8 RGB once, for any number of calls of `segment`."""
-        preset = self.encoder.preset
-        windows = preset.window and preset.photo_side > preset.window  # then the models see more than we work on
-        return self.encoder.encode_photo(photo if windows else limit_size(photo, WORKING_SIDE))
+        windowed = self.encoder.preset.windowed  # then the models see more than we work on
+        return self.encoder.encode_photo(photo if windowed else limit_size(photo, WORKING_SIDE))
 
     def segment(self, photo: np.ndarray, references: References, *, method: str | Method = "reco",
                 temperatures: Temperatures | None = None, encoded: Encoded | None = None) -> Segmentation:  # fmt: skip
@@ -240,10 +239,7 @@ class ReCo:
             weights = weights * self._guidance(found.rows, text.to(device), method)
         if context:
             others = torch.stack([concept.reference for concept in context]).to(device)
-            words = torch.stack([concept.text for concept in context])
-            preset = self.encoder.preset
-            usual = cosegmentation.usual_cosine(words) if preset.unrelated is None else preset.unrelated
-            shares = cosegmentation.context_shares(text, words, usual).to(device) if method.spare_context else None
+            shares = self._shares(text, context).to(device) if method.spare_context else None
             weights = weights * cosegmentation.context_elimination(features, others, shares)
         result = cosegmentation.cosegment(
             features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,
@@ -259,15 +255,20 @@ class ReCo:
         return Concept(name, text, result.reference.cpu(), tuple(exemplars), self._served(exemplars))
 
     def _guidance(self, rows: np.ndarray, text: Tensor, method: Method) -> Tensor:
-        stored = self.archive.language(rows).unflatten(1, self.archive.language_grid)
+        maps = self.archive.language(rows).unflatten(1, self.archive.language_grid)
         if self.authors.guidance_resized and not method.calibrate:
-            guidance = cosegmentation.language_guidance(stored.to(text.device), text)
+            guidance = cosegmentation.language_guidance(maps.to(text.device), text)
             return inference.resize(guidance, self.archive.grid).flatten(1)
-        language = inference.regrid(stored, self.archive.grid).flatten(1, 2).to(text.device)
+        language = inference.regrid(maps, self.archive.grid).flatten(1, 2).to(text.device)
         if not method.calibrate:
             return cosegmentation.language_guidance(language, text)
         unusual = inference.unusual((language @ text)[None], text[None], self._typical[1])[0]
         return cosegmentation.calibrated_guidance(unusual)
+
+    def _shares(self, text: Tensor, context: tuple[Concept, ...]) -> Tensor:
+        words, usual = torch.stack([concept.text for concept in context]), self.encoder.preset.unrelated
+        usual = cosegmentation.usual_cosine(words) if usual is None else usual
+        return cosegmentation.context_shares(text, words, usual)
 
     def _served(self, exemplars) -> bool:
         return float(np.mean([e.similarity for e in exemplars[:5]])) >= self.encoder.preset.served

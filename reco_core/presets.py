@@ -27,6 +27,12 @@ class WeightFile:
     licence: str
     megabytes: float
 
+    @property
+    def hub(self) -> tuple[str, str] | None:
+        """Repository and revision, if the source is the hub."""
+        repository, _, revision = self.source.removeprefix("hub:").partition("@")
+        return (repository, revision) if self.source.startswith("hub:") else None
+
 
 @dataclass(frozen=True)
 class Model:
@@ -97,6 +103,11 @@ class Preset:
     def models(self) -> tuple[Model, ...]:
         """The different models, in the order of the roles."""
         return tuple(dict.fromkeys((self.retrieval, self.language, self.features)))
+
+    @property
+    def windowed(self) -> bool:
+        """Whether photos are read in windows."""
+        return 0 < self.window < self.photo_side
 
     @property
     def one_text(self) -> bool:

@@ -24,6 +24,7 @@ from reco_core import downloads
 from reco_core.checksums import weights_sha256
 from reco_core.errors import DownloadError, WeightsError
 from reco_core.presets import Model, WeightFile
+from reco_core.whole import write_whole
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +37,7 @@ EXTRA = {
     "open_clip": ("input_resolution", "context_length", "vocab_size"),
     "timm": ("head.", "head_dist.", "mask_token"),
 }
+WHOLE_HASH = re.compile("[0-9a-f]{64}")
 SAMPLES = 1024  # values of a tensor that enter its fingerprint
 Progress = Callable[[str, int, int], None]  # what, bytes done, of
 
@@ -58,8 +60,7 @@ def cache_folder() -> Path:
 
 def place(file: WeightFile) -> str:
     """The file's path below a folder of weights; files of the hub have common names and get a folder each."""
-    source, _, _ = file.source.partition("@")
-    return f"{source.split('/')[-1]}/{file.file}" if file.source.startswith("hub:") else file.file
+    return f"{file.hub[0].split('/')[-1]}/{file.file}" if file.hub else file.file
 
 
 def locate(model: Model, folder: Path | None = None) -> tuple[Path, WeightFile] | None:
@@ -70,12 +71,8 @@ def locate(model: Model, folder: Path | None = None) -> tuple[Path, WeightFile] 
     if folder is not None and folder.is_file():
         return folder, model.weights[0]
     for file in model.weights:
-        for candidate in (
-            folder and folder / place(file),
-            ROOT / file.file,
-            cache_folder() / place(file),
-            _in_hub(file),
-        ):
+        ours = (folder and folder / place(file), ROOT / file.file, cache_folder() / place(file), _in_hub(file))
+        for candidate in ours:
             if candidate and candidate.is_file():
                 return candidate, file
     return None
@@ -120,11 +117,11 @@ def resolve(
 
 def address(file: WeightFile) -> str:
     """Where a file can be downloaded."""
-    if not file.source.startswith("hub:"):
+    if not file.hub:
         return file.source
     from huggingface_hub import hf_hub_url
 
-    repository, _, revision = file.source.removeprefix("hub:").partition("@")
+    repository, revision = file.hub
     return hf_hub_url(repository, file.file, revision=revision)
 
 
@@ -207,11 +204,11 @@ def fingerprint(*parts: object) -> str:
 
 
 def _in_hub(file: WeightFile) -> Path | None:
-    if not file.source.startswith("hub:"):
+    if not file.hub:
         return None
     from huggingface_hub import try_to_load_from_cache
 
-    repository, _, revision = file.source.removeprefix("hub:").partition("@")
+    repository, revision = file.hub
     path = try_to_load_from_cache(repository, file.file, revision=revision)
     return Path(path) if isinstance(path, str) else None
 
@@ -219,7 +216,7 @@ def _in_hub(file: WeightFile) -> Path | None:
 def _verified(path: Path, file: WeightFile, check: bool) -> str:
     """Compare with the published hash; else with the record, or the hub's own name for the file; else record it now."""
     named = path.resolve().name  # the hub's cache names a large file by its SHA-256
-    stated = named if re.fullmatch("[0-9a-f]{64}", named) else ""
+    stated = named if WHOLE_HASH.fullmatch(named) else ""
     expected = file.sha256 or stated or _record().get(place(file), "")
     actual = verify(path, expected if check else "")
     if not expected and path.is_relative_to(cache_folder()):
@@ -246,14 +243,13 @@ def _fetch(file: WeightFile, progress: Progress | None, cancelled: Callable[[], 
 def _remember(file: WeightFile, actual: str) -> None:
     log.warning("nobody publishes a hash of %s; recorded what came: %s", file.file, actual)
     with FileLock(cache_folder() / f"{RECORD}.lock"):
-        kept, partial = {**_record(), place(file): actual}, cache_folder() / f"{RECORD}.part"
-        partial.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-        partial.replace(cache_folder() / RECORD)
+        kept = {**_record(), place(file): actual}
+        write_whole(cache_folder() / RECORD, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 def _told_by_hub(file: WeightFile, url: str) -> str:
     """The SHA-256 that the hub states for a large file of one revision; "" if it states none."""
-    if not file.source.startswith("hub:"):
+    if not file.hub:
         return ""
     from huggingface_hub import get_hf_file_metadata
 
@@ -262,7 +258,7 @@ def _told_by_hub(file: WeightFile, url: str) -> str:
     except Exception as error:  # its client raises many kinds; without an answer the download will tell
         log.info("the hub states no hash of %s (%s)", file.file, type(error).__name__)
         return ""
-    return stated if re.fullmatch("[0-9a-f]{64}", stated) else ""
+    return stated if WHOLE_HASH.fullmatch(stated) else ""
 
 
 def _record() -> dict[str, str]:

@@ -33,22 +33,21 @@ def slide(
     """
     height, width = for_language.shape[-2:]
     sums: dict[str, Tensor] = {}
-    embeddings, spans = [], []
+    embeddings = []
+    h, w = min(window, height), min(window, width)
     for top in starts(height, window, stride):
         for left in starts(width, window, stride):
             part = (..., slice(top, top + window), slice(left, left + window))
-            spans.append((part[1].start, part[2].start, min(window, height), min(window, width)))
             encoded = read(for_language[part], for_features[part])
             embeddings.append(encoded.embedding)
             for name in MAPS:
                 maps = getattr(encoded, name)
                 if maps is None:
                     continue
-                y, x, h, w = spans[-1]
                 rows, columns = maps.shape[1:3]
                 if name not in sums:
                     sums[name] = maps.new_zeros(1, height * rows // h, width * columns // w, maps.shape[3])
-                first_row, first_column = y * rows // h, x * columns // w
+                first_row, first_column = top * rows // h, left * columns // w
                 sums[name][:, first_row : first_row + rows, first_column : first_column + columns] += maps
     means = {name: F.normalize(total, dim=-1) for name, total in sums.items()}  # the counts cancel
     return Encoded(F.normalize(torch.cat(embeddings).mean(0, keepdim=True), dim=-1), **means)

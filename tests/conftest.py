@@ -5,7 +5,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the app and the command line do, before torch is loaded
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,12 +13,27 @@ import skimage.data
 import torch
 from PIL import Image
 from torch import nn
+from web import Web
 
-from reco_core import encoders
+from reco_core import downloads, encoders
 from reco_core.backbones import Backbone
 from reco_core.clip import Clip
 from reco_core.pipeline import ReCo
 from reco_core.presets import Model, Preset
+
+
+@pytest.fixture
+def hurry(monkeypatch) -> None:
+    """Downloads that fail are tried again at once."""
+    monkeypatch.setattr(downloads, "FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A server on loopback without any file."""
+    running = Web()
+    yield running
+    running.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ LAYERS = [
     "denseclip",
     "windows",
     "checksums",
+    "whole",
     "downloads",
     "weights",
     "text",

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 import tiny
 from PIL import Image
-from web import Web
 
-from reco_core import downloads
 from reco_core.archive import Archive
 from reco_core.archive_writer import list_photos, write_archive
 from reco_core.cli import main
@@ -102,7 +100,7 @@ def test_archive_build_and_use(photo_folder, photo, tmp_path):
 
 
 @pytest.fixture
-def small(monkeypatch, tmp_path):
+def small(monkeypatch, tmp_path, hurry):
     """The tiny preset among the others, its weights in a folder."""
     files = tiny.files()
     folder = tmp_path / "weights"
@@ -112,7 +110,6 @@ def small(monkeypatch, tmp_path):
     nowhere = dict.fromkeys(files, "http://127.0.0.1:9/none")
     monkeypatch.setitem(PRESETS, "tiny", tiny.preset(nowhere, tiny.hashes(files), str(tmp_path / "archive")))
     monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(downloads, "FIRST_PAUSE", 0.01)
     return folder
 
 
@@ -164,9 +161,8 @@ def test_large_downloads_are_asked_about(small, monkeypatch, caplog, capsys):
     assert "nothing was downloaded" in caplog.text
 
 
-def test_photos_of_an_archive_are_fetched(reco, photo_folder, tmp_path, caplog):
+def test_photos_of_an_archive_are_fetched(reco, web, photo_folder, tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    web = Web()
     records = [record for record in list_photos(photo_folder) if record.file != "broken.jpg"][:6]
     for record in records:
         web.files[f"/{record.file}"] = (photo_folder / record.file).read_bytes()
@@ -182,7 +178,6 @@ def test_photos_of_an_archive_are_fetched(reco, photo_folder, tmp_path, caplog):
     assert main(fetch) == 0
     assert "1 fetched, 5 were there" in caplog.text
     assert main([*fetch, "--connections", "0"]) == 2
-    web.shutdown()
     assert main(["archive", "build", str(out), "--out", str(tmp_path / "again"), "--device", "cpu"]) == 0
     again = Archive(tmp_path / "again")
     assert [r.source_url for r in again.records] == [r.source_url for r in records]

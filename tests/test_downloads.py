@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import web as server
-from web import Web
 
 from reco_core import downloads
 from reco_core.errors import Cancelled, DownloadError, NoSpaceError
@@ -18,17 +17,12 @@ DATA = bytes(range(256)) * 12_000  # 3 MB: several pieces
 RIGHT = hashlib.sha256(DATA).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch):
-    monkeypatch.setattr(downloads, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("hurry", "served")
 
 
 @pytest.fixture
-def web():
-    running = Web()
-    running.files["/w.bin"] = DATA
-    yield running
-    running.shutdown()
+def served(web) -> None:
+    web.files["/w.bin"] = DATA
 
 
 @pytest.fixture

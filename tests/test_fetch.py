@@ -7,7 +7,6 @@ import shutil
 
 import pytest
 import web as server
-from web import Web
 
 from reco_core import downloads, fetch
 from reco_core.archive_writer import list_photos
@@ -16,24 +15,14 @@ from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceErro
 from reco_core.fetch import fetch_photos, is_open
 from reco_core.structures import PhotoRecord
 
-
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch):
-    monkeypatch.setattr(downloads, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("hurry")
 
 
 @pytest.fixture
-def web(photo_folder):
-    running = Web()
+def records(web, photo_folder) -> list[PhotoRecord]:
     for file in sorted(photo_folder.glob("*.jpg")):
         if file.name != "broken.jpg":
-            running.files[f"/p/{file.name}"] = file.read_bytes()
-    yield running
-    running.shutdown()
-
-
-@pytest.fixture
-def records(web) -> list[PhotoRecord]:
+            web.files[f"/p/{file.name}"] = file.read_bytes()
     return [
         PhotoRecord(f"set/{path[3:]}", 9, 9, web.url(path), hashlib.sha256(data).hexdigest(), "https://example.org/a",
                     "CC BY 4.0" if i % 2 else "research", "photo", "Ann\tExample", "a title")

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from web import Web
 
-from reco_core import downloads, weights
+from reco_core import weights
 from reco_core.backbones import Backbone
 from reco_core.clip import Clip
 from reco_core.errors import Cancelled, WeightsError
@@ -28,19 +28,18 @@ DATA = b"weights " * 100_000
 RIGHT = hashlib.sha256(DATA).hexdigest()
 
 
-@pytest.fixture(autouse=True)
+pytestmark = pytest.mark.usefixtures("hurry", "cache", "served")
+
+
+@pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(downloads, "FIRST_PAUSE", 0.01)
     return tmp_path / "cache"
 
 
 @pytest.fixture
-def web():
-    running = Web()
-    running.files["/w.bin"] = DATA
-    yield running
-    running.shutdown()
+def served(web) -> None:
+    web.files["/w.bin"] = DATA
 
 
 def model(web: Web, sha256: str = RIGHT, *others: WeightFile) -> Model:
@@ -218,8 +217,11 @@ def test_torchscript_as_openai_publishes_it(tmp_path):
 
 
 class Malice:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
     def __reduce__(self):
-        return os.system, ("touch /tmp/reco_was_here",)
+        return os.system, (f"touch {self.mark}",)
 
 
 def test_files_that_are_no_weights(tmp_path):
@@ -228,10 +230,10 @@ def test_files_that_are_no_weights(tmp_path):
         bad.write_bytes(content)
         with pytest.raises(WeightsError, match=message):
             read_state_dict(bad)
-    torch.save({"model": Malice()}, bad)
+    torch.save({"model": Malice(tmp_path / "was_here")}, bad)
     with pytest.raises(WeightsError, match="more than tensors"):
         read_state_dict(bad)
-    assert not Path("/tmp/reco_was_here").exists()
+    assert not (tmp_path / "was_here").exists()
     torch.save([1, 2], bad)
     with pytest.raises(WeightsError, match="no state dict"):
         read_state_dict(bad)
