@@ -28,8 +28,9 @@ import torch
 from PIL import Image
 
 from reco_core import encoders, weights
-from reco_core.archive import Archive
-from reco_core.archive_writer import list_photos, write_archive
+from reco_core.archives.archive import Archive
+from reco_core.archives.sources import open_source
+from reco_core.archives.writer import write_archive
 from reco_core.checksums import sha256
 from reco_core.methods import CONTEXT_WORDS
 from reco_core.pipeline import ReCo
@@ -84,7 +85,7 @@ def build(preset: Preset, folder: Path, args: argparse.Namespace) -> None:
     encoder.encode_archive(batch)
     spent = seconds(lambda: encoder.encode_archive(batch), encoder.device)
     print(f"| {preset.name} | embedding photos for an archive | {len(batch) / spent:.2f} photos/s |")
-    write_archive(folder / "archive", list_photos(folder / "photos"), folder / "photos", encoder)
+    write_archive(folder / "archive", open_source(folder / "photos"), encoder)
     ReCo(encoder, Archive(folder / "archive")).store(CONTEXT_WORDS)
 
 

@@ -4,24 +4,20 @@ import argparse
 import json
 import logging
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
-from reco_core import benchmarks
-from reco_core.archive import Archive
-from reco_core.archive_writer import list_photos
-from reco_core.encoders import load_encoder
+from reco_core import archive_cli, benchmarks
 from reco_core.errors import OptionError, RecoError
-from reco_core.fetch import CONNECTIONS, fetch_photos
-from reco_core.install import ASK_ABOVE, build_archive, install, missing
+from reco_core.install import ASK_ABOVE, install, missing
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.names import parse_names
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
-from reco_core.presets import MINI, PRESETS, Preset, find_preset
+from reco_core.presets import PRESETS, Preset, find_preset
 from reco_core.report import write_report
-from reco_core.weights import ROOT, address, cache_folder, place
+from reco_core.steps import Steps
+from reco_core.weights import address, place
 
 log = logging.getLogger("reco_core")
 MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
@@ -64,21 +60,7 @@ def parser() -> argparse.ArgumentParser:
     _model_options(bench)
     bench.set_defaults(run=_bench)
 
-    archive = commands.add_parser("archive", help="make archives").add_subparsers(required=True, metavar="ACTION")
-    build = archive.add_parser("build", help="embed a folder of photos")
-    build.add_argument("photos", type=Path)
-    build.add_argument("--out", type=Path, required=True)
-    build.add_argument("--open-only", action="store_true", help="only photos whose manifest row has an open licence")
-    build.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    _machine_options(build)
-    build.set_defaults(run=_build)
-
-    fetch = archive.add_parser("fetch", help="bring an archive's photos from where they were published")
-    fetch.add_argument("--out", type=Path, help="folder (default: photos in the cache folder)")
-    fetch.add_argument("--archive", type=Path, default=ROOT / MINI.archive, help="default: the bundled one")
-    fetch.add_argument("--open-only", action="store_true", help="only photos with an open licence")
-    fetch.add_argument("--connections", type=int, default=CONNECTIONS, help="to one host at a time")
-    fetch.set_defaults(run=_fetch)
+    archive_cli.add_parser(commands)
 
     table = commands.add_parser("presets", help="which models there are, and what each needs")
     table.set_defaults(run=_presets)
@@ -117,7 +99,7 @@ def _load(args: argparse.Namespace) -> ReCo:
         preset = replace(preset, photo_side=args.photo_side)
     return ReCo.load(
         preset, archive=args.archive, device=args.device, weights=args.weights, precision=args.precision,
-        progress=_Steps("fetching"),
+        progress=Steps("fetching"),
     )  # fmt: skip
 
 
@@ -146,7 +128,7 @@ def _segment(args: argparse.Namespace) -> None:
 
 
 def _bench(args: argparse.Namespace) -> None:
-    steps = _Steps()
+    steps = Steps()
     report = benchmarks.run(
         _load(args), benchmarks.LabelledFolder.open(args.folder), methods=tuple(args.methods.split(",")),
         protocol=args.protocol, k=args.k, background=_words(args.background), context=_words(args.context),
@@ -155,26 +137,6 @@ def _bench(args: argparse.Namespace) -> None:
     sys.stdout.write(benchmarks.table(report) + "\n")
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-
-def _build(args: argparse.Namespace) -> None:
-    records, steps = list_photos(args.photos, args.open_only), _Steps()
-    encoder = load_encoder(
-        find_preset(args.preset), args.device, args.weights, precision=args.precision, progress=_Steps("fetching")
-    )
-    build_archive(encoder, records, args.photos, args.out, lambda done, of: steps("photos", done, of))
-    log.info("written to %s", args.out)
-
-
-def _fetch(args: argparse.Namespace) -> None:
-    if args.connections < 1:
-        raise OptionError("--connections must be at least 1", given=args.connections)
-    folder, steps = args.out or cache_folder() / "photos", _Steps()
-    got = fetch_photos(
-        Archive(args.archive).records, folder, open_only=args.open_only, connections=args.connections,
-        progress=lambda done, of, file: steps("photos", done, of),
-    )  # fmt: skip
-    log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.here, len(got.failed), folder)
 
 
 def _presets(args: argparse.Namespace) -> None:
@@ -198,7 +160,7 @@ def _install(args: argparse.Namespace) -> None:
         _ask(preset, lacks.megabytes)
     install(
         preset, photos=args.photos, folder=args.weights, device=args.device, precision=args.precision,
-        open_only=args.open_only, progress=_Steps(),
+        open_only=args.open_only, progress=Steps(),
     )  # fmt: skip
     log.info("preset %s is ready", preset.name)
 
@@ -210,19 +172,3 @@ def _ask(preset: Preset, megabytes: float) -> None:
     sys.stdout.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise OptionError("nothing was downloaded", remedy="Answer y to go on")
-
-
-class _Steps:
-    """Says how far something is, every few seconds, with the time that is left."""
-
-    def __init__(self, verb: str = "", every: float = 5.0) -> None:
-        self.verb, self.every, self.what, self.started, self.told = verb, every, "", 0.0, 0.0
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        now = time.monotonic()
-        if what != self.what:
-            self.what, self.started, self.told = what, now, now
-        if now - self.told >= self.every or done == of:
-            self.told = now
-            left = (now - self.started) / max(done, 1) * (of - done)
-            log.info("%s%s: %s of %s, %.0f s left", self.verb and f"{self.verb} ", what, f"{done:,}", f"{of:,}", left)

@@ -59,6 +59,16 @@ class Encoder(ABC):
         """Names -> (K, R) float32 on the CPU, comparable with what an archive is searched by."""
         return self.embed_names(names)
 
+    def query(self, words: str = "", photo: np.ndarray | None = None) -> Tensor:
+        """What archives are searched by (R,), float32 on the CPU, norm 1: for words, a photo, or both (their mean)."""
+        parts = [self.embed_queries((words,))[0]] if words else []
+        if photo is not None:
+            encoded = self.encode_archive([photo])
+            parts.append((encoded.embedding if encoded.retrieval is None else encoded.retrieval)[0].cpu())
+        if not parts:
+            raise OptionError("nothing to search for", expected="words, a photo, or both")
+        return F.normalize(torch.stack(parts).mean(0), dim=0)
+
     @abstractmethod
     def encode_photo(self, photo: np.ndarray) -> Encoded:
         """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""

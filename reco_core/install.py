@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reco_core import weights
-from reco_core.archive import MANIFEST, Archive
-from reco_core.archive_writer import list_photos, write_archive
+from reco_core.archives.archive import Archive
 from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import Cancelled
-from reco_core.fetch import fetch_photos
+from reco_core.archives.fetch import fetch_photos
+from reco_core.archives.source import Source
+from reco_core.archives.sources import open_source
+from reco_core.archives.store import MANIFEST
+from reco_core.archives.writer import Elsewhere, Options, write_archive
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI, Preset, WeightFile
-from reco_core.structures import PhotoRecord
 from reco_core.weights import ROOT, Progress
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,8 @@ def install(
             raise Cancelled("building the archive was cancelled", remedy="What is embedded is kept")
         progress("embedding photos", done, of)
 
-    build_archive(encoder, list_photos(photos, open_only), photos, out, embedding)
+    with open_source(photos, open_only=open_only) as source:
+        build_archive(encoder, source, out, progress=embedding)
 
 
 class Installation:
@@ -112,9 +115,15 @@ class Installation:
         return True
 
 
-def build_archive(
-    encoder: Encoder, records: list[PhotoRecord], photos: Path, out: Path, progress: Callable[[int, int], None]
-) -> None:
+def build_archive(encoder: Encoder, source: Source, out: Path, options: Options = Options(), *,  # noqa: B008 - frozen
+                  progress: Callable[[int, int], None] = lambda done, of: None,
+                  elsewhere: Elsewhere | None = None) -> None:  # fmt: skip
     """An archive with the references of the context and background words beside it; see `write_archive`."""
-    write_archive(out, records, photos, encoder, progress)
-    ReCo(encoder, Archive(out)).store((*CONTEXT_WORDS, *(w for w in BACKGROUND_WORDS if w not in CONTEXT_WORDS)))
+    write_archive(out, source, encoder, options, progress, elsewhere)
+    learn_words(encoder, out)
+
+
+def learn_words(encoder: Encoder, folder: Path, photos: Path | None = None) -> None:
+    """Lay the context and background words' references beside an archive; photos: see `ReCo`."""
+    words = (*CONTEXT_WORDS, *(word for word in BACKGROUND_WORDS if word not in CONTEXT_WORDS))
+    ReCo(encoder, Archive(folder), photos=photos).store(words)

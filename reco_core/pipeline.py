@@ -8,22 +8,27 @@ One ReCo serves any number of users: models and archive are read-only, and the o
 changes is a cache of learned concepts, keyed by everything they depend on.
 """
 
+import copy
 import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from reco_core import cosegmentation, crf, inference, stored
-from reco_core.archive import Archive
+from reco_core import crf, inference
+from reco_core.archives.archive import Archive
+from reco_core.archives.source import inside
+from reco_core.archives.references import Learned, concept_key, read_references, write_references
 from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import ArchiveError, OptionError
+from reco_core.learning import Learner
 from reco_core.methods import (
     BACKGROUND_WORDS,
     CONTEXT_WORDS,
@@ -33,9 +38,9 @@ from reco_core.methods import (
     find_method,
 )
 from reco_core.names import MAX_NAMES, clean_names
-from reco_core.photos import limit_size, resize_labels
+from reco_core.photos import limit_size, read_photo, resize_labels
 from reco_core.presets import Preset, find_preset
-from reco_core.structures import MAX_LABELS, Concept, Encoded, Exemplar, References, Segmentation
+from reco_core.structures import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
 from reco_core.weights import ROOT
 
 log = logging.getLogger(__name__)
@@ -48,29 +53,37 @@ Progress = Callable[[int, int, str], None]
 class ReCo:
     """Models and an archive, ready to learn concepts and to find them in photos."""
 
-    def __init__(self, encoder: Encoder, archive: Archive, authors: AuthorsCode | None = None) -> None:
-        """Raises ArchiveError if the archive was made by another model."""
+    def __init__(self, encoder: Encoder, archive: Archive, authors: AuthorsCode | None = None,
+                 photos: Path | None = None) -> None:  # fmt: skip
+        """photos: folder with the archive's photos, for archives that store no dense features.
+
+        Raises ArchiveError if the archive was made by another model.
+        """
         archive.check_model(encoder.preset.name, encoder.hash)
-        self.archive, self.authors = archive, authors or AuthorsCode()
+        self.authors = authors or AuthorsCode()
+        self.archive = archive.computing(partial(_read_maps, encoder, photos)) if photos else archive
         self.encoder = encoder.reading_like(self.authors)
         self._cache: OrderedDict[tuple, Concept] = OrderedDict()
         self._lock = threading.Lock()
-        self._stored = stored.read_references(archive, self._served) if self.authors == AuthorsCode() else {}
         self._typical = tuple(
             inference.Typical(*(moment.to(encoder.device) for moment in archive.typical[of]))
             for of in ("photos", "positions")
         )
+        self._learner = Learner(self.encoder, self.archive, self.authors, self._typical[1])
+        self._stored = read_references(archive, self._learner.served) if self.authors == AuthorsCode() else {}
+        self._words = self  # who knows the context and background words
 
     @classmethod
     def load(
         cls, preset: str | Preset = "mini", *, archive: str | Path | None = None, device: str | None = None,
-        weights: str | Path | None = None, authors: AuthorsCode | None = None, **options,
+        weights: str | Path | None = None, authors: AuthorsCode | None = None, photos: Path | None = None, **options,
     ) -> "ReCo":  # fmt: skip
         """Load a preset with its own or another archive.
 
         Args:
             preset: its name, or one of your own (`dataclasses.replace` of one of `presets.PRESETS`).
             weights: a folder where weights are looked for first; for mini also a file.
+            photos: folder with the archive's photos, for archives that store no dense features.
             options: fetch, progress, cancelled, precision of `encoders.load_encoder`.
 
         Raises:
@@ -83,12 +96,14 @@ class ReCo:
                                remedy=f"Make it with: python -m reco_core install {chosen.name}")  # fmt: skip
         opened = Archive(folder)
         opened.check_model(chosen.name)  # before weights are loaded, or even downloaded
-        return cls(load_encoder(chosen, device, Path(weights) if weights else None, **options), opened, authors)
+        encoder = load_encoder(chosen, device, Path(weights) if weights else None, **options)
+        return cls(encoder, opened, authors, photos)
 
     def prepare(
         self, names: list[str] | tuple[str, ...], *, k: int | None = None, method: str | Method = "reco",
         background: tuple[str, ...] = BACKGROUND_WORDS, context: tuple[str, ...] = CONTEXT_WORDS,
-        exclude: frozenset[str] = frozenset(), most: int = MAX_NAMES, progress: Progress | None = None,
+        exclude: frozenset[str] = frozenset(), taught: Sequence[Concept] = (), most: int = MAX_NAMES,
+        progress: Progress | None = None,
     ) -> References:  # fmt: skip
         """Learn what each name looks like: retrieve exemplars, co-segment them.
 
@@ -99,6 +114,7 @@ class ReCo:
             background: words that compete as background; those that were also asked for are dropped.
             context: words that context elimination suppresses.
             exclude: archive photos (PhotoRecord.file) that must not be exemplars.
+            taught: concepts of `teach`; they are taken for names that are theirs.
             most: names that are accepted, at most `MAX_LABELS`; the default is for what people type.
             progress: called with (done, of, name).
 
@@ -111,14 +127,47 @@ class ReCo:
         if k < 1:
             raise OptionError("k must be at least 1", given=k)
         names = clean_names(names, min(most, MAX_LABELS))
+        by_name = {concept.name.casefold(): concept for concept in taught}
         asked = {name.casefold() for name in names}
         others = tuple(word for word in background if word.casefold() not in asked)
         learned = []
         for done, name in enumerate((*names, *others)):
             if progress:
                 progress(done, len(names) + len(others), name)
-            learned.append(self._concept(name, k, method, tuple(context), exclude))
+            knows = self if done < len(names) else self._words
+            given = by_name.get(name.casefold()) if done < len(names) else None
+            learned.append(given or knows._concept(name, k, method, tuple(context), exclude))
         return References(tuple(learned[: len(names)]), tuple(learned[len(names) :]), time.perf_counter() - started)
+
+    def teach(self, name: str, rows: Sequence[int], *, k: int | None = None, method: str | Method = "reco",
+              context: tuple[str, ...] = CONTEXT_WORDS) -> Concept:  # fmt: skip
+        """Learn a thing from photos of it alone, whatever it is called; for `prepare(taught=...)`.
+
+        rows: of the archive (`Archive.joined` adds yours), a few photos that show little else in common.
+        k: exemplars per context word (default: the preset's).
+
+        Raises:
+            NamesError, OptionError, ArchiveError: what is wrong with the arguments.
+        """
+        method = find_method(method) if isinstance(method, str) else method
+        (name,) = clean_names([name])
+        context = tuple(context) if method.context_elimination else ()
+        around = self._surroundings(context, k or self.encoder.preset.k, method, context, frozenset())
+        return self._learner.teach(name, rows, method, around)
+
+    def joined(self, own: Archive) -> "ReCo":
+        """The same models with photos of another archive behind this one's, for one user for example.
+
+        Context and background words stay as the first archive taught them.
+
+        Raises:
+            ArchiveError: it was made by another model.
+        """
+        both = copy.copy(self)
+        both.archive = self.archive.joined(own)
+        both._learner = replace(self._learner, archive=both.archive)
+        both._cache, both._lock, both._stored, both._words = OrderedDict(), threading.Lock(), {}, self._words
+        return both
 
     def encode(self, photo: np.ndarray) -> Encoded:
         """Run the models on a photo (H, W, 3) uint8 RGB once, for any number of calls of `segment`."""
@@ -208,14 +257,13 @@ class ReCo:
             tree = self._concept("tree", k, method, context, exclude)
             return replace(tree, name=name, text=self.encoder.embed_names((name,))[0])
         context = context if method.context_elimination else ()
-        key = stored.key(name, k, method.learning, context, exclude)
+        key = concept_key(name, k, method.learning, context, exclude)
         with self._lock:
             concept = self._cache.get(key) or self._stored.get(key)
         if concept is None:
             words = [c.casefold() for c in context]
             before = context[: words.index(word)] if word in words else context  # a context word knows those before it
-            others = tuple(self._concept(c, k, method, context, exclude) for c in before)
-            concept = self._learn(name, k, method, others, exclude)
+            concept = self._learner.learn(name, k, method, self._surroundings(before, k, method, context, exclude), exclude)
         with self._lock:
             self._cache[key] = concept
             self._cache.move_to_end(key)
@@ -223,55 +271,9 @@ class ReCo:
                 self._cache.popitem(last=False)
         return replace(concept, name=name)
 
-    def _learn(
-        self, name: str, k: int, method: Method, context: tuple[Concept, ...], exclude: frozenset[str]
-    ) -> Concept:
-        text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
-        query = text if self.encoder.preset.one_text else self.encoder.embed_queries((name,))[0]
-        found = self.archive.search(query, k, exclude)
-        if not len(found.rows):
-            raise ArchiveError("no photo of the archive is left to learn from", given=name,
-                               remedy="Put some of the excluded photos back")  # fmt: skip
-        device = self.encoder.device
-        features = self.archive.features(found.rows).to(device)
-        weights = torch.ones(features.shape[:2], device=device)
-        if method.language_guidance:
-            weights = weights * self._guidance(found.rows, text.to(device), method)
-        if context:
-            others = torch.stack([concept.reference for concept in context]).to(device)
-            shares = self._shares(text, context).to(device) if method.spare_context else None
-            weights = weights * cosegmentation.context_elimination(features, others, shares)
-        result = cosegmentation.cosegment(
-            features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,
-            normalise_seeds=not self.authors.raw_seeds,
-        )  # fmt: skip
-        height, width = self.archive.grid
-        exemplars = []
-        for i, row in enumerate(found.rows):
-            seed = int(result.seeds[i])
-            point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
-            exemplars.append(Exemplar(int(row), float(found.similarity[i]), point, float(result.support[i, seed]),
-                                      self.archive.records[row]))  # fmt: skip
-        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self._served(exemplars))
-
-    def _guidance(self, rows: np.ndarray, text: Tensor, method: Method) -> Tensor:
-        maps = self.archive.language(rows).unflatten(1, self.archive.language_grid)
-        if self.authors.guidance_resized and not method.calibrate:
-            guidance = cosegmentation.language_guidance(maps.to(text.device), text)
-            return inference.resize(guidance, self.archive.grid).flatten(1)
-        language = inference.regrid(maps, self.archive.grid).flatten(1, 2).to(text.device)
-        if not method.calibrate:
-            return cosegmentation.language_guidance(language, text)
-        unusual = inference.unusual((language @ text)[None], text[None], self._typical[1])[0]
-        return cosegmentation.calibrated_guidance(unusual)
-
-    def _shares(self, text: Tensor, context: tuple[Concept, ...]) -> Tensor:
-        words, usual = torch.stack([concept.text for concept in context]), self.encoder.preset.unrelated
-        usual = cosegmentation.usual_cosine(words) if usual is None else usual
-        return cosegmentation.context_shares(text, words, usual)
-
-    def _served(self, exemplars) -> bool:
-        return float(np.mean([e.similarity for e in exemplars[:5]])) >= self.encoder.preset.served
+    def _surroundings(self, words: Sequence[str], k: int, method: Method, context: tuple[str, ...],
+                      exclude: frozenset[str]) -> list[Concept]:  # fmt: skip
+        return [self._words._concept(word, k, method, context, exclude) for word in words]
 
     def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
         """Learn words now, for reco and for reco2, and lay them beside the archive for a quick cold start."""
@@ -279,8 +281,15 @@ class ReCo:
         groups = []
         for method in map(find_method, STORED_METHODS):
             concepts = self.prepare(words, k=k, method=method, background=(), context=context).concepts
-            groups.append(stored.Learned(k, method.learning, context, concepts))
-        stored.write_references(self.archive, groups)
+            groups.append(Learned(k, method.learning, context, concepts))
+        write_references(self.archive, groups)
+
+
+def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:
+    """Dense maps (positions, C) of archive photos from their files."""
+    encoded = encoder.encode_archive([read_photo(inside(photos, record.file)) for record in records])
+    return [{"features": encoded.features[i].flatten(0, 1).cpu(), "language": encoded.language[i].flatten(0, 1).cpu()}
+            for i in range(len(records))]  # fmt: skip
 
 
 class _Clock:

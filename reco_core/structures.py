@@ -20,7 +20,7 @@ def check_shape(name: str, array: Tensor | np.ndarray, expected: tuple[int | Non
         raise OptionError(f"{name} has the wrong shape", given=actual, expected=wanted)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PhotoRecord:
     """Where an archive photo comes from, and under which terms.
 
@@ -44,6 +44,14 @@ class PhotoRecord:
         """From a table row by column names; what the row does not have stays empty."""
         texts = {f.name: row.get(f.name) or "" for f in fields(cls) if f.name not in ("width", "height")}
         return cls(width=int(row.get("width") or 0), height=int(row.get("height") or 0), **texts)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A photo that an archive did not take, and why."""
+
+    file: str
+    reason: str
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from reco_core.archive import Archive, read_records, write_records
-from reco_core.archive_writer import list_photos, unescape, write_archive, write_manifest
+from reco_core.archives import store
+from reco_core.archives.archive import Archive
+from reco_core.archives.records import Records, write_records
+from reco_core.archives.sources import list_photos, open_source, unescape
+from reco_core.archives.writer import Options, write_archive
+from reco_core.checksums import sha256
 from reco_core.errors import ArchiveError
 from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
@@ -24,7 +28,7 @@ def small(reco, photo_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("archives") / "small"
     calls = []
     write_archive(
-        folder, list_photos(photo_folder), photo_folder, reco.encoder, lambda done, of: calls.append((done, of))
+        folder, open_source(photo_folder), reco.encoder, progress=lambda done, of: calls.append((done, of))
     )
     assert calls[-1] == (21, 21)
     return folder
@@ -73,9 +77,9 @@ def test_stored_features_are_those_of_the_photos(small, reco, photo_folder):
 
 def test_bundled_features_keep_the_reference(reco, real_photos):
     """The bundled archive's 10-byte codes: a reference from them is that of exact features."""
-    codec = reco.archive._codecs["features"]
+    codec = reco.archive.parts[0].codecs["features"]
     exact = reco.encoder.encode_archive(list(real_photos.values())).features.flatten(1, 2)
-    coded = torch.from_numpy(codec.sa_decode(codec.sa_encode(exact.flatten(0, 1).numpy()))).view_as(exact)
+    coded = codec.decode(codec.encode(exact.numpy()))
     cosine = torch.cosine_similarity(exact, coded, dim=-1)
     assert cosine.mean() > 0.85
     assert torch.cosine_similarity(exact[:, ::10].mean((0, 1)), coded[:, ::10].mean((0, 1)), dim=0) > 0.99
@@ -94,7 +98,7 @@ def test_everything_excluded_is_an_error(small, reco):
 
 
 def test_same_photos_give_the_same_bytes(small, reco, photo_folder, tmp_path):
-    write_archive(tmp_path / "again", list_photos(photo_folder), photo_folder, reco.encoder)
+    write_archive(tmp_path / "again", open_source(photo_folder), reco.encoder)
     for file in small.iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
@@ -112,24 +116,54 @@ def test_stored_references_equal_learned_ones(copy, reco):
     assert not ReCo(reco.encoder, Archive(copy)).prepare(["cat"], k=3, background=()).concepts[0].exemplars[3:]
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "features.npy", "features.codec", "language.npy", "photos.csv.gz"])
-def test_damaged_files_are_named(copy, name):
-    data = bytearray((copy / name).read_bytes())
-    data[len(data) // 2] ^= 0xFF
-    (copy / name).write_bytes(data)
-    with pytest.raises(ArchiveError, match=rf"{name} is damaged.*Rebuild it with"):
+ROLES = ("embeddings", "features", "features_codec", "language", "language_codec", "photos")
+
+
+def file_of(folder: Path, role: str) -> Path:
+    return folder / store.read_manifest(folder).parts[0].files[role]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_flipped_bit_is_found(copy, role):
+    file = file_of(copy, role)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ArchiveError, match=rf"{file.name} is damaged.*Rebuild it with"):
+        Archive(copy)
+    manifest = store.read_manifest(copy)
+    assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
+
+
+def test_large_files_are_read_by_verify_only(copy, monkeypatch):
+    monkeypatch.setattr(store, "CHECKED_ON_OPENING", 0)
+    file = file_of(copy, "features")
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    manifest = store.read_manifest(copy)
+    assert not list(store.check(copy, manifest))
+    assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_truncated_file_is_found(copy, role, monkeypatch):
+    monkeypatch.setattr(store, "CHECKED_ON_OPENING", 0)
+    file = file_of(copy, role)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ArchiveError, match=rf"{file.name} is damaged.*bytes, not"):
         Archive(copy)
 
 
 def test_missing_file_and_missing_archive(copy, tmp_path):
-    (copy / "features.npy").unlink()
-    with pytest.raises(ArchiveError, match=r"features.npy is damaged.*missing"):
+    file_of(copy, "features").unlink()
+    with pytest.raises(ArchiveError, match=r"features-[0-9a-f]{16}.npy is damaged.*missing"):
         Archive(copy)
     with pytest.raises(ArchiveError, match="no archive here"):
         Archive(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 1}', "not json"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 3}', '{"format": 3, "files": []}', "not json"])
 def test_damaged_manifest(copy, text):
     (copy / "manifest.json").write_text(text)
     with pytest.raises(ArchiveError, match=r"manifest.json is damaged"):
@@ -137,9 +171,11 @@ def test_damaged_manifest(copy, text):
 
 
 def test_consistent_hashes_do_not_hide_wrong_contents(copy):
-    (copy / "index.faiss").write_bytes(b"nonsense")
+    file = file_of(copy, "embeddings")
+    file.write_bytes(b"nonsense")
     manifest = json.loads((copy / "manifest.json").read_text())
-    write_manifest(copy, manifest)
+    manifest["files"][file.name] = {"sha256": sha256(file), "bytes": 8}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ArchiveError, match="damaged"):
         Archive(copy)
 
@@ -147,7 +183,7 @@ def test_consistent_hashes_do_not_hide_wrong_contents(copy):
 @pytest.mark.parametrize(("key", "value"), [("preset", "paper"), ("weights", "0" * 64)])
 def test_archive_of_another_model_is_refused(copy, reco, key, value):
     manifest = json.loads((copy / "manifest.json").read_text())
-    write_manifest(copy, {**manifest, key: value})
+    (copy / "manifest.json").write_text(json.dumps({**manifest, key: value}))
     with pytest.raises(ArchiveError, match=r"made by another model.*Choose the archive|rebuild"):
         ReCo(reco.encoder, Archive(copy))
 
@@ -165,32 +201,34 @@ def test_nothing_is_lost_when_building_fails(small, reco, photo_folder, monkeypa
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reco_core.archive_writer.write_records", full_disk)
+    monkeypatch.setattr("reco_core.archives.writer.write_records", full_disk)
     with pytest.raises(ArchiveError, match=r"No space left.*nothing was changed"):
-        write_archive(copy, list_photos(photo_folder)[:3], photo_folder, reco.encoder)
+        write_archive(copy, open_source(photo_folder), reco.encoder)
     assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
-    assert {p.name for p in copy.parent.iterdir()} == {"copy", ".copy-building"}  # what was encoded, to go on from
+    beside = {p.name for p in copy.parent.iterdir()}
+    assert beside == {"copy", ".copy.lock", ".copy-building"}  # what was embedded, to go on from
 
 
-def test_old_archive_comes_back_when_the_new_one_cannot_take_its_place(copy, reco, photo_folder, monkeypatch):
+def test_the_old_archive_stays_when_the_new_one_cannot_take_its_place(copy, reco, photo_folder, monkeypatch):
     before = {file.name: file.read_bytes() for file in copy.iterdir()}
-    rename = Path.rename
 
-    def fails_for_the_new(self, target):
-        if self.name == "archive":
-            raise PermissionError("not now")
-        return rename(self, target)
+    def fails(file, text):
+        raise PermissionError("not now")
 
-    monkeypatch.setattr(Path, "rename", fails_for_the_new)
-    with pytest.raises(ArchiveError, match=r"not now.*nothing was changed"):
-        write_archive(copy, list_photos(photo_folder)[:3], photo_folder, reco.encoder)
-    assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write_whole", fails)
+        with pytest.raises(ArchiveError, match=r"not now.*nothing was changed"):
+            write_archive(copy, open_source(photo_folder), reco.encoder, Options("compact"))
+    assert {name: (copy / name).read_bytes() for name in before} == before
+    Archive(copy)
+    write_archive(copy, open_source(photo_folder), reco.encoder, Options("compact"))
+    assert {file.name for file in copy.iterdir()} == {"manifest.json", *Archive(copy).manifest.named}  # all swept
 
 
-def test_building_refuses_foreign_folders_and_empty_ones(reco, tmp_path):
+def test_building_refuses_foreign_folders_and_empty_ones(reco, photo_folder, tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(ArchiveError, match="no archive"):
-        write_archive(tmp_path, [], tmp_path, reco.encoder)
+        write_archive(tmp_path, open_source(photo_folder), reco.encoder)
     with pytest.raises(ArchiveError, match="no photos"):
         list_photos(tmp_path)
     with pytest.raises(ArchiveError, match="does not exist"):
@@ -199,8 +237,10 @@ def test_building_refuses_foreign_folders_and_empty_ones(reco, tmp_path):
 
 def test_records_survive_any_text(tmp_path):
     record = PhotoRecord("a,b.jpg", 3, 4, "https://x/?q=1,2", "ab", "", 'CC "BY"', "photo", "Žofie\n\t猫", "=1+1")
-    write_records([record], tmp_path / "r.gz")
-    assert read_records(tmp_path / "r.gz") == [record]
+    write_records([record], np.array([7], np.uint64), tmp_path / "r.zip")
+    back = Records(tmp_path / "r.zip", 1)
+    assert list(back) == [record]
+    assert back.hashes().tolist() == [7]
 
 
 def test_manifest_table_gives_sources_and_filters_licences(tmp_path):

@@ -10,8 +10,10 @@ import pytest
 import tiny
 from PIL import Image
 
-from reco_core.archive import Archive
-from reco_core.archive_writer import list_photos, write_archive
+from reco_core.archives.archive import Archive
+from reco_core.archives.source import Files
+from reco_core.archives.sources import list_photos
+from reco_core.archives.writer import write_archive
 from reco_core.cli import main
 from reco_core.presets import PRESETS
 from reco_core.visualise import colour
@@ -171,7 +173,7 @@ def test_photos_of_an_archive_are_fetched(reco, web, photo_folder, tmp_path, cap
         for i, r in enumerate(records)
     ]
     archive, out = tmp_path / "archive", tmp_path / "fetched"
-    write_archive(archive, records, photo_folder, reco.encoder)
+    write_archive(archive, Files("", [(record, photo_folder / record.file) for record in records]), reco.encoder)
     fetch = ["archive", "fetch", "--archive", str(archive), "--out", str(out)]
     assert main([*fetch, "--open-only"]) == 0
     assert "5 fetched, 0 were there, 0 could not be had" in caplog.text

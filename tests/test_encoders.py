@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from types import SimpleNamespace
 
 import naive_clip
 import numpy as np
@@ -13,8 +14,10 @@ from naive_clip import unit
 from PIL import Image
 
 from reco_core import encoders, inference
-from reco_core.archive import Archive
-from reco_core.archive_writer import list_photos, write_archive
+from reco_core.archives.archive import Archive
+from reco_core.archives.source import Files
+from reco_core.archives.sources import list_photos
+from reco_core.archives.writer import write_archive
 from reco_core.encoders import ClipEncoder, choose_precision, load_encoder
 from reco_core.errors import ArchiveError, OptionError, WeightsError
 from reco_core.methods import AuthorsCode
@@ -49,6 +52,8 @@ class ExactArchive:
         self.records = [PhotoRecord.of({"file": str(i)}) for i in range(len(photos))]
         self.typical = {"photos": inference.typical(self.encoded.embedding),
                         "positions": inference.typical(self.encoded.language.flatten(0, 2))}  # fmt: skip
+
+    manifest = SimpleNamespace(shared={})
 
     def check_model(self, preset: str, fingerprint: str) -> None:
         pass
@@ -160,7 +165,7 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
 def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder, real_photos, tmp_path):
     encoder = ClipEncoder(quick(PRESETS[name]), random_networks(PRESETS[name]), "cpu", torch.float32)
     records = [record for record in list_photos(photo_folder) if record.file != "broken.jpg"][::4]
-    write_archive(tmp_path / "a", records, photo_folder, encoder)
+    write_archive(tmp_path / "a", Files("", [(record, photo_folder / record.file) for record in records]), encoder)
     archive = Archive(tmp_path / "a")
     exact = encoder.encode_archive([np.asarray(Image.open(photo_folder / record.file)) for record in records])
     rows = np.arange(len(archive))

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reco_core import downloads
-from reco_core.archive_writer import TABLE
 from reco_core.checksums import sha256
 from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
 from reco_core.structures import PhotoRecord
@@ -25,6 +24,7 @@ CONNECTIONS = 4  # to one host at a time
 INTERVAL = 0.02  # seconds between two requests to one host
 MOST_BYTES = 50_000_000  # of one photo
 WAITING = 64  # photos that threads are given ahead
+TABLE = "manifest.tsv"  # of photos' credits, beside them
 GIVE_UP = 25  # failures in a row: then it is the network, not the photos
 COLUMNS = (
     "file", "width", "height", "source_url", "source_sha256", "landing_url", "licence", "licence_scope",
@@ -185,7 +185,7 @@ def _write_table(records: list[PhotoRecord], folder: Path) -> None:
     rows: list[tuple[object, ...]] = [COLUMNS]
     for record in records:
         derived = {"source_sha256": record.sha256, "open_licence": "yes" if is_open(record.licence) else "no"}
-        rows.append(tuple({**vars(record), **derived}[column] for column in COLUMNS))
+        rows.append(tuple({**asdict(record), **derived}[column] for column in COLUMNS))
     lines = ["\t".join(re.sub(r"[\t\r\n]+", " ", str(value)) for value in row) for row in rows]
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / TABLE, "\n".join(lines) + "\n")

@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from reco_core.archive import Archive
-from reco_core.archive_writer import write_manifest
+from reco_core.archives import store
+from reco_core.archives.archive import WRONG, Archive
 from reco_core.errors import ArchiveError
 from reco_core.structures import Concept, Exemplar
 
-TABLE, TENSORS = "references.json", "references.safetensors"
+TABLE, VECTORS = "references", "references_vectors"  # their roles in the manifest
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Learned:
     concepts: tuple[Concept, ...]
 
 
-def key(
+def concept_key(
     name: str, k: int, learning: Sequence[bool], context: Sequence[str], exclude: frozenset[str] = frozenset()
 ) -> tuple:
     """Everything that a learned concept depends on, but for the model and the archive."""
@@ -34,32 +33,43 @@ def key(
 
 
 def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
-    """Lay groups of concepts beside their archive, in place of those there."""
+    """Lay groups of concepts beside their archive, in place of those there.
+
+    Raises:
+        ArchiveError: the archive has changed meanwhile, is being changed, or cannot be written.
+    """
     tables, tensors = [], {}
     for i, group in enumerate(groups):
         exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in group.concepts}
         tables.append({"k": group.k, "learning": group.learning, "context": group.context, "exemplars": exemplars})
         for kind in ("reference", "text"):
             tensors[f"{kind}.{i}"] = torch.stack([getattr(concept, kind) for concept in group.concepts])
-    (archive.folder / TABLE).write_text(json.dumps(tables, indent=1) + "\n")
-    save_file(tensors, archive.folder / TENSORS)
-    write_manifest(archive.folder, {name: value for name, value in archive.manifest.items() if name != "files"})
+    with store.changing(archive.folder) as work:
+        manifest = store.read_manifest(archive.folder)
+        if manifest.parts != archive.manifest.parts:
+            raise ArchiveError("the archive has changed meanwhile", given=archive.folder, remedy="Open it again")
+        (work / "references.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+        save_file(tensors, work / "references.safetensors")
+        found, known = store.adopt({TABLE: work / "references.json", VECTORS: work / "references.safetensors"})
+        shared = {**manifest.shared, **{role: file.name for role, file in found.items()}}
+        changed = replace(manifest, shared=shared, files={**manifest.files, **known})
+        store.commit(archive.folder, changed, {file.name: file for file in found.values()})
 
 
 def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], bool]) -> dict[tuple, Concept]:
-    """An archive's concepts under their `key`; none if it has none.
+    """An archive's concepts under their `concept_key`; none if it has none.
 
     served: judges exemplars, see `structures.Concept`.
 
     Raises:
         ArchiveError: the files are damaged.
     """
-    folder: Path = archive.folder
-    if not (folder / TABLE).is_file():
+    shared = archive.manifest.shared
+    if TABLE not in shared:
         return {}
     try:
-        tables = json.loads((folder / TABLE).read_text())
-        tensors = load_file(folder / TENSORS)
+        tables = json.loads((archive.folder / shared[TABLE]).read_text(encoding="utf-8"))
+        tensors = load_file(archive.folder / shared[VECTORS])
         out: dict[tuple, Concept] = {}
         for t, table in enumerate(tables):
             for i, (name, rows) in enumerate(table["exemplars"].items()):
@@ -68,10 +78,10 @@ def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], boo
                     for row, similarity, y, x, support in rows
                 )
                 text, reference = (tensors[f"{kind}.{t}"][i] for kind in ("text", "reference"))
-                out[key(name, table["k"], table["learning"], table["context"])] = Concept(
+                out[concept_key(name, table["k"], table["learning"], table["context"])] = Concept(
                     name, text, reference, exemplars, served(exemplars)
                 )
         return out
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except WRONG as error:
         raise ArchiveError("the archive's stored references are damaged", given=error,
                            remedy="Rebuild the archive") from error  # fmt: skip

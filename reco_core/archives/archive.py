@@ -1,0 +1,190 @@
+"""An archive: what a model knows of many photos, on disk, without their pixels.
+
+A folder (`store.py`) whose manifest lists parts, photos that were added together, each with
+    photos           a row per photo: source, licence, author, title (records.py)
+    embeddings, ivf  global embeddings, and an index over them if they are very many (vectors.py)
+    features         co-segmentation features, compressed: (n, positions, bytes) uint8
+    language         language maps, likewise
+    features_codec, language_codec   what reads those (codecs.py); parts may share them
+    left_out         photos that were not taken, and why
+and for the archive as a whole
+    typical          mean and covariance of the embeddings and of the language maps' positions
+    references, references_vectors   concepts learned beforehand (references.py)
+`writer.py` makes it, `changes.py` changes it. No file is a pickle. Everything large is memory-mapped.
+"""
+
+import copy
+import itertools
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from reco_core.archives import codecs, store
+from reco_core.archives.records import Joined, Records
+from reco_core.archives.vectors import Vectors
+from reco_core.errors import ArchiveError
+from reco_core.inference import Typical
+from reco_core.structures import PhotoRecord, Retrieved
+
+DENSE_CACHE = 256  # photos whose maps were computed on demand
+MAPS = ("features", "language")
+Dense = dict[str, Tensor]
+Compute = Callable[[Sequence[PhotoRecord]], list[Dense]]  # features and language, each (positions, C), of photos
+WRONG = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, zipfile.BadZipFile, SafetensorError)
+
+
+class Opened:
+    """An opened part of an archive."""
+
+    def __init__(self, folder: Path, part: store.Part) -> None:
+        files = {role: folder / name for role, name in part.files.items()}
+        self.part = part
+        self.vectors = Vectors(files["embeddings"], files.get("ivf"))
+        self.records = Records(files["photos"], part.photos)
+        self.codes = {role: np.load(files[role], mmap_mode="r", allow_pickle=False) for role in MAPS if role in files}
+        self.codecs = {role: codecs.load(files[f"{role}_codec"], part.codec) for role in self.codes}
+        lengths = {len(self.vectors), len(self.records), *(len(codes) for codes in self.codes.values())}
+        if lengths != {part.photos} or any(c.dtype != np.uint8 or c.ndim != 3 for c in self.codes.values()):
+            raise ValueError("files disagree on the number of photos")
+
+    def __len__(self) -> int:
+        return self.part.photos
+
+    def read(self, role: str, rows: np.ndarray) -> np.ndarray:
+        """Codes (k, positions, bytes) of some photos, read in the file's order."""
+        order = np.argsort(rows, kind="stable")
+        return np.ascontiguousarray(self.codes[role][rows[order]][np.argsort(order)])
+
+
+class Archive:
+    """An opened archive; immutable, so that any number of users can share it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open and check an archive: sizes of all files, and every byte of the small ones; `store.check` reads all.
+
+        Raises:
+            ArchiveError: missing, of another format, or its files differ from the manifest.
+        """
+        self.folder = Path(folder)
+        for _ in range(3):
+            self.manifest = store.read_manifest(self.folder)
+            try:
+                self._open()
+                break
+            except ArchiveError:  # another process may have changed it in between, and swept the old files away
+                if store.read_manifest(self.folder) == self.manifest:
+                    raise
+        self.preset, self.weights = self.manifest.preset, self.manifest.weights
+        self.grid, self.language_grid = self.manifest.grid, self.manifest.language_grid
+        self.hash = self.manifest.hash
+        self._compute: Callable[[int], Dense] | None = None
+
+    def _open(self) -> None:
+        for name, problem in store.check(self.folder, self.manifest):
+            raise store.damaged(self.folder, name, problem)
+        try:
+            self._parts = tuple(Opened(self.folder, part) for part in self.manifest.parts)
+            stored = load_file(self.folder / self.manifest.shared["typical"])
+            self.typical = {
+                of: Typical(stored[f"{of}.mean"].float(), stored[f"{of}.covariance"].float())
+                for of in ("photos", "positions")
+            }
+            self._index()
+        except (*WRONG, ArchiveError) as error:
+            raise store.damaged(self.folder, "contents", error) from error
+
+    def _index(self) -> None:
+        self._starts = np.array([0, *itertools.accumulate(map(len, self._parts))])
+        self.records: Sequence[PhotoRecord] = Joined([part.records for part in self._parts])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def parts(self) -> tuple[Opened, ...]:
+        return self._parts
+
+    def joined(self, other: "Archive") -> "Archive":
+        """This archive with the photos of another behind its own, in memory only; the rest stays this one's.
+
+        Raises:
+            ArchiveError: the other was made by another model.
+        """
+        other.check_model(self.preset, self.weights)
+        both = copy.copy(self)
+        both._parts = (*self._parts, *other._parts)
+        both.hash = f"{self.hash}+{other.hash}"
+        both._index()
+        return both
+
+    def computing(self, compute: Compute) -> "Archive":
+        """The same archive, which has dense maps that it does not store computed when they are asked for."""
+        twin = copy.copy(self)
+        twin._compute = lru_cache(DENSE_CACHE)(lambda row: compute([twin.records[row]])[0])
+        return twin
+
+    def check_model(self, preset: str, weights: str | None = None) -> None:
+        """Raise ArchiveError unless the archive was made by this preset, and with these weights (SHA-256) if given."""
+        if (self.preset, self.weights) != (preset, weights or self.weights):
+            raise ArchiveError(
+                "this archive was made by another model",
+                given=f"an archive of preset {self.preset}, weights {self.weights[:12]}",
+                expected=f"preset {preset}" + (f", weights {weights[:12]}" if weights else ""),
+                remedy=f"Choose the archive that belongs to preset {preset}, or r{store.REBUILD[1:]} --preset {preset}",
+            )
+
+    def search(self, text: Tensor, k: int, exclude: frozenset[str] = frozenset()) -> Retrieved:
+        """The k photos whose embedding is nearest to a text embedding (D,), by cosine, best first.
+
+        exclude: files that must not be returned. Fewer than k photos: all of them.
+        """
+        wanted, query = min(len(self), k + len(exclude)), text.float().numpy()
+        found = [part.vectors.search(query, wanted) for part in self._parts]
+        similarity = np.concatenate([s for s, _ in found])
+        rows = np.concatenate([rows + start for (_, rows), start in zip(found, self._starts[:-1], strict=True)])
+        best = np.lexsort((rows, -similarity))[:wanted]
+        kept = [i for i in best if not exclude or self.records[rows[i]].file not in exclude][:k]
+        return Retrieved(rows[kept], similarity[kept])
+
+    def features(self, rows: np.ndarray) -> Tensor:
+        """Co-segmentation features of some photos: (k, h w, C) float32, norm 1."""
+        return self._dense("features", rows)
+
+    def language(self, rows: np.ndarray) -> Tensor:
+        """Language maps of some photos: (k, h' w', D) float32, norm 1, on `language_grid`."""
+        return self._dense("language", rows)
+
+    def embeddings(self, rows: np.ndarray | None = None) -> Tensor:
+        """What photos are searched by, (n, D) float32, of some or of all."""
+        rows = np.arange(len(self)) if rows is None else np.asarray(rows)
+        return self._gather(rows, lambda part, own: torch.from_numpy(part.vectors.take(own)))
+
+    def _dense(self, role: str, rows: np.ndarray) -> Tensor:
+        def read(part: Opened, own: np.ndarray) -> Tensor:
+            if role in part.codes:
+                return part.codecs[role].decode(part.read(role, own))
+            if self._compute is None:
+                raise ArchiveError("this archive stores no dense features, and its photos are not at hand",
+                                   given=self.folder, remedy="Say where the photos are: --photos FOLDER")  # fmt: skip
+            start = self._starts[self._parts.index(part)]
+            return torch.stack([self._compute(int(start + row))[role] for row in own])
+
+        return self._gather(np.asarray(rows), read)
+
+    def _gather(self, rows: np.ndarray, read: Callable[[Opened, np.ndarray], Tensor]) -> Tensor:
+        """What `read` gives for rows of each part, in the order of `rows`."""
+        owner = np.searchsorted(self._starts, rows, side="right") - 1
+        pieces = {int(p): read(self._parts[p], rows[owner == p] - self._starts[p]) for p in np.unique(owner)}
+        if len(pieces) == 1:
+            return next(iter(pieces.values()))
+        out = torch.empty(len(rows), *next(iter(pieces.values())).shape[1:])
+        for p, piece in pieces.items():
+            out[torch.from_numpy(owner == p)] = piece
+        return out

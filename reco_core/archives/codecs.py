@@ -1,0 +1,131 @@
+"""How dense maps are compressed: by a learned quantiser, or as words of a dictionary."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import faiss
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from reco_core import dictionary
+from reco_core.errors import OptionError
+
+SAMPLE = 100_000  # positions that a quantiser learns from
+FEW = 40_000  # positions that are too few to learn a codebook from
+SMALL = "SQ8"  # for those: a byte per channel
+# Of mini's features: 10 bytes a position, cosine 0.919 (a product quantiser of 13: 0.916); 7 more hold the language map.
+MINI_COMPACT = "RQ10x8"
+# dense storage -> channels that share a byte of a product quantiser
+CHANNELS = {"compact": 8, "fine": 4}
+NONE = "none"
+DENSE = (*CHANNELS, NONE)
+
+
+class Codec(ABC):
+    """Codes vectors of one map, position by position."""
+
+    spec: str
+    size: int  # bytes a position
+
+    @abstractmethod
+    def encode(self, maps: np.ndarray) -> np.ndarray:
+        """Maps (n, positions, C) float, norm 1 -> codes (n, positions, size) uint8."""
+
+    @abstractmethod
+    def decode(self, codes: np.ndarray) -> Tensor:
+        """Codes (n, positions, size) -> maps (n, positions, C) float32, norm 1."""
+
+    @abstractmethod
+    def save(self, file: Path) -> Path:
+        """Write it; the file's suffix is its own. Returns the file."""
+
+
+class Quantiser(Codec):
+    """A FAISS quantiser."""
+
+    def __init__(self, index, spec: str) -> None:
+        self._index, self.spec, self.size = index, spec, index.sa_code_size()
+
+    @classmethod
+    def learn(cls, sample: np.ndarray, spec: str) -> "Quantiser":
+        """From positions (n, C); spec: of FAISS's index factory."""
+        index = faiss.index_factory(sample.shape[-1], spec)
+        index.train(np.ascontiguousarray(sample, np.float32))
+        return cls(index, spec)
+
+    def encode(self, maps: np.ndarray) -> np.ndarray:
+        flat = np.ascontiguousarray(maps.reshape(-1, maps.shape[-1]), np.float32)
+        return self._index.sa_encode(flat).reshape(*maps.shape[:2], -1)
+
+    def decode(self, codes: np.ndarray) -> Tensor:
+        flat = self._index.sa_decode(np.ascontiguousarray(codes.reshape(-1, codes.shape[-1])))
+        return F.normalize(torch.from_numpy(flat).view(*codes.shape[:2], -1), dim=-1)
+
+    def save(self, file: Path) -> Path:
+        file = file.with_suffix(".codec")
+        faiss.write_index(self._index, str(file))
+        return file
+
+
+class Words(Codec):
+    """Maps that are sums of names' embeddings, as the names that they speak of."""
+
+    spec, size = "dictionary", dictionary.BYTES
+
+    def __init__(self, words: Tensor) -> None:
+        """words: (N, D) of norm 1."""
+        self._words = words.half().float()  # as they will be read
+
+    def encode(self, maps: np.ndarray) -> np.ndarray:
+        flat = torch.from_numpy(maps.reshape(-1, maps.shape[-1]).astype(np.float32))
+        return dictionary.pack(flat, self._words).numpy().reshape(*maps.shape[:2], -1)
+
+    def decode(self, codes: np.ndarray) -> Tensor:
+        packed = torch.from_numpy(np.ascontiguousarray(codes))
+        return dictionary.unpack(packed.flatten(0, 1), self._words).view(*codes.shape[:2], -1)
+
+    def save(self, file: Path) -> Path:
+        file = file.with_suffix(".safetensors")
+        save_file({"words": self._words.half()}, file)
+        return file
+
+
+def load(file: Path, spec: str = "") -> Codec:
+    """A codec from its file; raises OSError, RuntimeError, KeyError or SafetensorError if it is none."""
+    if file.suffix == ".safetensors":
+        return Words(load_file(file)["words"].float())
+    return Quantiser(faiss.read_index(str(file)), spec)
+
+
+def learn(maps: dict[str, np.ndarray], names: Tensor | None, dense: str) -> dict[str, Codec]:
+    """Codecs for features and language maps, each (N, h, w, C).
+
+    names: (N, D), if language maps are sums of these. dense: "compact" or "fine".
+    """
+    few = min(array.size // array.shape[-1] for array in maps.values()) < FEW
+    codecs: dict[str, Codec] = {}
+    for role, array in maps.items():
+        if role == "language" and names is not None:
+            codecs[role] = Words(names)
+            continue
+        spec = f"PQ{array.shape[-1] // CHANNELS[dense]}x8"
+        if dense == "compact" and names is not None:
+            spec = MINI_COMPACT
+        codecs[role] = Quantiser.learn(sample(array), SMALL if few else spec)
+    return codecs
+
+
+def sample(maps: np.ndarray) -> np.ndarray:
+    """At most `SAMPLE` positions (n, C) float32 of maps (N, h, w, C)."""
+    flat = maps.reshape(-1, maps.shape[-1])
+    picked = np.sort(np.random.default_rng(0).permutation(len(flat))[:SAMPLE])
+    return flat[picked].astype(np.float32)
+
+
+def check_dense(dense: str) -> str:
+    if dense not in DENSE:
+        raise OptionError("unknown way to store dense features", given=dense, expected=", ".join(DENSE))
+    return dense

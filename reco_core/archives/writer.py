@@ -1,0 +1,267 @@
+"""Making an archive: photos through a model, compressed, indexed, written."""
+
+import csv
+import hashlib
+import io
+import logging
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from reco_core import inference
+from reco_core.archives import batches, codecs, embedding, store
+from reco_core.archives.building import Building
+from reco_core.archives.codecs import Codec
+from reco_core.archives.duplicates import Duplicates
+from reco_core.archives.records import write_records
+from reco_core.archives.batches import MAPS, StoredBatch
+from reco_core.archives.source import Source
+from reco_core.archives.vectors import write_vectors
+from reco_core.encoders import Encoder
+from reco_core.errors import ArchiveError
+from reco_core.structures import LeftOut, PhotoRecord
+
+log = logging.getLogger(__name__)
+LEARN = 8192  # photos that codecs are learned from, spread over the source
+BLOCK = 1024  # photos whose codes are copied at a time
+Progress = Callable[[int, int], None]
+# Fills a folder with shards for these starts in some other way than here, one after the other: (codecs, folder, starts)
+Elsewhere = Callable[[dict[str, Codec], Path, Sequence[int]], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an archive is made.
+
+    dense: "fine" (a byte for every 4 channels), "compact" (smaller, and embeddings with a byte a channel) or "none".
+    duplicates: keep near-duplicates too.
+    """
+
+    dense: str = "fine"
+    duplicates: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """A part's files, not in their folder yet: the manifest's entry, name -> where it lies, name -> size and hash."""
+
+    part: store.Part
+    new: dict[str, Path]
+    known: dict[str, store.File]
+
+
+def write_archive(folder: Path, source: Source, encoder: Encoder, options: Options = Options(),  # noqa: B008 - frozen
+                  progress: Progress = lambda done, of: None, elsewhere: Elsewhere | None = None) -> None:  # fmt: skip
+    """Embed photos and write an archive, which appears at `folder` (or replaces the one there) only when it is complete.
+
+    Photos that cannot be read, and near-duplicates of earlier ones, are left out and listed. A call that stops half-way,
+    for whatever reason, is continued by the next one with the same photos, models and options; the result is the
+    same, byte for byte.
+
+    elsewhere: lets other processes embed.
+
+    Raises:
+        ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
+    """
+    codecs.check_dense(options.dense)
+    with store.changing(folder) as work:
+        embedded = Embedding(folder, source, encoder, options, elsewhere, progress)
+        learned = embedded.learn()
+        building = embedded.run(learned, Duplicates())
+        files = {f"{role}_codec": codec.save(work / role) for role, codec in learned.items()}
+        shared, known = store.adopt({**files, "typical": embedded.typical(work / "typical.safetensors")})
+        codec_names = {role: shared[f"{role}_codec"].name for role in learned}
+        codec = learned["features"].spec if learned else codecs.NONE
+        precision = "int8" if options.dense == "compact" else "fp16"
+        written = write_part(work, building, codec, codec_names, precision)
+        new = {file.name: file for file in shared.values()} | written.new
+        grids, dimension = embedded.grids(), building.array("embedding").shape[1]
+        manifest = store.Manifest(
+            encoder.preset.name, encoder.hash, dimension, grids["features"], grids["language"], (written.part,),
+            {"typical": shared["typical"].name}, {**known, **written.known},
+        )  # fmt: skip
+        store.commit(folder, manifest, new)
+        embedded.clean()
+
+
+class Embedding:
+    """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it."""
+
+    def __init__(self, folder: Path, source: Source, encoder: Encoder, options: Options,
+                 elsewhere: Elsewhere | None, progress: Progress, known: str = "") -> None:  # fmt: skip
+        """known: what else the result depends on."""
+        self.source, self.encoder, self.options, self.progress = source, encoder, options, progress
+        self.elsewhere = elsewhere
+        key = [store.FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()
+        folder = folder.absolute()
+        self.folder = folder.parent / f".{folder.name}-building"
+        self.building = Building(self.folder, digest)
+        self.batches = self.folder / "batches"
+        self.batches.mkdir(exist_ok=True)
+        self.starts = range(0, len(source.records), embedding.BATCH)
+
+    def learn(self) -> dict[str, Codec]:
+        """Codecs for the maps, from photos spread over the source; these are embedded first, and once."""
+        count = min(len(self.starts), LEARN // embedding.BATCH)
+        self.learning = [self.starts[i * len(self.starts) // count] for i in range(count)]
+        missing = [start for start in self.learning if batches.load(self.batches, start) is None]
+        ahead = len(self.learning) - len(missing)
+        for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
+            StoredBatch.of(batch).save(self.batches)
+            self.progress(min((ahead + i) * embedding.BATCH, len(self.source.records)), len(self.source.records))
+        raw = self._raw()
+        if not raw:
+            raise ArchiveError("none of the photos could be read", given=f"{len(self.source.records)} photos",
+                               expected="JPEG, PNG, WebP, BMP, GIF or TIFF files")  # fmt: skip
+        self.wholes = raw.get("whole", raw["embedding"])
+        self.maps = {role: raw[role] for role in MAPS}
+        names = None if self.encoder.names is None else self.encoder.names.cpu()
+        return {} if self.options.dense == codecs.NONE else codecs.learn(self.maps, names, self.options.dense)
+
+    def run(self, learned: dict[str, Codec], seen: Duplicates) -> Building:
+        """Embed all photos that are not yet, compress them, leave near-duplicates of `seen` and of each other out."""
+        building = self.building
+        todo = [start for start in self.starts if start >= building.done]
+        if self.elsewhere:
+            self.elsewhere(learned, self.batches, [s for s in todo if batches.load(self.batches, s) is None])
+        hashes = building.array("hash")
+        for value in () if hashes is None else hashes.tolist():
+            seen.keep(value)
+        there = {start for start in todo if batches.place(self.batches, start).exists()}
+        here = embedding.embed(self.source, self.encoder, (start for start in todo if start not in there))
+        for start in todo:
+            stored = batches.load(self.batches, start) if start in there else StoredBatch.of(next(here))
+            if stored is None:
+                batches.place(self.batches, start).unlink()
+                raise ArchiveError("what was embedded before is damaged", given=batches.place(self.batches, start),
+                                   remedy="Give the same command again")  # fmt: skip
+            self._append(stored.coded(learned), seen)
+            self.progress(stored.done, len(self.source.records))
+        return building
+
+    def _append(self, stored: StoredBatch, seen: Duplicates) -> None:
+        kept, left_out = [], list(stored.left_out)
+        for i, record in enumerate(stored.records):
+            value = int(stored.arrays["hash"][i])
+            if value in seen and not self.options.duplicates:
+                left_out.append(LeftOut(record.file, "near-duplicate"))
+                continue
+            seen.keep(value)
+            kept.append(i)
+        arrays = {name: array[kept] for name, array in stored.arrays.items() if name != "whole"}
+        self.building.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)
+        for entry in left_out:
+            log.info("left out %s: %s", entry.file, entry.reason)
+
+    def typical(self, file: Path) -> Path:
+        """Write how embeddings and language maps are distributed, before compression narrows them."""
+        moments = {"photos": self.wholes, "positions": codecs.sample(self.maps["language"])}
+        tensors = {}
+        for of, values in moments.items():
+            moment = inference.typical(torch.from_numpy(np.array(values)))
+            tensors |= {f"{of}.{name}": value.half() for name, value in moment._asdict().items()}
+        save_file(tensors, file)
+        return file
+
+    def grids(self) -> dict[str, tuple[int, int]]:
+        """(height, width) of features and language maps."""
+        return {role: (maps.shape[1], maps.shape[2]) for role, maps in self.maps.items()}
+
+    def clean(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _raw(self) -> dict[str, np.ndarray]:
+        """The arrays of all learning photos, in files rather than in memory; none if no photo was readable."""
+        shapes: dict[str, tuple[np.dtype, tuple[int, ...]]] = {}
+        for start in self.learning:
+            stored = batches.load(self.batches, start)
+            for name, array in stored.arrays.items() if stored and stored.records else ():
+                with (self.folder / f"raw-{name}").open("ab" if name in shapes else "wb") as out:
+                    out.write(array.tobytes())
+                shapes[name] = (array.dtype, array.shape[1:])
+        return {name: np.memmap(self.folder / f"raw-{name}", kind, "r").reshape(-1, *shape)
+                for name, (kind, shape) in shapes.items()}  # fmt: skip
+
+
+def write_part(work: Path, building: Building, codec: str, codec_names: Mapping[str, str], precision: str,
+               taken: frozenset[str] = frozenset()) -> Written:  # fmt: skip
+    """A part from everything that was embedded.
+
+    codec_names: role -> file that decodes it. taken: names of photos that the archive has already.
+    """
+    vectors, hashes = building.array("embedding"), building.array("hash")
+    if vectors is None or hashes is None:
+        raise ArchiveError("no photo is new", given=f"{building.done} photos, {len(building.left_out())} left out",
+                           expected="readable photos that the archive lacks")  # fmt: skip
+    blocks = {role: _blocks(building.array(role)) for role in codec_names}
+    records = [_named(record, taken) for record in building.records()]
+    return assemble(work, records, hashes, vectors, blocks, codec, codec_names, building.left_out(), precision)
+
+
+def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
+    """Another photo of the same name gets one of its own."""
+    if record.file not in taken:
+        return record
+    file = PurePosixPath(record.file)
+    return replace(record, file=str(file.with_name(f"{file.stem}~{record.sha256[:12]}{file.suffix}")))
+
+
+def assemble(work: Path, records: Sequence[PhotoRecord], hashes: np.ndarray, vectors: np.ndarray,
+             codes: Mapping[str, Iterator[np.ndarray]], codec: str, codec_names: Mapping[str, str],
+             left_out: Sequence[LeftOut], precision: str) -> Written:  # fmt: skip
+    """Write a part's files into `work`, which is on the archive's disk.
+
+    vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
+    """
+    folder = Path(tempfile.mkdtemp(dir=work))
+    found = write_vectors(vectors, folder, precision=precision)
+    files = dict(found.files)
+    for role, blocks in codes.items():
+        files[role] = _write_codes(blocks, len(records), folder / f"{role}.npy")
+    files["photos"] = folder / "photos.zip"
+    write_records(records, hashes, files["photos"])
+    if left_out:
+        files["left_out"] = _write_left_out(left_out, folder / "left_out.tsv")
+    named, known = store.adopt(files)
+    part = store.Part(
+        len(records), {**{role: file.name for role, file in named.items()},
+                       **{f"{role}_codec": name for role, name in codec_names.items()}},
+        codec, dict(Counter(record.licence for record in records).most_common()), found.recall,
+        dict(Counter(entry.reason.partition(":")[0] for entry in left_out)),
+    )  # fmt: skip
+    return Written(part, {file.name: file for file in named.values()}, known)
+
+
+def _blocks(codes: np.ndarray | None) -> Iterator[np.ndarray]:
+    for start in range(0, 0 if codes is None else len(codes), BLOCK):
+        yield codes[start : start + BLOCK]
+
+
+def _write_codes(blocks: Iterator[np.ndarray], count: int, file: Path) -> Path:
+    out = None
+    start = 0
+    for block in blocks:
+        if out is None:
+            out = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(count, *block.shape[1:]))
+        out[start : start + len(block)] = block
+        start += len(block)
+    if out is not None:
+        out.flush()
+    return file
+
+
+def _write_left_out(entries: Sequence[LeftOut], file: Path) -> Path:
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, delimiter="\t", lineterminator="\n")
+    rows.writerow(("file", "reason"))
+    rows.writerows((entry.file, entry.reason) for entry in entries)
+    file.write_text(text.getvalue(), encoding="utf-8")
+    return file

@@ -1,0 +1,122 @@
+"""A concept from its exemplars: photos of an archive, found by a name or given by hand. No files, no caches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reco_core import cosegmentation, inference
+from reco_core.archives.archive import Archive
+from reco_core.encoders import Encoder
+from reco_core.errors import ArchiveError
+from reco_core.inference import Typical
+from reco_core.methods import AuthorsCode, Method
+from reco_core.structures import Concept, Exemplar, Retrieved
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What learning needs; typical: of language maps' positions."""
+
+    encoder: Encoder
+    archive: Archive
+    authors: AuthorsCode
+    typical: Typical
+
+    def learn(
+        self, name: str, k: int, method: Method, context: Sequence[Concept], exclude: frozenset[str] = frozenset()
+    ) -> Concept:
+        """From the k photos nearest to the name's text, but for those in `exclude` (PhotoRecord.file).
+
+        Raises:
+            ArchiveError: no photo is left.
+        """
+        text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
+        query = text if self.encoder.preset.one_text else self.encoder.embed_queries((name,))[0]
+        found = self.archive.search(query, k, exclude)
+        if not len(found.rows):
+            raise ArchiveError("no photo of the archive is left to learn from", given=name,
+                               remedy="Put some of the excluded photos back")  # fmt: skip
+        features, language = self._maps(found.rows)
+        guidance = self._guidance(language, text, method) if method.language_guidance else None
+        weights = self._weights(features, guidance, text, method, context)
+        concept, _ = self._cosegment(name, text, features, weights, found, method)
+        return concept
+
+    def teach(self, name: str, rows: Sequence[int], method: Method, context: Sequence[Concept]) -> Concept:
+        """From these photos alone, whatever the name: its text is the mean language at their seeds.
+
+        Seeds are first found without any text, then once more with the text that they gave.
+
+        Raises:
+            ArchiveError: no photos are given.
+        """
+        if not len(rows):
+            raise ArchiveError("nothing to learn from", given=name, expected="a few photos of the thing")
+        found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32))
+        features, language = self._maps(found.rows)
+        weights = self._weights(features, None, None, method, context)
+        concept, text = self._cosegment(name, None, features, weights, found, method, language)
+        if method.language_guidance:
+            weights = self._weights(features, self._guidance(language, text, method), text, method, context)
+            concept, _ = self._cosegment(name, None, features, weights, found, method, language)
+        return concept
+
+    def _maps(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Features (k, h w, C) and language maps (k, h', w', D) of photos."""
+        language = self.archive.language(rows).unflatten(1, self.archive.language_grid)
+        return self.archive.features(rows).to(self.encoder.device), language.to(self.encoder.device)
+
+    def _weights(self, features: Tensor, guidance: Tensor | None, text: Tensor | None, method: Method,
+                 context: Sequence[Concept]) -> Tensor:  # fmt: skip
+        """Column weights (k, h w): language guidance, if any, x context elimination."""
+        device = features.device
+        weights = torch.ones(features.shape[:2], device=device) if guidance is None else guidance
+        if context and method.context_elimination:
+            others = torch.stack([concept.reference for concept in context]).to(device)
+            spare = method.spare_context and text is not None
+            shares = self._shares(text.cpu(), context).to(device) if spare and text is not None else None
+            weights = weights * cosegmentation.context_elimination(features, others, shares)
+        return weights
+
+    def _guidance(self, language: Tensor, text: Tensor, method: Method) -> Tensor:
+        text = text.to(language.device)
+        if self.authors.guidance_resized and not method.calibrate:
+            guidance = cosegmentation.language_guidance(language, text)
+            return inference.resize(guidance, self.archive.grid).flatten(1)
+        maps = inference.regrid(language, self.archive.grid).flatten(1, 2)
+        if not method.calibrate:
+            return cosegmentation.language_guidance(maps, text)
+        unusual = inference.unusual((maps @ text)[None], text[None], self.typical)[0]
+        return cosegmentation.calibrated_guidance(unusual)
+
+    def _shares(self, text: Tensor, context: Sequence[Concept]) -> Tensor:
+        words, usual = torch.stack([concept.text for concept in context]), self.encoder.preset.unrelated
+        usual = cosegmentation.usual_cosine(words) if usual is None else usual
+        return cosegmentation.context_shares(text, words, usual)
+
+    def _cosegment(self, name: str, text: Tensor | None, features: Tensor, weights: Tensor, found: Retrieved,
+                   method: Method, language: Tensor | None = None) -> tuple[Concept, Tensor]:  # fmt: skip
+        """The concept and its text, which is the seeds' mean language if there is none yet."""
+        result = cosegmentation.cosegment(
+            features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,
+            normalise_seeds=not self.authors.raw_seeds,
+        )  # fmt: skip
+        height, width = self.archive.grid
+        if text is None:
+            maps = inference.regrid(language, self.archive.grid).flatten(1, 2)  # type: ignore[arg-type]
+            text = F.normalize(maps[torch.arange(len(maps)), result.seeds].mean(0), dim=0).cpu()
+        exemplars = []
+        for i, row in enumerate(found.rows):
+            seed = int(result.seeds[i])
+            point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
+            exemplars.append(Exemplar(int(row), float(found.similarity[i]), point, float(result.support[i, seed]),
+                                      self.archive.records[row]))  # fmt: skip
+        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars)), text
+
+    def served(self, exemplars: Sequence[Exemplar]) -> bool:
+        """Whether photos are near enough to a name's text to be of it."""
+        return float(np.mean([e.similarity for e in exemplars[:5]])) >= self.encoder.preset.served
