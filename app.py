@@ -7,6 +7,7 @@ import argparse
 import ipaddress
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,7 @@ import skimage.data
 from PIL import Image
 
 from reco_app import gallery
+from reco_app.archive import ArchiveTab, Archiving
 from reco_app.models import Chooser, Choosing
 from reco_app.segment import MAX_K, OPACITY, Segmenting, forget
 from reco_core import crf
@@ -77,6 +79,7 @@ def build_app(
                     photo.preprocess = lambda file: file.path if file else None  # type: ignore
                     names = gr.Textbox(rows[0][1], label="Names", info="What to look for, with commas between",
                                        placeholder="cat, wall", lines=1, max_lines=1, elem_id="names")  # fmt: skip
+                    taught = gr.HTML(elem_id="taught", apply_default_css=False)
                     button = gr.Button("Segment", variant="primary", elem_id="segment")
                     examples = gr.Examples(rows, [photo, names], label="Examples: one click", cache_examples=False,
                                            api_visibility="private", elem_id="examples")  # fmt: skip
@@ -102,6 +105,7 @@ def build_app(
             with gr.Column(visible=False, elem_id="evidence") as evidence:
                 gr.HTML(gallery.EVIDENCE, apply_default_css=False)
                 tiles = gr.HTML(elem_id="gallery", apply_default_css=False)
+        tab = ArchiveTab(Archiving(pool, photos, shown.GRADIO_CACHE), KEEP_SECONDS)
         with gr.Tab("About"):
             gr.Markdown(gallery.ABOUT)
 
@@ -111,13 +115,16 @@ def build_app(
         light: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "light", "concurrency_limit": 4,
                                  "show_progress": "hidden"}  # fmt: skip
         answered = [answer, results, shown, files[0], toggles, legend, files[1], files[2]]
-        for event in (gr.on([button.click, names.submit], do.run, [*settings, opacity], answered, **heavy),
-                      examples.load_input_event.then(do.run, [*settings, opacity], answered, **heavy)):  # fmt: skip
-            event.success(do.exemplars, answer, [evidence, tiles], **light)
+        for event in (
+            gr.on([button.click, names.submit], do.run, [*settings, opacity, tab.own], answered, **heavy),
+            examples.load_input_event.then(do.run, [*settings, opacity, tab.own], answered, **heavy),
+        ):
+            event.success(do.exemplars, [answer, tab.own], [evidence, tiles, tab.own, taught], **light)
         for change in (toggles.input, opacity.release):
             change(do.redraw, [answer, toggles, opacity], [shown, files[0]], trigger_mode="always_last", **light)
         app.load(chooser.do.status, None, status, **light)
         chooser.connect(status, method, k)
+        tab.connect(app, chooser.preset, taught)
         replies = [gr.File(visible=False, label=name) for name in ("overlay", "labels")]
         gr.Button(visible=False).click(do.segment, settings, [*replies, gr.JSON(visible=False, label="description")],
                                        api_name="segment", concurrency_id="model")  # fmt: skip
@@ -176,6 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (RecoError, OSError) as error:
         log.error("error: %s", error)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an orderly end, which deletes visitors' photos
     app.block_thread()
     return 0
 

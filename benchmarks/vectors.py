@@ -15,7 +15,7 @@ Queries are no vectors of the archive. Half are new draws, as photos would be. H
 memory: IndexFlatIP, and IndexRefineFlat over an IndexIVFPQ of the same lists, bytes, probes, shortlist and training.
 Recall is against float32 inner products. Every row of the table is from processes of its own, which take turns;
 queries are asked one at a time, times are medians (and quantiles) over all queries of all turns, the files are in the
-system's cache. Other work on the machine slows FAISS's own threads, which wait for one another, more than the rest.
+system's cache. FAISS's own threads wait for one another passively, else other work on the machine slows them most.
 Memory is what the reader has resident at the end beyond what it had before it opened the files: in all, and without
 the pages of mapped files, which the system may take back. Needs 14 bytes of disk per channel of each vector.
 """
@@ -24,13 +24,13 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -95,7 +95,7 @@ def build_ours(folder: Path) -> dict:
     written = write_vectors(vectors, folder, exact_up_to=0)
     seconds = between - started, time.perf_counter() - between
     ivf = written.files["ivf"]
-    lists = faiss.read_index(str(ivf), faiss.IO_FLAG_MMAP)
+    lists: Any = faiss.read_index(str(ivf), faiss.IO_FLAG_MMAP)
     return {
         "exact": {"build_seconds": seconds[0], "bytes": exact.stat().st_size},
         "ivf": {"build_seconds": seconds[1], "bytes": exact.stat().st_size + ivf.stat().st_size},
@@ -106,7 +106,7 @@ def build_ours(folder: Path) -> dict:
 
 def build_plain(folder: Path) -> dict:
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
-    ours = faiss.read_index(str(folder / "ivf.faiss"), faiss.IO_FLAG_MMAP)
+    ours: Any = faiss.read_index(str(folder / "ivf.faiss"), faiss.IO_FLAG_MMAP)
     started = time.perf_counter()
     flat = faiss.IndexFlatIP(vectors.shape[1])
     for start in range(0, len(vectors), BLOCK):
@@ -136,6 +136,7 @@ def search(folder: Path, who: str, kind: str) -> dict:
     queries, nearest = stored["queries"], stored["nearest"]
     before = resident()
     started = time.perf_counter()
+    opened: Any
     if who == "ours":
         opened = Vectors(folder / "embeddings.faiss", folder / "ivf.faiss" if kind == "ivf" else None)
     else:
@@ -188,7 +189,8 @@ def run_alone(job: str, args: argparse.Namespace, folder: Path) -> dict:
     given = [f"--{name}={getattr(args, name)}" for name in ("count", "dimension", "queries")]
     command = [sys.executable, __file__, "--job", job, "--folder", str(folder), *given]
     started = time.perf_counter()
-    done = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    done = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout)
     sys.stderr.write(f"{job}: {time.perf_counter() - started:.0f} s\n")
     return done
 
@@ -257,7 +259,6 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         report = measure(args, Path(folder))
-    report["peak_mb_of_any_process"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     show(report)

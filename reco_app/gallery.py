@@ -26,7 +26,7 @@ INTRO = f"""<h1>{TITLE}</h1>
 The bundled model is small and errs often, so every answer comes with its evidence: how sure ReCo is that the thing is
 there at all, and the photos it learned from.</p>"""
 EVIDENCE = """<h3>What ReCo learned the names from</h3>
-<p class='reco-note'>The archive's photos nearest to each name; the dot is the point that ReCo takes for the thing.
+<p class='reco-note'>The archive's photos nearest to each name, or those that you gave for it; the dot is the point that ReCo takes for the thing.
 Wrong photos here mean a wrong answer above. Blurred colours stand in for photos that cannot be loaded: they are what
 the model sees of them.</p>"""
 ABOUT = """
@@ -38,7 +38,8 @@ then marked wherever it looks like that *and* fits the name. Words such as wall,
 ### Limits
 The bundled preset runs on a laptop without a network and is far smaller than the paper's models. It finds common
 things when they are large, often fails on thin, small or rare ones, and its borders are coarse. "Is it there?" is an
-estimate, not a fact. What the archive lacks, ReCo cannot learn: look at the exemplars.
+estimate, not a fact. What the archive lacks, ReCo cannot learn: look at the exemplars, or add photos of your own in the
+Archive tab.
 
 ### Privacy
 Photos stay on the machine that runs this app and are deleted after a while; no other visitor sees them. Your browser
@@ -87,7 +88,7 @@ CSS = """
 .reco-note { font-size: .85em; color: var(--body-text-color-subdued); margin: .4em 0; }
 .reco-card { padding: 2px 4px; font-size: .92em; overflow-wrap: anywhere; }
 .reco-card p { margin: .4em 0; }
-#problem { border-left: 3px solid var(--primary-500); padding-left: .6em; }
+#problem, .reco-problem { border-left: 3px solid var(--primary-500); padding-left: .6em; }
 .reco-card ul { margin: .3em 0; padding-left: 1.3em; list-style: disc; }
 .reco-card li { margin: .2em 0; overflow-wrap: anywhere; }
 .reco-concept { margin: .7em 0; }
@@ -104,7 +105,23 @@ CSS = """
   border: 3px solid #d6004b; box-sizing: border-box; box-shadow: 0 0 0 1.5px #fff, 0 0 4px 2px rgba(0, 0, 0, .5); }
 .reco-tile figcaption span { display: block; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .reco-tile a { text-decoration: underline; text-underline-offset: 2px; }
-#evidence h3 { font-size: 1.2em; font-weight: 700; }
+.reco-yours { color: var(--primary-600); font-weight: 600; }
+.reco-remove { position: absolute; top: 3px; right: 3px; width: 24px; height: 24px; border-radius: 50%; border: 0;
+  background: rgba(0, 0, 0, .6); color: #fff; font-size: 15px; line-height: 24px; padding: 0; cursor: pointer; }
+.reco-remove:hover, .reco-remove:focus-visible { background: #d6004b; }
+.reco-quiet { background: none; border: 0; padding: 2px 4px; cursor: pointer; font-size: .9em; text-decoration: underline;
+  text-underline-offset: 2px; color: var(--body-text-color-subdued); }
+.reco-own { border-top: 1px solid var(--border-color-primary); padding: .5em 0 .7em; }
+.reco-own .reco-tiles { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 8px; margin-top: .4em; }
+.reco-head { display: flex; gap: .2em .6em; align-items: baseline; flex-wrap: wrap; }
+.reco-head .reco-quiet { margin-left: auto; }
+.reco-sure { margin-top: .2em; font-size: .9em; }
+.reco-sure summary { cursor: pointer; color: var(--body-text-color-subdued); }
+.reco-report ul { margin: .3em 0; padding-left: 1.3em; list-style: disc; overflow-wrap: anywhere; }
+#taught:not(:has(p)) { display: none; }
+#report:has(.progress-text) { min-height: 84px; }
+#report .meta-text, #report .meta-text-center { display: none; }
+#evidence h3, #archive h3 { font-size: 1.2em; font-weight: 700; }
 @media (max-width: 640px) {
   .reco-bar { width: 36px; }
   .reco-tiles { grid-template-columns: repeat(3, minmax(0, 1fr)); }
@@ -167,7 +184,10 @@ def _legend_row(index: int, concept: Concept, share: float, presence: float) -> 
         doubt = "it does not seem to be in this photo" if presence < FOUND_FROM else "nothing in the photo fits it best"
         remarks.append(f"not found: {doubt}")
     if not concept.served:
-        remarks.append("the archive hardly has photos of this: take it with caution")
+        remarks.append(
+            "not in this archive: the archive hardly has photos of this. Take it with caution, or add photos of it in the "
+            "Archive tab"
+        )
     said = f"<tr class='reco-remark'><td colspan='3'>{'; '.join(remarks)}</td></tr>" if remarks else ""
     return (
         f"<tr class='reco-row {'present' if is_found else 'absent'}'>"
@@ -187,23 +207,23 @@ def _swatch(index: int) -> str:
     return f"<span class='reco-swatch' style='background:rgb{colour(index)}'></span>"
 
 
-def gallery(concepts: Sequence[Concept], pictures: Pictures) -> str:
-    """What each concept was learned from.
+def gallery(concepts: Sequence[Concept], pictures: Pictures, own: Callable[[int], bool] = lambda row: False) -> str:
+    """What each concept was learned from. own: whether a row of the archive is a photo of the visitor's.
 
     pictures: for an exemplar, the address of its photo ("" if there is none) and the address of the
     picture that stands in where the photo cannot be loaded.
     """
     shown = max(3, MAX_TILES // max(1, len(concepts)))
-    return "".join(_concept(i, concept, shown, pictures) for i, concept in enumerate(concepts))
+    return "".join(_concept(i, concept, shown, pictures, own) for i, concept in enumerate(concepts))
 
 
-def _concept(index: int, concept: Concept, shown: int, pictures: Pictures) -> str:
+def _concept(index: int, concept: Concept, shown: int, pictures: Pictures, own: Callable[[int], bool]) -> str:
     exemplars = concept.exemplars[:shown]
     many = len(concept.exemplars)
     count = f"learned from {many} photo{'s' * (many != 1)}"
     if len(exemplars) < many:
         count += f", the nearest {len(exemplars)} shown"
-    tiles = "".join(tile(exemplar, *pictures(exemplar)) for exemplar in exemplars)
+    tiles = "".join(tile(exemplar, *pictures(exemplar), own=own(exemplar.row)) for exemplar in exemplars)
     return (
         f"<details class='reco-concept' {'open' if index < 4 else ''}><summary>{_swatch(index)}"
         f"<span class='reco-name'>{escape(concept.name)}</span> <span class='reco-note'>{count}</span></summary>"
@@ -211,31 +231,47 @@ def _concept(index: int, concept: Concept, shown: int, pictures: Pictures) -> st
     )
 
 
-def tile(exemplar: Exemplar, photo: str, stand_in: str) -> str:
+def tile(exemplar: Exemplar, photo: str, stand_in: str, *, searched: bool = False, own: bool = False) -> str:
     """One exemplar: its photo over the stand-in, the seed as a dot, similarity, author, licence.
 
     The frame is square and the photo covers it, which is exactly the archive's centre crop. The
     stand-in lies beneath. A photo that cannot be loaded vanishes without any script, icon included,
     because its alternative text is empty and it is inline with neither width nor height: the style
     sheet sizes it by minima and maxima, which do not apply to an empty inline element.
+
+    searched: it was only found, so it has a title and no seed. own: it is the visitor's.
     """
     record = exemplar.record
-    y, x = (min(1.0, max(0.0, value)) for value in exemplar.seed)
+    author = record.author if record.author not in ("", "not stated") else "author not stated"
+    scope = "" if record.licence_scope == "photo" else " (stated for the whole collection)"
+    title = record.title or ("" if own else record.file)
+    named = f"<span class='reco-name'>{escape(title or 'your photo')}</span>" if searched else ""
+    given = own and not searched and exemplar.similarity == 1  # it teaches the name, so nothing was compared
+    said = "given by you" if given else f"similarity {exemplar.similarity:.2f}"
+    credit = "<span class='reco-yours'>yours</span>" if own else (
+        f"<span>{_link(author, web_url(record.landing_url))}</span>"
+        f'<span title="{escape(record.licence + scope)}">'
+        f"{_link(licence_name(record.licence), web_url(record.licence))}</span>"
+    )  # fmt: skip
+    return (
+        f'<figure class="reco-tile" title="{escape(title)}">{frame(photo, stand_in, None if searched else exemplar.seed)}'
+        f'<figcaption>{named}<span title="similarity of photo and {"search" if searched else "name"}">'
+        f"{said}</span>{credit}</figcaption></figure>"
+    )
+
+
+def frame(photo: str, stand_in: str = "", seed: tuple[float, float] | None = None, inside: str = "") -> str:
+    """A square with a photo over its stand-in, and a dot at the seed; inside: HTML upon it."""
     back = f' style="background-image:url({escape(stand_in)})"' if stand_in else ""
     image = ""
     if photo:
         attributes = 'alt="" loading="lazy" decoding="async" referrerpolicy="no-referrer"'
         image = f'<span class="reco-photo"><img src="{escape(photo)}" {attributes}></span>'
-    author = record.author if record.author not in ("", "not stated") else "author not stated"
-    scope = "" if record.licence_scope == "photo" else " (stated for the whole collection)"
-    return (
-        f'<figure class="reco-tile" title="{escape(record.title or record.file)}"><div class="reco-frame"{back}>{image}'
-        f'<span class="reco-seed" style="left:{100 * x:.1f}%;top:{100 * y:.1f}%"></span></div>'
-        f'<figcaption><span title="similarity of photo and name">similarity {exemplar.similarity:.2f}</span>'
-        f"<span>{_link(author, web_url(record.landing_url))}</span>"
-        f'<span title="{escape(record.licence + scope)}">'
-        f"{_link(licence_name(record.licence), web_url(record.licence))}</span></figcaption></figure>"
-    )
+    dot = ""
+    if seed:
+        y, x = (min(1.0, max(0.0, value)) for value in seed)
+        dot = f'<span class="reco-seed" style="left:{100 * x:.1f}%;top:{100 * y:.1f}%"></span>'
+    return f'<div class="reco-frame"{back}>{image}{dot}{inside}</div>'
 
 
 def _link(text: str, url: str) -> str:

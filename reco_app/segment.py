@@ -1,18 +1,20 @@
 """The Segment tab: what its controls call."""
 
 import json
-import logging
 import shutil
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
-from reco_app import gallery
+from reco_app import gallery, tiles
+from reco_app.joined import Shelf
+from reco_app.own import Own, join
+from reco_app.pictures import Pictures
 from reco_app.told import told
 from reco_core.errors import OptionError, PhotoError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
@@ -20,10 +22,8 @@ from reco_core.names import parse_names
 from reco_core.photos import limit_size, read_photo, resize_labels
 from reco_core.pool import Pool
 from reco_core.report import describe, label_image
-from reco_core.structures import Concept, Exemplar, Segmentation
-from reco_core.visualise import feature_picture, overlay
-
-log = logging.getLogger("reco_app")
+from reco_core.structures import Concept, Segmentation
+from reco_core.visualise import overlay
 
 SHOWN_SIDE = 1600  # long side of the picture on the page
 MAX_K = 50
@@ -39,6 +39,7 @@ class Answer:
     concepts: tuple[Concept, ...]
     folder: Path
     preset: str
+    shelf: Shelf
 
 
 class Segmenting:
@@ -46,15 +47,15 @@ class Segmenting:
 
     def __init__(self, pool: Pool, photos: Path | None, cache: str) -> None:
         """photos: folder with archive photos, for the gallery. cache: folder for results."""
-        self.pool, self.photos, self.cache = pool, photos, cache
+        self.pool, self.cache = pool, cache
         Path(cache).mkdir(parents=True, exist_ok=True)
-        self.stand_in = lru_cache(4096)(self._stand_in)
+        self._pictures = Pictures(pool, photos)
 
     def run(self, photo: str | None, names: str, method: str, k: int, background: str, context: str, preset: str,
-            opacity: float, progress=gr.Progress()) -> tuple:  # noqa: B008 - how Gradio finds it  # fmt: skip
-        """Segment and show; the gallery follows by itself."""
+            opacity: float, progress=gr.Progress(), own: Own | None = None) -> tuple:  # noqa: B008 - how Gradio finds it  # fmt: skip
+        """Segment and show; the gallery follows by itself. own: the visitor's photos."""
         with told():
-            result, answer = self._answer(photo, names, method, k, background, context, preset, progress)
+            result, answer = self._answer(photo, names, method, k, background, context, preset, progress, own)
             shares = [result.share(i + 1) for i in range(len(result.names))]
             there = [gallery.found(p, s) for p, s in zip(result.presence, shares, strict=True)]
             drawn = [i for i, is_there in enumerate(there) if is_there]
@@ -92,7 +93,8 @@ class Segmenting:
             _, file = draw(answer, list(range(len(result.names))), OPACITY)
             return file, str(answer.folder / "labels.png"), describe(result)
 
-    def _answer(self, photo, names, method, k, background, context, preset, progress) -> "tuple[Segmentation, Answer]":
+    def _answer(self, photo, names, method, k, background, context, preset, progress,
+                own: Own | None = None) -> "tuple[Segmentation, Answer]":  # fmt: skip
         if not photo or not Path(photo).is_file():  # uploads are deleted after a while
             raise PhotoError("there is no photo", remedy="Upload one, paste one, or click an example")
         wanted = parse_names(names or "")
@@ -102,16 +104,20 @@ class Segmenting:
         pixels = read_photo(photo)
         if progress and not self.pool.loaded(preset):
             progress(None, desc="Loading the model")
-        reco = self.pool.get(preset)
+        used = join(self.pool.get(preset), own, progress)
+        reco = used.reco
         learning = progress and (lambda done, of, name: progress((done, of), desc=f"Learning {name}", unit="names"))
-        references = reco.prepare(wanted, k=int(k), method=method, background=others, context=around, progress=learning)
+        taught = used.taught(wanted, method, int(k), around)
+        references = reco.prepare(wanted, k=int(k), method=method, background=others, context=around,
+                                  taught=list(taught.values()), progress=learning)  # fmt: skip
         result = reco.segment(pixels, references, method=method)
         folder = Path(tempfile.mkdtemp(dir=self.cache))
         settings = {"preset": reco.encoder.preset.name, "method": method, "k": int(k), "context_words": around}
         label_image(result).save(folder / "labels.png")
         (folder / "result.json").write_text(json.dumps({**settings, **describe(result)}, indent=1, ensure_ascii=False))
         shown = limit_size(pixels, SHOWN_SIDE)
-        return result, Answer(shown, resize_labels(result.labels, shown.shape[:2]), references.concepts, folder, preset)
+        labels = resize_labels(result.labels, shown.shape[:2])
+        return result, Answer(shown, labels, references.concepts, folder, preset, used.shelf)
 
     def redraw(self, answer: Answer | None, chosen: list[int], opacity: float) -> tuple[str, str]:
         """The overlay with other concepts or opacity."""
@@ -120,29 +126,14 @@ class Segmenting:
                 raise gr.Error("This result is no longer kept. Press Segment again.", print_exception=False)
             return draw(answer, chosen, opacity)
 
-    def exemplars(self, answer: Answer | None) -> tuple[gr.Column, str]:
-        """The gallery of what each concept was learned from."""
+    def exemplars(self, answer: Answer | None, own: Own | None) -> tuple[gr.Column, str, Own | None, str]:
+        """The gallery of what each concept was learned from. That the own photos were used keeps them longer."""
         with told():
-            pictures = partial(self._pictures, answer.preset if answer else "")
-            return gr.Column(visible=True), gallery.gallery(answer.concepts if answer else (), pictures)
-
-    def _pictures(self, preset: str, exemplar: Exemplar) -> tuple[str, str]:
-        photo = self._local(exemplar.record.file) or gallery.web_url(exemplar.record.source_url)
-        return photo, self.stand_in(preset, exemplar.row)
-
-    def _local(self, file: str) -> str:
-        if self.photos is None or not (path := (self.photos / file).resolve()).is_relative_to(self.photos.resolve()):
-            return ""
-        try:
-            return gallery.data_url(read_photo(path)) if path.is_file() else ""
-        except PhotoError as error:
-            log.warning("exemplar not shown: %s", error)
-            return ""
-
-    def _stand_in(self, preset: str, row: int) -> str:
-        archive = self.pool.get(preset).archive
-        picture = feature_picture(archive.features(np.array([row]))[0], archive.grid)
-        return gallery.data_url(gallery.soften(picture), side=84)
+            shown = ""
+            if answer:
+                pictures = partial(self._pictures, answer.preset, shelf=answer.shelf)
+                shown = gallery.gallery(answer.concepts, pictures, answer.shelf.has)
+            return gr.Column(visible=True), shown, own, tiles.taught(own.names if own else {})
 
 
 def draw(answer: Answer, chosen: list[int], opacity: float) -> tuple[str, str]:

@@ -60,6 +60,11 @@ def add_parser(commands) -> None:
         parser.add_argument("--workers", type=int, default=2, help="on the cluster")
         _machine(parser)
 
+    _search_parsers(action)
+    _share_parsers(action)
+
+
+def _search_parsers(action: Callable) -> None:
     remove = action("remove", _remove, "take photos out, whatever they are meant by", "archive")
     remove.add_argument("ids", nargs="*", help="photos' files, as `search` prints them, or SHA-256")
     remove.add_argument("--where", metavar="COLUMN=TEXT", action="append", default=[],
@@ -79,6 +84,8 @@ def add_parser(commands) -> None:
     action("verify", _verify, "read every byte and compare it with the manifest", "archive")
     action("info", _info, "what an archive holds", "archive")
 
+
+def _share_parsers(action: Callable) -> None:
     merge = action("merge", _merge, "bring archives of one preset together")
     merge.add_argument("archives", type=Path, nargs="+")
     merge.add_argument("--out", type=Path, required=True)
@@ -117,8 +124,9 @@ def _elsewhere(args: argparse.Namespace, preset: str) -> Elsewhere | None:
         return None
     from reco_core.archives.cluster import on_ray  # an optional library
 
-    return on_ray(args.ray, args.photos, preset, workers=args.workers, open_only=args.open_only,
-                  weights=args.weights, precision=args.precision)  # fmt: skip
+    steps = Steps()
+    return on_ray(args.ray, args.photos, preset, workers=args.workers, open_only=args.open_only, weights=args.weights,
+                  precision=args.precision, progress=lambda done, of: steps("embedded", done, of))  # fmt: skip
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -143,15 +151,8 @@ def _add(args: argparse.Namespace) -> None:
             args.archive, source, encoder, duplicates=args.keep_duplicates,
             progress=lambda done, of: steps("photos", done, of), elsewhere=_elsewhere(args, preset),
         )  # fmt: skip
-    _learn_again(args.archive, encoder)
+    learn_words(encoder, args.archive)
     log.info("%d photos added; left out: %s", part.photos, _counts(part.left_out) or "none")
-
-
-def _learn_again(folder: Path, encoder: Encoder) -> None:
-    if store.read_manifest(folder).parts[0].codec == "none":
-        log.info("context and background words are learned when they are needed: no dense features are stored")
-    else:
-        learn_words(encoder, folder)
 
 
 def _remove(args: argparse.Namespace) -> None:
@@ -179,7 +180,7 @@ def _remove(args: argparse.Namespace) -> None:
         return
     gone = changes.remove_photos(args.archive, unwanted)
     log.info("%d photos removed, %d stay", len(gone), store.read_manifest(args.archive).photos)
-    _learn_again(args.archive, _encoder(args, archive.preset))
+    learn_words(_encoder(args, archive.preset), args.archive)
 
 
 def _where(text: str) -> tuple[str, str]:
@@ -259,7 +260,7 @@ def _counts(counted) -> str:
 
 def _merge(args: argparse.Namespace) -> None:
     changes.merge_archives(args.archives, args.out, duplicates=args.keep_duplicates)
-    _learn_again(args.out, _encoder(args, store.read_manifest(args.out).preset))
+    learn_words(_encoder(args, store.read_manifest(args.out).preset), args.out)
     _say(Archive(args.out))
 
 

@@ -4,12 +4,14 @@ import argparse
 import json
 import logging
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from reco_core import archive_cli, benchmarks
+from reco_core.archives.archive import Archive
 from reco_core.errors import OptionError, RecoError
-from reco_core.install import ASK_ABOVE, install, missing
+from reco_core.install import ASK_ABOVE, install, missing, teach_from
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.names import parse_names
 from reco_core.photos import read_photo
@@ -47,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     segment.add_argument("names", help='for example "cat, wall"')
     segment.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
     segment.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's)")
+    segment.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[],
+                         help="learn a name from these photos alone (a folder, zip, ...), whatever it means")  # fmt: skip
     segment.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
     _model_options(segment)
     segment.set_defaults(run=_segment)
@@ -83,7 +87,9 @@ def _machine_options(command: argparse.ArgumentParser) -> None:
 
 def _model_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    command.add_argument("--archive", type=Path, help="default: the preset's own")
+    command.add_argument("--archive", type=Path, action="append", default=[],
+                         help="default: the preset's own; give more than one to join them")  # fmt: skip
+    command.add_argument("--photos", type=Path, help="the archive's photos, if it stores no dense features")
     command.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
     _machine_options(command)
     command.add_argument("-k", type=int, help="exemplars per concept (default: the preset's)")
@@ -97,10 +103,13 @@ def _load(args: argparse.Namespace) -> ReCo:
         if not 64 <= args.photo_side <= MAX_SIDE:
             raise OptionError("--photo-side is out of range", given=args.photo_side, expected=f"64 to {MAX_SIDE}")
         preset = replace(preset, photo_side=args.photo_side)
-    return ReCo.load(
-        preset, archive=args.archive, device=args.device, weights=args.weights, precision=args.precision,
-        progress=Steps("fetching"),
+    reco = ReCo.load(
+        preset, archive=args.archive[0] if args.archive else None, device=args.device, weights=args.weights,
+        precision=args.precision, photos=args.photos, progress=Steps("fetching"),
     )  # fmt: skip
+    for more in args.archive[1:]:
+        reco = reco.joined(Archive(more))
+    return reco
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -111,10 +120,21 @@ def _segment(args: argparse.Namespace) -> None:
     names, photo = parse_names(args.names), read_photo(args.photo)
     reco = _load(args)
     method = args.method or reco.encoder.preset.method
-    references = reco.prepare(
-        names, k=args.k, method=method, background=_words(args.background), context=_words(args.context),
-        exclude=frozenset(filter(None, (part.strip() for part in args.exclude.split(",")))),
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as scratch:
+        taught = []
+        for i, text in enumerate(args.teach):
+            name, equals, source = text.partition("=")
+            if not equals or name.strip().casefold() not in map(str.casefold, names):
+                raise OptionError(
+                    "--teach is not understood", given=text, expected="NAME=PHOTOS, with one of the names"
+                )
+            reco, concept = teach_from(reco, name, source, Path(scratch) / str(i), method=method,
+                                       context=_words(args.context))  # fmt: skip
+            taught.append(concept)
+        references = reco.prepare(
+            names, k=args.k, method=method, background=_words(args.background), context=_words(args.context),
+            exclude=frozenset(filter(None, (part.strip() for part in args.exclude.split(",")))), taught=taught,
+        )  # fmt: skip
     result = reco.segment(photo, references, method=method)
     write_report(result, photo, args.out, {"photo": args.photo.name, "method": method, "preset": args.preset})
     for index, name in enumerate(result.names, 1):
@@ -123,7 +143,8 @@ def _segment(args: argparse.Namespace) -> None:
         )
     for concept in references.concepts:
         if not concept.served:
-            log.warning('the archive has no photos like "%s": its mask means little', concept.name)
+            log.warning('not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or '
+                        "--teach it", concept.name)  # fmt: skip
     log.info("written to %s", args.out)
 
 

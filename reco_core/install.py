@@ -9,16 +9,17 @@ from pathlib import Path
 
 from reco_core import weights
 from reco_core.archives.archive import Archive
-from reco_core.encoders import Encoder, load_encoder
-from reco_core.errors import Cancelled
 from reco_core.archives.fetch import fetch_photos
 from reco_core.archives.source import Source
 from reco_core.archives.sources import open_source
 from reco_core.archives.store import MANIFEST
 from reco_core.archives.writer import Elsewhere, Options, write_archive
+from reco_core.encoders import Encoder, load_encoder
+from reco_core.errors import Cancelled
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI, Preset, WeightFile
+from reco_core.structures import Concept
 from reco_core.weights import ROOT, Progress
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ def install(
     if photos is None:
         photos = weights.cache_folder() / "photos"
         got = fetch_photos(
-            Archive(ROOT / MINI.archive).records, photos, open_only=open_only, cancelled=cancelled,
+            list(Archive(ROOT / MINI.archive).records), photos, open_only=open_only, cancelled=cancelled,
             progress=lambda done, of, file: progress("photos", done, of),
         )  # fmt: skip
         log.info("%d photos fetched, %d were there, %d could not be had", got.fetched, got.here, len(got.failed))
@@ -123,7 +124,23 @@ def build_archive(encoder: Encoder, source: Source, out: Path, options: Options 
     learn_words(encoder, out)
 
 
-def learn_words(encoder: Encoder, folder: Path, photos: Path | None = None) -> None:
-    """Lay the context and background words' references beside an archive; photos: see `ReCo`."""
+def learn_words(encoder: Encoder, folder: Path) -> None:
+    """Lay the context and background words' references beside an archive, if it stores dense features."""
     words = (*CONTEXT_WORDS, *(word for word in BACKGROUND_WORDS if word not in CONTEXT_WORDS))
-    ReCo(encoder, Archive(folder), photos=photos).store(words)
+    archive = Archive(folder)
+    if not archive.parts[0].codes:
+        log.info("no dense features are stored: context and background words are learned when they are needed")
+        return
+    ReCo(encoder, archive).store(words)
+
+
+def teach_from(reco: ReCo, name: str, photos: str | Path, folder: Path, **options) -> tuple[ReCo, Concept]:
+    """Learn a name from photos that no archive has yet: they get one at `folder`, which has to stay while it is used.
+
+    photos: see `open_source`. options: of `ReCo.teach`. Returns a ReCo that knows these photos too, and the concept.
+    """
+    with open_source(photos) as source:
+        write_archive(folder, source, reco.encoder)
+    own, before = Archive(folder), len(reco.archive)
+    joined = reco.joined(own)
+    return joined, joined.teach(name, range(before, before + len(own)), **options)

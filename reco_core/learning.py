@@ -16,6 +16,8 @@ from reco_core.inference import Typical
 from reco_core.methods import AuthorsCode, Method
 from reco_core.structures import Concept, Exemplar, Retrieved
 
+OUTSIDE = 1e-3  # weight of a taught photo's margin; weights must be positive
+
 
 @dataclass(frozen=True)
 class Learner:
@@ -43,13 +45,12 @@ class Learner:
         features, language = self._maps(found.rows)
         guidance = self._guidance(language, text, method) if method.language_guidance else None
         weights = self._weights(features, guidance, text, method, context)
-        concept, _ = self._cosegment(name, text, features, weights, found, method)
-        return concept
+        return self._cosegment(name, text, features, weights, found, method)
 
     def teach(self, name: str, rows: Sequence[int], method: Method, context: Sequence[Concept]) -> Concept:
         """From these photos alone, whatever the name: its text is the mean language at their seeds.
 
-        Seeds are first found without any text, then once more with the text that they gave.
+        What guides the seeds instead of a text is what the photos as a whole have in common.
 
         Raises:
             ArchiveError: no photos are given.
@@ -58,29 +59,38 @@ class Learner:
             raise ArchiveError("nothing to learn from", given=name, expected="a few photos of the thing")
         found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32))
         features, language = self._maps(found.rows)
-        weights = self._weights(features, None, None, method, context)
-        concept, text = self._cosegment(name, None, features, weights, found, method, language)
-        if method.language_guidance:
-            weights = self._weights(features, self._guidance(language, text, method), text, method, context)
-            concept, _ = self._cosegment(name, None, features, weights, found, method, language)
-        return concept
+        comparable = self.encoder.preset.one_text  # what archives are searched by, with language maps
+        wholes = self.archive.embeddings(found.rows) if comparable else language.flatten(0, 2).cpu()
+        common = F.normalize(wholes.mean(0), dim=0)
+        guidance = self._guidance(language, common, method) if method.language_guidance else None
+        weights = self._weights(features, guidance, common, method, context) * self._inside().to(features.device)
+        return self._cosegment(name, None, features, weights, found, method, language)
 
     def _maps(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """Features (k, h w, C) and language maps (k, h', w', D) of photos."""
         language = self.archive.language(rows).unflatten(1, self.archive.language_grid)
         return self.archive.features(rows).to(self.encoder.device), language.to(self.encoder.device)
 
-    def _weights(self, features: Tensor, guidance: Tensor | None, text: Tensor | None, method: Method,
+    def _weights(self, features: Tensor, guidance: Tensor | None, text: Tensor, method: Method,
                  context: Sequence[Concept]) -> Tensor:  # fmt: skip
         """Column weights (k, h w): language guidance, if any, x context elimination."""
         device = features.device
         weights = torch.ones(features.shape[:2], device=device) if guidance is None else guidance
         if context and method.context_elimination:
             others = torch.stack([concept.reference for concept in context]).to(device)
-            spare = method.spare_context and text is not None
-            shares = self._shares(text.cpu(), context).to(device) if spare and text is not None else None
+            shares = self._shares(text.cpu(), context).to(device) if method.spare_context else None
             weights = weights * cosegmentation.context_elimination(features, others, shares)
         return weights
+
+    def _inside(self) -> Tensor:
+        """Weights (h w,) that all but exclude a preset's margin: what a network notes there (`MiniEncoder.encode_photo`)
+        is what all photos share most, and no text tells it from the thing.
+        """
+        height, width = self.archive.grid
+        margin = self.encoder.preset.margin
+        weights = torch.full((height, width), OUTSIDE)
+        weights[margin : height - margin, margin : width - margin] = 1
+        return weights.flatten()
 
     def _guidance(self, language: Tensor, text: Tensor, method: Method) -> Tensor:
         text = text.to(language.device)
@@ -99,8 +109,8 @@ class Learner:
         return cosegmentation.context_shares(text, words, usual)
 
     def _cosegment(self, name: str, text: Tensor | None, features: Tensor, weights: Tensor, found: Retrieved,
-                   method: Method, language: Tensor | None = None) -> tuple[Concept, Tensor]:  # fmt: skip
-        """The concept and its text, which is the seeds' mean language if there is none yet."""
+                   method: Method, language: Tensor | None = None) -> Concept:  # fmt: skip
+        """The concept; its text is the seeds' mean language if there is none yet."""
         result = cosegmentation.cosegment(
             features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,
             normalise_seeds=not self.authors.raw_seeds,
@@ -115,7 +125,7 @@ class Learner:
             point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
             exemplars.append(Exemplar(int(row), float(found.similarity[i]), point, float(result.support[i, seed]),
                                       self.archive.records[row]))  # fmt: skip
-        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars)), text
+        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars))
 
     def served(self, exemplars: Sequence[Exemplar]) -> bool:
         """Whether photos are near enough to a name's text to be of it."""

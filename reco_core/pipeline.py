@@ -24,8 +24,8 @@ from torch import Tensor
 
 from reco_core import crf, inference
 from reco_core.archives.archive import Archive
-from reco_core.archives.source import inside
 from reco_core.archives.references import Learned, concept_key, read_references, write_references
+from reco_core.archives.source import inside
 from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.learning import Learner
@@ -263,7 +263,9 @@ class ReCo:
         if concept is None:
             words = [c.casefold() for c in context]
             before = context[: words.index(word)] if word in words else context  # a context word knows those before it
-            concept = self._learner.learn(name, k, method, self._surroundings(before, k, method, context, exclude), exclude)
+            concept = self._learner.learn(
+                name, k, method, self._surroundings(before, k, method, context, exclude), exclude
+            )
         with self._lock:
             self._cache[key] = concept
             self._cache.move_to_end(key)

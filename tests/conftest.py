@@ -73,6 +73,12 @@ def cat() -> np.ndarray:
     return skimage.data.chelsea()
 
 
+@pytest.fixture
+def photo(tmp_path, cat) -> Path:
+    Image.fromarray(cat).save(tmp_path / "cat.png")
+    return tmp_path / "cat.png"
+
+
 @pytest.fixture(scope="session")
 def real_photos() -> dict[str, np.ndarray]:
     motorcycle, _, _ = skimage.data.stereo_motorcycle()

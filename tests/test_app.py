@@ -262,7 +262,7 @@ def test_two_users_at_once(visit):
 def test_named_endpoint(address, chelsea):
     client = Client(address, verbose=False)
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/segment"}
+    assert set(endpoints) == {"/segment", "/search"}
     assert "Mark named things in a photo" in endpoints["/segment"]["description"]
     overlay, labels, description = client.predict(handle_file(str(chelsea)), "cat, wall", k=5, api_name="/segment")
     assert Image.open(overlay).size == Image.open(labels).size == (451, 300)

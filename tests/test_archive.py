@@ -27,9 +27,7 @@ def small(reco, photo_folder, tmp_path_factory):
     (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8 not a photo")
     folder = tmp_path_factory.mktemp("archives") / "small"
     calls = []
-    write_archive(
-        folder, open_source(photo_folder), reco.encoder, progress=lambda done, of: calls.append((done, of))
-    )
+    write_archive(folder, open_source(photo_folder), reco.encoder, progress=lambda done, of: calls.append((done, of)))
     assert calls[-1] == (21, 21)
     return folder
 

@@ -25,7 +25,8 @@ def test_tables_of_files(suffix, photos, tmp_path):
     for name, data in photos.items():
         (tmp_path / "in" / f"ž {name}").write_bytes(data)
     rows: list[dict[str, object]] = [
-        {"Image-Path": f"in/ž {name}", "License": "CC BY 4.0" if i % 2 else "research", "Width": 640, "Author": 'A, "B"\n"C"'}
+        {"Image-Path": f"in/ž {name}", "License": "CC BY 4.0" if i % 2 else "research", "Width": 640,
+         "Author": 'A, "B"\n"C"'}
         for i, name in enumerate(names)
     ]  # fmt: skip
     source = open_source(table(tmp_path / f"t{suffix}", rows))

@@ -14,6 +14,15 @@ from reco_core.errors import ArchiveError, OptionError
 MINI = Path(__file__).parent.parent / "archives" / "mini" / "index.faiss"
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """FAISS's threads wait for one another, which takes minutes on a machine that is busy with other tests."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    yield
+    faiss.omp_set_num_threads(before)
+
+
 def clustered(count: int, dimension: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(7).standard_normal((20, dimension))
@@ -32,15 +41,13 @@ def written(embeddings: np.ndarray, folder: Path, **options) -> Vectors:
     return Vectors(files["embeddings"], files.get("ivf"))
 
 
-def agree(found: tuple[np.ndarray, np.ndarray], true: tuple[np.ndarray, np.ndarray], tolerance: float) -> None:
-    """Same similarities, and the same rows wherever these differ by more than rounding."""
-    np.testing.assert_allclose(found[0], true[0], atol=tolerance)
-    different = found[1] != true[1]
-    gaps = np.abs(np.subtract.outer(true[0], true[0])) + np.eye(len(true[0]))
-    assert (gaps.min(1)[different] < 2 * tolerance).all()
-    assert different.mean() < 0.2
-    assert found[0].dtype == np.float32
-    assert found[1].dtype == np.int64
+def agree(found: tuple[np.ndarray, np.ndarray], embeddings: np.ndarray, query: np.ndarray) -> None:
+    """Same similarities as the naive ones, of rows that have them."""
+    true = naive(embeddings, query, 50)[0]
+    np.testing.assert_allclose(found[0], true, atol=2e-6)
+    np.testing.assert_allclose(embeddings[found[1]] @ query, true, atol=2e-6)
+    assert len(set(found[1])) == 50
+    assert (found[0].dtype, found[1].dtype) == (np.float32, np.int64)
 
 
 @pytest.mark.parametrize("dimension", [1, 7, 64, 100])
@@ -49,13 +56,10 @@ def test_exact_search_is_naive_search(tmp_path, dimension, precision, tolerance)
     embeddings = clustered(500, dimension)
     opened = written(embeddings, tmp_path, precision=precision)
     assert (len(opened), opened.dimension) == embeddings.shape
-    np.testing.assert_allclose(opened.take(np.arange(500)), embeddings, atol=tolerance)
     stored = opened.take(np.arange(500))
+    np.testing.assert_allclose(stored, embeddings, atol=tolerance)
     for query in clustered(5, dimension, seed=1):
-        found = opened.search(query, 50)
-        np.testing.assert_allclose(found[0], naive(embeddings, query, 50)[0], atol=tolerance)
-        if dimension > 1:
-            agree(found, naive(stored, query, 50), 1e-6)
+        agree(opened.search(query, 50), stored, query)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
@@ -84,7 +88,7 @@ def test_ranges_of_threads_change_nothing(tmp_path, monkeypatch):
         np.testing.assert_array_equal(found[1], rows)
 
 
-@pytest.mark.parametrize("k", [1, 5, 9, 30, 299, 300])
+@pytest.mark.parametrize("k", [1, 5, 30, 150, 299, 300])
 @pytest.mark.parametrize("parts", [1, 4])
 def test_of_equal_vectors_the_lower_rows_come_first(tmp_path, monkeypatch, k, parts):
     monkeypatch.setattr(vectors, "RANGE", 300 // parts)
@@ -97,7 +101,7 @@ def test_of_equal_vectors_the_lower_rows_come_first(tmp_path, monkeypatch, k, pa
 
 
 # 13: a prime; 100: no multiple of 8, the channels per byte
-@pytest.mark.parametrize(("dimension", "precision"), [(13, "fp16"), (64, "int8"), (100, "int8"), (100, "fp16")])
+@pytest.mark.parametrize(("dimension", "precision"), [(13, "fp16"), (64, "int8"), (100, "fp16")])
 def test_inverted_lists_find_most_and_rank_exactly(tmp_path, dimension, precision):
     embeddings = clustered(5000, dimension)
     result = write_vectors(embeddings, tmp_path, precision=precision, exact_up_to=4999)
@@ -114,13 +118,25 @@ def test_inverted_lists_find_most_and_rank_exactly(tmp_path, dimension, precisio
     assert result.recall == pytest.approx(np.mean(shares), abs=0.05)
 
 
+def test_recall_is_that_of_new_queries(tmp_path, monkeypatch):
+    monkeypatch.setattr(vectors, "SHORTLIST", TOP)  # so that it is low
+    monkeypatch.setattr(vectors, "PER_RESULT", 1)
+    embeddings = clustered(3000, 32)
+    result = write_vectors(embeddings, tmp_path, exact_up_to=0)
+    opened = Vectors(result.files["embeddings"], result.files["ivf"])
+    pairs = ((opened.search(q, TOP)[1], naive(embeddings, q, TOP)[1]) for q in clustered(100, 32, seed=1))
+    recall = np.mean([np.isin(true, found).mean() for found, true in pairs])
+    assert recall < 0.9
+    assert result.recall == pytest.approx(recall, abs=0.05)
+
+
 def test_inverted_lists_are_used_unless_exact(tmp_path):
     embeddings = clustered(4000, 16)
     ivf = write_vectors(embeddings, tmp_path, exact_up_to=0).files["ivf"]
     reversed_file = write_vectors(embeddings[::-1], tmp_path).files["embeddings"]  # its lists would be others
     opened, query = Vectors(reversed_file, ivf), embeddings[0]
-    true = naive(opened.take(np.arange(4000)), query, 50)[1]
-    np.testing.assert_array_equal(opened.search(query, 50, exact=True)[1], true)
+    true = opened.search(query, 50, exact=True)[1]
+    np.testing.assert_array_equal(true, Vectors(reversed_file).search(query, 50)[1])
     assert np.isin(true, opened.search(query, 50)[1]).mean() < 0.8
 
 
@@ -145,7 +161,6 @@ def test_few_vectors_are_searched_exactly(tmp_path, count):
     similarity, rows = opened.search(embeddings[-1], 50)
     assert len(similarity) == len(rows) == min(count, 50)
     assert rows[0] == count - 1
-    assert similarity[0] == pytest.approx(1, abs=1e-3)
 
 
 def test_as_few_as_a_quantiser_can_be_learned_from_and_all_equal(tmp_path):
@@ -156,15 +171,10 @@ def test_as_few_as_a_quantiser_can_be_learned_from_and_all_equal(tmp_path):
     np.testing.assert_array_equal(opened.search(embeddings[0], 50, exact=True)[1], np.arange(50))
 
 
-def test_exact_up_to_is_inclusive(tmp_path):
-    embeddings = clustered(2000, 16)
-    assert "ivf" not in write_vectors(embeddings, tmp_path, exact_up_to=2000).files
-    assert "ivf" in write_vectors(embeddings, tmp_path, exact_up_to=1999).files
-
-
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_same_input_same_bytes(tmp_path, precision):
-    embeddings = clustered(2000, 32)
+    faiss.omp_set_num_threads(2)
+    embeddings = clustered(LEAST, 8)
     np.save(tmp_path / "input.npy", embeddings)
     both = []
     for name, given in (("a", embeddings), ("b", np.load(tmp_path / "input.npy", mmap_mode="r"))):
@@ -177,7 +187,7 @@ def test_same_input_same_bytes(tmp_path, precision):
 
 def test_progress_counts_every_row_once_per_file(tmp_path, monkeypatch):
     monkeypatch.setattr(vectors, "BLOCK", 1000)
-    for limit, total in ((2500, 2500), (0, 5000)):
+    for limit, total in ((2500, 2500), (2499, 5000)):  # rows, and rows again for the lists
         seen: list[tuple[int, int]] = []
         write_vectors(clustered(2500, 8), tmp_path, exact_up_to=limit, progress=lambda *step: seen.append(step))  # noqa: B023
         assert [of for _, of in seen] == [total] * len(seen)
@@ -187,6 +197,7 @@ def test_progress_counts_every_row_once_per_file(tmp_path, monkeypatch):
 
 def test_threads_may_search_at_the_same_time(tmp_path, monkeypatch):
     monkeypatch.setattr(vectors, "RANGE", 1000)
+    monkeypatch.setattr(faiss, "omp_get_max_threads", lambda: 2)
     opened = written(clustered(3000, 32), tmp_path, exact_up_to=0)
     queries = clustered(40, 32, seed=1)
 
@@ -206,15 +217,14 @@ def test_bundled_file_is_read():
     plain = faiss.read_index(str(MINI)).reconstruct_n(0, 6874)
     np.testing.assert_array_equal(opened.take(np.array([5, 6873, 0])), plain[[5, 6873, 0]])
     for query in clustered(5, 384):
-        agree(opened.search(query, 50), naive(plain, query, 50), 2e-6)
+        agree(opened.search(query, 50), plain, query)
 
 
 def test_take_keeps_order_and_repeats(tmp_path):
     embeddings = clustered(100, 8)
     opened = written(embeddings, tmp_path)
-    rows = np.array([99, 3, 3, 0])
-    np.testing.assert_allclose(opened.take(rows), embeddings[rows], atol=1e-3)
-    assert opened.take(rows).dtype == np.float32
+    np.testing.assert_allclose(opened.take(np.array([99, 3, 3, 0])), embeddings[[99, 3, 3, 0]], atol=1e-3)
+    assert opened.take(np.array([1])).dtype == np.float32
     assert opened.take(np.array([], int)).shape == (0, 8)
     for wrong in (-1, 100):
         with pytest.raises(ArchiveError, match="no such row"):
@@ -230,14 +240,11 @@ def test_embeddings_must_be_finite(tmp_path, bad, precision):
         write_vectors(embeddings, tmp_path, precision=precision)
 
 
-@pytest.mark.parametrize("shape", [(0, 8), (8,), (2, 2, 2), (3, 0)])
-def test_embeddings_must_be_a_table(tmp_path, shape):
-    with pytest.raises(ArchiveError, match="no embeddings"):
-        write_vectors(np.zeros(shape, np.float32), tmp_path)
-
-
 def test_bad_arguments(tmp_path):
     embeddings = clustered(100, 8)
+    for shape in ((0, 8), (8,), (2, 2, 2), (3, 0)):
+        with pytest.raises(ArchiveError, match="no embeddings"):
+            write_vectors(np.zeros(shape, np.float32), tmp_path)
     with pytest.raises(OptionError, match="int8"):
         write_vectors(embeddings, tmp_path, precision="int4")
     opened = written(embeddings, tmp_path)
@@ -276,10 +283,9 @@ def test_files_of_another_kind_are_refused(tmp_path):
         faiss.write_index(index, str(tmp_path / "wrong"))
         with pytest.raises(ArchiveError, match="wrong"):
             Vectors(tmp_path / "wrong")
-    with pytest.raises(ArchiveError):
-        Vectors(files["ivf"])
-    with pytest.raises(ArchiveError):
-        Vectors(files["embeddings"], files["embeddings"])
+    for wrong in ((files["ivf"], None), (files["embeddings"], files["embeddings"])):
+        with pytest.raises(ArchiveError, match="another kind"):
+            Vectors(*wrong)
     (tmp_path / "fewer").mkdir()
     fewer = write_vectors(embeddings[:-1], tmp_path / "fewer").files["embeddings"]
     with pytest.raises(ArchiveError, match="belongs to other embeddings"):

@@ -1,12 +1,13 @@
 """Embedded batches as files: what other processes hand in, and what codecs are learned from."""
 
 import json
+import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from reco_core.archives.codecs import Codec
 from reco_core.archives.embedding import Batch
@@ -54,8 +55,9 @@ class StoredBatch:
         records, left_out = ([asdict(row) for row in rows] for rows in (self.records, self.left_out))
         about = json.dumps({"done": self.done, "records": records, "left_out": left_out})
         file = place(folder, self.start)
-        partial = file.with_suffix(".part")
-        save_file({n: np.ascontiguousarray(array) for n, array in self.arrays.items()}, partial, {"about": about})
+        partial = file.with_suffix(f".{uuid.uuid4().hex}.part")  # two processes may embed the same batch
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
+        partial.write_bytes(save(arrays, {"about": about}))
         partial.replace(file)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from reco_core.archives import store
 from reco_core.archives.archive import Archive, Opened
+from reco_core.archives.arrays import write_array
 from reco_core.archives.duplicates import Duplicates
 from reco_core.archives.source import Source
 from reco_core.archives.writer import BLOCK, Elsewhere, Embedding, Options, Progress, Written, assemble, write_part
@@ -63,7 +64,8 @@ def remove_photos(folder: Path, unwanted: Callable[[PhotoRecord], bool]) -> list
         archive = Archive(folder)
         parts: list[store.Part] = []
         gone: list[PhotoRecord] = []
-        known, new = dict(archive.manifest.files), {}
+        known = dict(archive.manifest.files)
+        new: dict[str, Path] = {}
         for part in archive.parts:
             leaving = np.array([unwanted(record) for record in part.records])
             gone += [part.records[row] for row in np.flatnonzero(leaving)]
@@ -117,13 +119,10 @@ def gather(archive: Archive, chosen: Sequence[tuple[Opened, np.ndarray]], work: 
     """One part from rows of parts that share their codecs; the codecs' files stay as they are."""
     model = chosen[0][0]
     count = sum(len(rows) for _, rows in chosen)
-    work = Path(tempfile.mkdtemp(dir=work))
-    vectors = np.lib.format.open_memmap(work / "vectors.npy", "w+", np.float32, (count, model.vectors.dimension))
-    start = 0
-    for part, block in _blocks(chosen):
-        vectors[start : start + len(block)] = part.vectors.take(block)
-        start += len(block)
-    codes = {role: (part.read(role, block) for part, block in _blocks(chosen)) for role in model.codes}
+    taken = (part.vectors.take(block) for part, block in _blocks(chosen))
+    file = write_array(taken, count, Path(tempfile.mkdtemp(dir=work)) / "vectors.npy")
+    vectors = np.load(file, mmap_mode="r")
+    codes = {role: _codes(chosen, role) for role in model.codes}
     records = [part.records[row] for part, rows in chosen for row in rows]
     hashes = np.concatenate([part.records.hashes()[rows] for part, rows in chosen])
     names = _codecs(model)
@@ -138,11 +137,18 @@ def _blocks(chosen: Sequence[tuple[Opened, np.ndarray]]) -> Iterator[tuple[Opene
             yield part, rows[start : start + BLOCK]
 
 
+def _codes(chosen: Sequence[tuple[Opened, np.ndarray]], role: str) -> Iterator[np.ndarray]:
+    for part, block in _blocks(chosen):
+        yield part.read(role, block)
+
+
 def _taken(archive: Archive, part: Opened, fresh: np.ndarray, work: Path) -> Written:
     """A part of another archive, or those photos of it that are new, with all the files it needs."""
     if fresh.all():
         names = set(part.part.files.values())
-        written = Written(part.part, {}, {name: archive.manifest.files[name] for name in names})
+        written = Written(
+            part.part, archive.manifest.dimension, {}, {name: archive.manifest.files[name] for name in names}
+        )
     else:
         written = gather(archive, [(part, np.flatnonzero(fresh))], work)
         names = {part.part.files[f"{role}_codec"] for role in part.codecs}

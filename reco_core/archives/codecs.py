@@ -7,21 +7,21 @@ import faiss
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from reco_core import dictionary
 from reco_core.errors import OptionError
 
 SAMPLE = 100_000  # positions that a quantiser learns from
-FEW = 40_000  # positions that are too few to learn a codebook from
-SMALL = "SQ8"  # for those: a byte per channel
+FINE = "SQ8"  # a byte per channel: references keep a cosine of 0.99 and more (benchmarks/compression.py)
+COMPACT = "PQ{}x8"  # a byte for every `CHANNELS` channels
+CHANNELS = 8
 # Of mini's features: 10 bytes a position, cosine 0.919 (a product quantiser of 13: 0.916); 7 more hold the language map.
 MINI_COMPACT = "RQ10x8"
-# dense storage -> channels that share a byte of a product quantiser
-CHANNELS = {"compact": 8, "fine": 4}
+FEW = 40_000  # positions that are too few to learn a codebook from: then fine it is
 NONE = "none"
-DENSE = (*CHANNELS, NONE)
+DENSE = ("fine", "compact", NONE)
 
 
 class Codec(ABC):
@@ -66,7 +66,7 @@ class Quantiser(Codec):
 
     def save(self, file: Path) -> Path:
         file = file.with_suffix(".codec")
-        faiss.write_index(self._index, str(file))
+        file.write_bytes(faiss.serialize_index(self._index).tobytes())
         return file
 
 
@@ -89,7 +89,7 @@ class Words(Codec):
 
     def save(self, file: Path) -> Path:
         file = file.with_suffix(".safetensors")
-        save_file({"words": self._words.half()}, file)
+        file.write_bytes(save({"words": self._words.half()}))
         return file
 
 
@@ -108,13 +108,11 @@ def learn(maps: dict[str, np.ndarray], names: Tensor | None, dense: str) -> dict
     few = min(array.size // array.shape[-1] for array in maps.values()) < FEW
     codecs: dict[str, Codec] = {}
     for role, array in maps.items():
-        if role == "language" and names is not None:
+        if dense == "compact" and names is not None and role == "language":
             codecs[role] = Words(names)
             continue
-        spec = f"PQ{array.shape[-1] // CHANNELS[dense]}x8"
-        if dense == "compact" and names is not None:
-            spec = MINI_COMPACT
-        codecs[role] = Quantiser.learn(sample(array), SMALL if few else spec)
+        compact = COMPACT.format(array.shape[-1] // CHANNELS) if names is None else MINI_COMPACT
+        codecs[role] = Quantiser.learn(sample(array), FINE if few or dense == "fine" else compact)
     return codecs
 
 

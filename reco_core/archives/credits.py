@@ -108,7 +108,8 @@ def check_columns(columns: Iterable[object], name: str) -> None:
         raise ArchiveError("a table of photos is empty", given=name, expected=f"a header with {PLACES}")
     if not any(map(is_place, names)):
         raise ArchiveError("a table does not say where its photos are", given=f"{name} with columns {', '.join(names)}",
-                           expected=PLACES, remedy="Rename the column; photos inside a Parquet file are read by hf:FOLDER")  # fmt: skip
+                           expected=PLACES,
+                           remedy="Rename the column; photos inside a Parquet file are read by hf:FOLDER")  # fmt: skip
 
 
 def unique(records: list[PhotoRecord]) -> list[PhotoRecord]:

@@ -36,15 +36,16 @@ class Batch:
     left_out: tuple[LeftOut, ...]
 
 
-def embed(source: Source, encoder: Encoder, starts: Iterable[int]) -> Iterator[Batch]:
-    """Embed the batches that begin at `starts`, in that order."""
+def embed(source: Source, encoder: Encoder, starts: Iterable[int], size: int | None = None) -> Iterator[Batch]:
+    """Embed the batches that begin at `starts`, in that order; size: photos a batch, by default `BATCH`."""
+    size = size or BATCH
     waiting: deque[tuple[int, list[Future]]] = deque()
     todo = iter(starts)
     with ThreadPoolExecutor(DECODERS) as decoders:
 
         def ask() -> None:
             for start in todo:
-                photos = range(start, min(start + BATCH, len(source.records)))
+                photos = range(start, min(start + size, len(source.records)))
                 waiting.append((start, [decoders.submit(_read, source, i) for i in photos]))
                 return
 

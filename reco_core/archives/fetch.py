@@ -31,9 +31,10 @@ COLUMNS = (
     "open_licence", "author", "title",
 )  # fmt: skip
 OPEN = re.compile(
-    r"CC0|CC BY(?!-N)|MIT\b|Apache|Public domain|Creative Commons|https://creativecommons\.org/(licenses/by(-sa)?/|publicdomain/)",
+    r"CC0|CC[ -]BY|MIT\b|Apache|Public domain|Creative Commons|https?://creativecommons\.org/(licenses/by|publicdomain)",
     re.IGNORECASE,
 )
+RESERVED = re.compile(r"\bN[CD]\b|non-?\s?commercial|no-?\s?deriv", re.IGNORECASE)  # wherever it stands
 Progress = Callable[[int, int, str], None]  # photos done, of, file
 
 
@@ -48,7 +49,7 @@ class Fetched:
 
 def is_open(licence: str) -> bool:
     """Whether a licence text names a licence that lets anyone use the photo, commercially too."""
-    return bool(OPEN.match(licence))
+    return bool(OPEN.match(licence.strip())) and not RESERVED.search(licence)
 
 
 def fetch_photos(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from reco_core.archives import store
 from reco_core.archives.archive import WRONG, Archive
@@ -49,7 +49,7 @@ def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
         if manifest.parts != archive.manifest.parts:
             raise ArchiveError("the archive has changed meanwhile", given=archive.folder, remedy="Open it again")
         (work / "references.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
-        save_file(tensors, work / "references.safetensors")
+        (work / "references.safetensors").write_bytes(save(tensors))
         found, known = store.adopt({TABLE: work / "references.json", VECTORS: work / "references.safetensors"})
         shared = {**manifest.shared, **{role: file.name for role, file in found.items()}}
         changed = replace(manifest, shared=shared, files={**manifest.files, **known})

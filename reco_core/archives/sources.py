@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from reco_core.archives import hub, shards, tables
+from reco_core.archives import hub_dataset, shards, tables
 from reco_core.archives.credits import UNKNOWN, allowed, read_rows, unescape
 from reco_core.archives.fetch import TABLE
 from reco_core.archives.source import PHOTO_SUFFIXES, Files, Progress, Source, hidden, inside
@@ -26,8 +26,8 @@ def open_source(
 
     Args:
         what: a folder of photos (nested, or named by its manifest.tsv) or of shards; a zip; a tar, compressed or not,
-            of WebDataset or not; a table of paths or addresses (CSV, TSV, Parquet); "hf:OWNER/NAME", "hf:OWNER/NAME:SPLIT"
-            or "hf:FOLDER" for what the datasets library reads.
+            of WebDataset or not; a table of paths or addresses (CSV, TSV, Parquet); "hf:OWNER/NAME",
+            "hf:OWNER/NAME:SPLIT" or "hf:FOLDER" for what the datasets library reads.
         open_only: leave out photos that are not openly licensed, by the column `open_licence` or else by the licence.
         cache: the folder for photos that are fetched; None is in the user's cache folder.
         progress: called with photos fetched or shards listed, of how many, and which.
@@ -38,7 +38,7 @@ def open_source(
         optional library is missing. DownloadError: no network. Cancelled: `cancelled` said so.
     """
     if str(what).startswith("hf:"):
-        return hub.open_dataset(str(what)[3:], open_only, cache)
+        return hub_dataset.open_dataset(str(what)[3:], open_only, cache)
     path = Path(os.path.expanduser(what))
     try:
         if path.is_dir():

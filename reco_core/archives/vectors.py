@@ -118,6 +118,11 @@ class Vectors:
     def dimension(self) -> int:
         return self._exact.d
 
+    @property
+    def precision(self) -> str:
+        """What `write_vectors` calls it."""
+        return next(name for name, kind in PRECISIONS.items() if kind == self._exact.sq.qtype)
+
     def search(self, query: np.ndarray, k: int, *, exact: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """The k vectors of greatest inner product with a query, best first; of equal ones the lower row first.
 

@@ -13,15 +13,16 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from reco_core import inference
 from reco_core.archives import batches, codecs, embedding, store
+from reco_core.archives.arrays import write_array
+from reco_core.archives.batches import MAPS, StoredBatch
 from reco_core.archives.building import Building
 from reco_core.archives.codecs import Codec
 from reco_core.archives.duplicates import Duplicates
 from reco_core.archives.records import write_records
-from reco_core.archives.batches import MAPS, StoredBatch
 from reco_core.archives.source import Source
 from reco_core.archives.vectors import write_vectors
 from reco_core.encoders import Encoder
@@ -32,15 +33,16 @@ log = logging.getLogger(__name__)
 LEARN = 8192  # photos that codecs are learned from, spread over the source
 BLOCK = 1024  # photos whose codes are copied at a time
 Progress = Callable[[int, int], None]
-# Fills a folder with shards for these starts in some other way than here, one after the other: (codecs, folder, starts)
-Elsewhere = Callable[[dict[str, Codec], Path, Sequence[int]], None]
+# Fills a folder with a StoredBatch for each start in some other way than here, one after the other, its maps coded
+# unless there are no codecs yet: (source, encoder, codecs, folder, starts)
+Elsewhere = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[int]], None]
 
 
 @dataclass(frozen=True)
 class Options:
     """How an archive is made.
 
-    dense: "fine" (a byte for every 4 channels), "compact" (smaller, and embeddings with a byte a channel) or "none".
+    dense: "fine" (a byte a channel), "compact" (a thirtieth of it for mini; embeddings with a byte a channel) or "none".
     duplicates: keep near-duplicates too.
     """
 
@@ -50,14 +52,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Written:
-    """A part's files, not in their folder yet: the manifest's entry, name -> where it lies, name -> size and hash."""
+    """A part's files, not in their folder yet: new: name -> where it lies; known: name -> size and hash."""
 
     part: store.Part
+    dimension: int
     new: dict[str, Path]
     known: dict[str, store.File]
 
 
-def write_archive(folder: Path, source: Source, encoder: Encoder, options: Options = Options(),  # noqa: B008 - frozen
+def write_archive(folder: Path, source: Source, encoder: Encoder, options: Options = Options(),
                   progress: Progress = lambda done, of: None, elsewhere: Elsewhere | None = None) -> None:  # fmt: skip
     """Embed photos and write an archive, which appears at `folder` (or replaces the one there) only when it is complete.
 
@@ -82,7 +85,7 @@ def write_archive(folder: Path, source: Source, encoder: Encoder, options: Optio
         precision = "int8" if options.dense == "compact" else "fp16"
         written = write_part(work, building, codec, codec_names, precision)
         new = {file.name: file for file in shared.values()} | written.new
-        grids, dimension = embedded.grids(), building.array("embedding").shape[1]
+        grids, dimension = embedded.grids(), written.dimension
         manifest = store.Manifest(
             encoder.preset.name, encoder.hash, dimension, grids["features"], grids["language"], (written.part,),
             {"typical": shared["typical"].name}, {**known, **written.known},
@@ -112,7 +115,10 @@ class Embedding:
         """Codecs for the maps, from photos spread over the source; these are embedded first, and once."""
         count = min(len(self.starts), LEARN // embedding.BATCH)
         self.learning = [self.starts[i * len(self.starts) // count] for i in range(count)]
-        missing = [start for start in self.learning if batches.load(self.batches, start) is None]
+        missing = self._missing(self.learning)
+        if self.elsewhere and missing:
+            self.elsewhere(self.source, self.encoder, None, self.batches, missing)
+            missing = self._missing(missing)
         ahead = len(self.learning) - len(missing)
         for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
             StoredBatch.of(batch).save(self.batches)
@@ -130,8 +136,8 @@ class Embedding:
         """Embed all photos that are not yet, compress them, leave near-duplicates of `seen` and of each other out."""
         building = self.building
         todo = [start for start in self.starts if start >= building.done]
-        if self.elsewhere:
-            self.elsewhere(learned, self.batches, [s for s in todo if batches.load(self.batches, s) is None])
+        if self.elsewhere and (missing := self._missing(todo)):
+            self.elsewhere(self.source, self.encoder, learned, self.batches, missing)
         hashes = building.array("hash")
         for value in () if hashes is None else hashes.tolist():
             seen.keep(value)
@@ -164,11 +170,11 @@ class Embedding:
     def typical(self, file: Path) -> Path:
         """Write how embeddings and language maps are distributed, before compression narrows them."""
         moments = {"photos": self.wholes, "positions": codecs.sample(self.maps["language"])}
-        tensors = {}
+        tensors: dict[str, torch.Tensor] = {}
         for of, values in moments.items():
             moment = inference.typical(torch.from_numpy(np.array(values)))
             tensors |= {f"{of}.{name}": value.half() for name, value in moment._asdict().items()}
-        save_file(tensors, file)
+        file.write_bytes(save(tensors))
         return file
 
     def grids(self) -> dict[str, tuple[int, int]]:
@@ -177,6 +183,9 @@ class Embedding:
 
     def clean(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _missing(self, starts: Sequence[int]) -> list[int]:
+        return [start for start in starts if batches.load(self.batches, start) is None]
 
     def _raw(self) -> dict[str, np.ndarray]:
         """The arrays of all learning photos, in files rather than in memory; none if no photo was readable."""
@@ -225,7 +234,7 @@ def assemble(work: Path, records: Sequence[PhotoRecord], hashes: np.ndarray, vec
     found = write_vectors(vectors, folder, precision=precision)
     files = dict(found.files)
     for role, blocks in codes.items():
-        files[role] = _write_codes(blocks, len(records), folder / f"{role}.npy")
+        files[role] = write_array(blocks, len(records), folder / f"{role}.npy")
     files["photos"] = folder / "photos.zip"
     write_records(records, hashes, files["photos"])
     if left_out:
@@ -237,25 +246,12 @@ def assemble(work: Path, records: Sequence[PhotoRecord], hashes: np.ndarray, vec
         codec, dict(Counter(record.licence for record in records).most_common()), found.recall,
         dict(Counter(entry.reason.partition(":")[0] for entry in left_out)),
     )  # fmt: skip
-    return Written(part, {file.name: file for file in named.values()}, known)
+    return Written(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
 
 
 def _blocks(codes: np.ndarray | None) -> Iterator[np.ndarray]:
-    for start in range(0, 0 if codes is None else len(codes), BLOCK):
-        yield codes[start : start + BLOCK]
-
-
-def _write_codes(blocks: Iterator[np.ndarray], count: int, file: Path) -> Path:
-    out = None
-    start = 0
-    for block in blocks:
-        if out is None:
-            out = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(count, *block.shape[1:]))
-        out[start : start + len(block)] = block
-        start += len(block)
-    if out is not None:
-        out.flush()
-    return file
+    if codes is not None:
+        yield from (codes[start : start + BLOCK] for start in range(0, len(codes), BLOCK))
 
 
 def _write_left_out(entries: Sequence[LeftOut], file: Path) -> Path:

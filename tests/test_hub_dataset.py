@@ -11,7 +11,7 @@ import pytest
 import web as server
 from packed import contents, table
 
-from reco_core.archives import hub
+from reco_core.archives import hub_dataset
 from reco_core.archives.sources import open_source
 from reco_core.errors import ArchiveError, DownloadError, PhotoError
 
@@ -140,7 +140,7 @@ def test_a_dataset_of_the_hub_reads_no_other_files(photos, tmp_path):
         (tmp_path / place).write_bytes(next(iter(photos.values())))
     paths = [str(tmp_path / place) for place in ("private.jpg", "cache/a.jpg", "cache/../private.jpg")]
     rows = datasets.Dataset.from_dict({"image": paths}).cast_column("image", datasets.Image(decode=False))
-    source = hub._Dataset("a/b", [("train", rows, "image")], None, "CC0", False, [tmp_path / "cache"])
+    source = hub_dataset._Dataset("a/b", [("train", rows, "image")], None, "CC0", False, [tmp_path / "cache"])
     assert source.read(1) == next(iter(photos.values()))
     for i in (0, 2):
         with pytest.raises(PhotoError, match=r"private\.jpg"):

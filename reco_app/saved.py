@@ -1,0 +1,96 @@
+"""A session's photos as one zip, to take home and to bring back.
+
+It is an archive like any other (`--archive FOLDER --photos FOLDER/photos`), with its photos and photos.json, their names,
+beside it. What is brought back is verified as a whole, but only photos and names are taken from it: the archive is derived
+from them anew, byte for byte the same, so that nobody's embeddings or codecs need to be trusted.
+"""
+
+import hashlib
+import json
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+
+from reco_app.own import MOST_PHOTOS, SIDE, Own, Small, one_name
+from reco_app.uploads import WRONG, open_zip
+from reco_core.archives import store
+from reco_core.encoders import Encoder
+from reco_core.errors import ArchiveError, OptionError, RecoError
+from reco_core.photos import read_photo
+
+LIST, PHOTOS = "photos.json", "photos"
+FILE = re.compile(r"[0-9a-f]{32}\.jpg")  # as `Own` names photos
+
+
+def save(own: Own, encoder: Encoder, target: Path) -> None:
+    """Write what a session has.
+
+    Raises:
+        OptionError: it has nothing, or is being changed.
+    """
+    with own.changing(), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
+        if not own.photos:
+            raise OptionError("there is nothing to save yet", remedy="Add photos first")
+        archive = own.archive(encoder)
+        for name in (store.MANIFEST, *sorted(store.read_manifest(archive).named)):
+            out.write(archive / name, name)
+        for photo in own.photos:
+            out.write(own.path(photo), f"{PHOTOS}/{photo.file}", zipfile.ZIP_STORED)
+        listed = [{"file": photo.file, "name": photo.name} for photo in own.photos]
+        out.writestr(LIST, json.dumps(listed, indent=1, ensure_ascii=False))
+
+
+def load(file: Path, encoder: Encoder) -> list[Small]:
+    """The photos that were saved, verified.
+
+    Raises:
+        ArchiveError: it is no such zip, damaged, changed, or of another preset.
+    """
+    with open_zip(file) as opened, tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        try:
+            _unpack(opened, folder)
+            manifest = store.read_manifest(folder)
+            for name, problem in store.check(folder, manifest, whole=True):
+                raise ValueError(f"{name}: {problem}")
+            if manifest.preset == encoder.preset.name and manifest.weights == encoder.hash:
+                return _photos(folder, manifest.photos)
+        except (*WRONG, KeyError, TypeError, RecoError) as error:  # a RecoError would name the server's folders
+            reason = str(error).partition(". ")[0].replace(f"{folder}", "").removeprefix("/")
+            raise ArchiveError(f"{file.name} is not what was saved here, or it is damaged", given=reason,
+                               expected="a zip made by Save", remedy="Nothing was changed") from error  # fmt: skip
+    raise ArchiveError(
+        f"{file.name} was saved with other models", given=f"preset {manifest.preset}, weights {manifest.weights[:12]}",
+        expected=f"preset {encoder.preset.name}, weights {encoder.hash[:12]}",
+        remedy="Choose that preset in the Segment tab under Options, or add the photos themselves: they lie in the zip",
+    )  # fmt: skip
+
+
+def _unpack(opened: zipfile.ZipFile, folder: Path) -> None:
+    """Only names that `save` gives; so none leaves the folder."""
+    (folder / PHOTOS).mkdir()
+    for entry in opened.infolist():
+        name = entry.filename
+        ours = store.PLAIN.fullmatch(name) or (
+            name.startswith(f"{PHOTOS}/") and FILE.fullmatch(name[len(PHOTOS) + 1 :])
+        )
+        if not ours or (folder / name).exists():
+            raise ValueError(f"an unexpected file, {name!r}")
+        (folder / name).write_bytes(opened.read(entry))
+
+
+def _photos(folder: Path, count: int) -> list[Small]:
+    found = []
+    listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+    if not isinstance(listed, list) or len(listed) != count or count > MOST_PHOTOS:
+        raise ValueError(f"{LIST} does not list the archive's photos")
+    for entry in listed:
+        name, text = entry["file"], entry["name"]
+        data = (folder / PHOTOS / name).read_bytes() if FILE.fullmatch(name) else b""
+        if not name.startswith(hashlib.sha256(data).hexdigest()[:32]):
+            raise ValueError(f"photo {name!r} was changed")
+        if min(read_photo(data).shape[:2]) > SIDE:
+            raise ValueError(f"photo {name} is larger than any that is kept")
+        found.append(Small(name, data, one_name(text) if text else ""))
+    return found
