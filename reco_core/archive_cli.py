@@ -265,11 +265,16 @@ def _merge(args: argparse.Namespace) -> None:
 
 
 def _push(args: argparse.Namespace) -> None:
-    log.info("uploaded to %s", remote.push(args.archive, args.repository, private=args.private))
+    steps = Steps()
+    address = remote.push(args.archive, args.repository, private=args.private,
+                          progress=lambda done, of: steps("bytes", done, of))  # fmt: skip
+    log.info("uploaded to %s", address)
 
 
 def _pull(args: argparse.Namespace) -> None:
-    remote.pull(args.repository, args.out, revision=args.revision)
+    steps = Steps()
+    remote.pull(args.repository, args.out, revision=args.revision,
+                progress=lambda done, of: steps("bytes", done, of))  # fmt: skip
     _say(Archive(args.out))
 
 

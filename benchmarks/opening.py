@@ -1,0 +1,85 @@
+"""How long a large archive takes to open, to find 50 photos with their credits, and what it needs.
+
+python benchmarks/opening.py [--count 1000000] [--dimension 768] [--folder FOLDER]
+
+The archive is made up: random vectors (search by inverted lists is another benchmark's, vectors.py), credits like the
+bundled archive's, no dense features. Opening is timed in a process of its own, from the folder to an `Archive` that
+answers; files are in the system's cache.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from reco_core.archives import store
+from reco_core.archives.archive import Archive
+from reco_core.archives.arrays import write_array
+from reco_core.archives.writer import assemble
+from reco_core.weights import ROOT
+
+BLOCK = 10_000
+OPEN = """
+import sys, time, torch
+from pathlib import Path
+from reco_core.archives.archive import Archive
+def anonymous():
+    return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("RssAnon")) / 1024
+before, began = anonymous(), time.perf_counter()
+archive = Archive(Path(sys.argv[1]))
+opened = time.perf_counter() - began
+query = torch.nn.functional.normalize(torch.ones(archive.manifest.dimension), dim=0)
+began = time.perf_counter()
+found = archive.search(query, 50, frozenset({"none"}))
+records = [archive.records[row] for row in found.rows]
+print(f"opened in {opened:.3f} s; first search with 50 records {time.perf_counter() - began:.3f} s; "
+      f"{anonymous() - before:.0f} MB of memory that is not mapped")
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=1_000_000)
+    parser.add_argument("--dimension", type=int, default=768)
+    parser.add_argument("--folder", type=Path, help="for 5 KB a vector, deleted afterwards")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
+        folder, chance = Path(name), np.random.default_rng(0)
+        known = list(Archive(ROOT / "archives" / "mini").records)
+        records = [replace(known[i % len(known)], file=f"{i:09d}.jpg") for i in range(args.count)]
+
+        def vectors():
+            for start in range(0, args.count, BLOCK):
+                block = chance.standard_normal((min(BLOCK, args.count - start), args.dimension), np.float32)
+                yield block / np.linalg.norm(block, axis=1, keepdims=True)
+
+        flat = np.load(write_array(vectors(), args.count, folder / "flat.npy"), mmap_mode="r")
+        began = time.perf_counter()
+        with store.changing(folder / "archive") as work:
+            hashes = chance.integers(1, 2**63, args.count).astype(np.uint64)
+            written = assemble(work, records, hashes, flat, {}, "none", {}, (), "fp16")
+            moments = {f"{of}.{what}": torch.zeros(args.dimension, *extra)
+                       for of in ("photos", "positions") for what, extra in (("mean", ()), ("covariance", (1,)))}  # fmt: skip
+            (work / "typical.safetensors").write_bytes(save(moments))
+            shared, more = store.adopt({"typical": work / "typical.safetensors"})
+            manifest = store.Manifest("mini", "0" * 64, args.dimension, (14, 14), (14, 14), (written.part,),
+                                      {"typical": shared["typical"].name}, {**written.known, **more})  # fmt: skip
+            store.commit(folder / "archive", manifest, {**written.new, shared["typical"].name: shared["typical"]})
+        size = sum(file.stat().st_size for file in (folder / "archive").iterdir())
+        print(f"{args.count:,} x {args.dimension}: written in {time.perf_counter() - began:.0f} s, {size / 1e6:,.0f} MB, "
+              f"of which credits {manifest.files[written.part.files['photos']].bytes / args.count:.0f} bytes a photo")  # fmt: skip
+        for _ in range(3):
+            subprocess.run([sys.executable, "-c", OPEN, str(folder / "archive")], check=True, cwd=ROOT)
+
+
+if __name__ == "__main__":
+    main()
