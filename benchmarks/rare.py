@@ -40,6 +40,7 @@ from reco_core.visualise import overlay
 
 KINDS = ("Didgeridoo", "bagpipes", "dulcimer", "sitar", "concertina", "Tambourine", "alphorn", "castanets")
 SCENES = ("bedroom", "street", "kitchen", "forest", "highway", "living room", "coast", "store")
+TARS = ("photos.tar", "web_photos.tar")
 GIVEN = 5
 SIDE = 224  # of a quarter
 WORD = "zorbl"
@@ -49,7 +50,7 @@ class Photos:
     """Training photos by title."""
 
     def __init__(self, folder: Path) -> None:
-        self.tars = {tar: tarfile.open(folder / tar) for tar in ("photos.tar", "web_photos.tar")}
+        self.tars = {tar: tarfile.open(folder / tar) for tar in TARS}  # noqa: SIM115 - open as long as we are
         with (folder / "manifest.tsv").open(newline="", encoding="utf-8") as table:
             rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
         self.rows = [row for row in rows if row["tar"] in self.tars]

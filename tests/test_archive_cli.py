@@ -89,7 +89,7 @@ def test_add_and_segment(archive, table, photo, tmp_path, caplog):
 def test_search_by_words_and_by_photo(archive, table, capsys, caplog):
     assert main(["archive", "search", str(archive), "motorcycle", "-k", "2"]) == 0
     found = rows(capsys.readouterr().out)
-    assert [row["file"] for row in found][0] == "motorcycle.jpg"
+    assert found[0]["file"] == "motorcycle.jpg"
     assert found[0]["author"] == "Ann 4"
     assert float(found[0]["similarity"]) > float(found[1]["similarity"])
     assert main(["archive", "search", str(archive), "--image", str(table / "others" / "cat_right.jpg"), "--json"]) == 0

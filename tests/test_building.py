@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from reco_core.archives.archive import Archive
 from reco_core.archives import embedding
+from reco_core.archives.archive import Archive
 from reco_core.archives.sources import open_source
 from reco_core.archives.writer import write_archive
 from reco_core.errors import ArchiveError, Cancelled

@@ -74,7 +74,9 @@ def root(real_photos, tmp_path_factory) -> Path:
         (root / folder).mkdir()
         for (name, photo), i in itertools.product(real_photos.items(), range(5)):
             if (name, i) != ("rocket", 0):
-                Image.fromarray(photo[shift + 23 * i :: 2, shift + 31 * i :: 2]).save(root / folder / f"{name}_{shift}{i}.jpg")
+                Image.fromarray(photo[shift + 23 * i :: 2, shift + 31 * i :: 2]).save(
+                    root / folder / f"{name}_{shift}{i}.jpg"
+                )
     return root
 
 
@@ -129,7 +131,9 @@ def test_fifty_kills_lose_nothing(processes, root, tmp_path):
         if (folder / "manifest.json").exists():
             manifest = store.read_manifest(folder)
             assert not list(store.check(folder, manifest, whole=True))  # before or after, and all of it
-            there = {file: data for file, data in contents(folder).items() if file in {*manifest.named, "manifest.json"}}
+            there = {
+                file: data for file, data in contents(folder).items() if file in {*manifest.named, "manifest.json"}
+            }
             states = [expected[name], *([contents(start)] if start else [])]
             interrupted += there == states[-1] if start else 0
             assert there in states

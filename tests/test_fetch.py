@@ -10,10 +10,10 @@ import web as server
 
 from reco_core import downloads
 from reco_core.archives import fetch
+from reco_core.archives.fetch import fetch_photos, is_open
 from reco_core.archives.sources import list_photos
 from reco_core.checksums import sha256
 from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
-from reco_core.archives.fetch import fetch_photos, is_open
 from reco_core.structures import PhotoRecord
 
 pytestmark = pytest.mark.usefixtures("hurry")
