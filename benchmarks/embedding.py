@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reco_core.archives.embedding import BATCH, embed
@@ -51,7 +53,7 @@ def main() -> None:
         spent = 0.0
         for start in starts:
             photos = [read_photo(source.read(i)) for i in range(start, min(start + BATCH, len(records)))]
-            crops = encoder._crops(photos, MINI.features)
+            crops = torch.stack([encoder.crops(photo)[0] for photo in photos])
             began = time.perf_counter()
             encoder.encode(crops)
             spent += time.perf_counter() - began

@@ -4,7 +4,7 @@ import copy
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,8 +74,16 @@ class Encoder(ABC):
         """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
 
     @abstractmethod
+    def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
+        """An archive photo's centre crop as each of the models wants it: (3, side, side) float32; from any thread."""
+
+    @abstractmethod
+    def encode_crops(self, crops: Sequence[tuple[Tensor, ...]]) -> Encoded:
+        """What `crops` made of archive photos, in one batch, with what they are searched by."""
+
     def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
-        """Archive photos as centre crops, in one batch, with what they are searched by."""
+        """Archive photos (H, W, 3) uint8 as centre crops, in one batch."""
+        return self.encode_crops([self.crops(photo) for photo in photos])
 
     def _size(self, photo: np.ndarray, patch: int, side: int = 0) -> tuple[int, int]:
         return model_size(photo.shape[0], photo.shape[1], side or self.preset.photo_side, patch)
@@ -83,9 +91,8 @@ class Encoder(ABC):
     def _tensor(self, photo: np.ndarray, size: tuple[int, int], model: Model) -> Tensor:
         return to_tensor(photo, size, model.mean, model.std, self.resample)
 
-    def _crops(self, photos: list[np.ndarray], model: Model) -> Tensor:
-        side = (model.archive_side, model.archive_side)
-        return torch.stack([self._tensor(centre_crop(photo), side, model) for photo in photos])
+    def _crop(self, photo: np.ndarray, model: Model) -> Tensor:
+        return self._tensor(centre_crop(photo), (model.archive_side, model.archive_side), model)
 
 
 class MiniEncoder(Encoder):
@@ -128,8 +135,11 @@ class MiniEncoder(Encoder):
                     maps[:, y, x] = maps[:, below, beside]
         return Encoded(encoded.embedding, language, features)
 
-    def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
-        return self.encode(self._crops(photos, self.preset.features))
+    def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
+        return (self._crop(photo, self.preset.features),)
+
+    def encode_crops(self, crops: Sequence[tuple[Tensor, ...]]) -> Encoded:
+        return self.encode(torch.stack([crop for (crop,) in crops]))
 
     @torch.inference_mode()
     def encode(self, images: Tensor) -> Encoded:
@@ -193,14 +203,17 @@ class ClipEncoder(Encoder):
         whole = self._tensor(photo, self._size(photo, language.patch, preset.window), language)[None]
         return replace(encoded, embedding=self.networks.language.embed(self._ready(whole)))
 
-    def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
+    def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
         preset = self.preset
-        encoded = self.encode(self._crops(photos, preset.language), self._crops(photos, preset.features))
-        if preset.one_text:
+        roles = (preset.language, preset.features, *(() if preset.one_text else (preset.retrieval,)))
+        return tuple(self._crop(photo, model) for model in roles)
+
+    def encode_crops(self, crops: Sequence[tuple[Tensor, ...]]) -> Encoded:
+        for_language, for_features, *for_retrieval = map(torch.stack, zip(*crops, strict=True))
+        encoded = self.encode(for_language, for_features)
+        if not for_retrieval:
             return encoded
-        return replace(
-            encoded, retrieval=self.networks.retrieval.embed(self._ready(self._crops(photos, preset.retrieval)))
-        )
+        return replace(encoded, retrieval=self.networks.retrieval.embed(self._ready(for_retrieval[0])))
 
     @torch.inference_mode()
     def encode(self, for_language: Tensor, for_features: Tensor) -> Encoded:

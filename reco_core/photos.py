@@ -102,8 +102,11 @@ def to_tensor(photo: np.ndarray, size: tuple[int, int], mean: tuple[float, ...],
               resample: int = Image.Resampling.BICUBIC) -> Tensor:  # fmt: skip
     """Resize to (height, width) and normalise: (3, height, width) float32."""
     resized = Image.fromarray(photo).resize((size[1], size[0]), resample)
-    scaled = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 255
-    return (scaled - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    # There are only 256 values: a table is quicker than arithmetic, and keeps torch's threads for the models.
+    values = np.arange(256, dtype=np.float32) / np.float32(255)
+    tables = (values - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
+    pixels = np.asarray(resized)
+    return torch.from_numpy(np.stack([table[pixels[..., i]] for i, table in enumerate(tables)]))
 
 
 def centre_crop(photo: np.ndarray) -> np.ndarray:

@@ -65,8 +65,8 @@ def test_a_cancelled_build_goes_on_and_ends_in_the_same_bytes(photos, reco, whol
         write_archive(out, open_source(photos), reco.encoder, progress=stop_after(batches))
     assert not out.exists()
     encoded: list[int] = []
-    real = reco.encoder.encode_archive
-    monkeypatch.setattr(reco.encoder, "encode_archive", lambda batch: encoded.append(len(batch)) or real(batch))
+    real = reco.encoder.encode_crops
+    monkeypatch.setattr(reco.encoder, "encode_crops", lambda batch: encoded.append(len(batch)) or real(batch))
     write_archive(out, open_source(photos), reco.encoder)
     assert len(encoded) == max(0, 4 - batches)  # of four batches of four
     assert contents(out) == whole

@@ -79,7 +79,7 @@ def plain(photos, reco, tmp_path) -> dict[str, bytes]:
 @pytest.fixture
 def only_workers(reco, monkeypatch) -> None:
     """This process must not embed."""
-    monkeypatch.setattr(reco.encoder, "encode_archive", lambda photos: pytest.fail("embedded here"))
+    monkeypatch.setattr(reco.encoder, "encode_crops", lambda photos: pytest.fail("embedded here"))
 
 
 def employ(kind: type[Worker], monkeypatch) -> None:
@@ -186,8 +186,8 @@ def test_a_killed_driver_leaves_what_is_embedded_and_no_worker(photos, reco, pla
         process.send_signal(signal.SIGKILL)
     wait(lambda: all(ended(int(pid)) for pid in log.read_text().split()))
     encoded: list[int] = []
-    real = reco.encoder.encode_archive
-    monkeypatch.setattr(reco.encoder, "encode_archive", lambda batch: encoded.append(len(batch)) or real(batch))
+    real = reco.encoder.encode_crops
+    monkeypatch.setattr(reco.encoder, "encode_crops", lambda batch: encoded.append(len(batch)) or real(batch))
     assert build(photos, out, reco) == plain
     assert len(encoded) == 5
 

@@ -34,7 +34,10 @@ class PixelEncoder:
 
     preset, hash, names = SimpleNamespace(name="pixels"), "0" * 64, None
 
-    def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
+    def crops(self, photo: np.ndarray) -> np.ndarray:
+        return photo
+
+    def encode_crops(self, photos: list[np.ndarray]) -> Encoded:
         small = [np.asarray(Image.fromarray(photo).resize((32, 32)), np.float32) / 255 for photo in photos]
         maps = torch.from_numpy(np.stack(small)).unflatten(2, (4, 8)).flatten(3).unflatten(1, (8, 4)).flatten(2, 3)
         maps = F.normalize(maps + 0.01, dim=-1)  # (B, 8, 16, 24)

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import Tensor
 
 from reco_core.archives.duplicates import perceptual_hash
 from reco_core.archives.source import Source
@@ -46,7 +47,7 @@ def embed(source: Source, encoder: Encoder, starts: Iterable[int], size: int | N
         def ask() -> None:
             for start in todo:
                 photos = range(start, min(start + size, len(source.records)))
-                waiting.append((start, [decoders.submit(_read, source, i) for i in photos]))
+                waiting.append((start, [decoders.submit(_read, source, i, encoder) for i in photos]))
                 return
 
         try:
@@ -60,7 +61,7 @@ def embed(source: Source, encoder: Encoder, starts: Iterable[int], size: int | N
             decoders.shutdown(cancel_futures=True)
 
 
-def _read(source: Source, i: int) -> tuple[PhotoRecord, np.ndarray, int] | LeftOut:
+def _read(source: Source, i: int, encoder: Encoder) -> tuple[PhotoRecord, tuple[Tensor, ...], int] | LeftOut:
     record = source.records[i]
     try:
         data = source.read(i)
@@ -72,12 +73,12 @@ def _read(source: Source, i: int) -> tuple[PhotoRecord, np.ndarray, int] | LeftO
         record, width=record.width or width, height=record.height or height,
         sha256=record.sha256 or hashlib.sha256(data).hexdigest(),
     )  # fmt: skip
-    return record, photo, perceptual_hash(photo)
+    return record, encoder.crops(photo), perceptual_hash(photo)
 
 
 def _encode(start: int, photos: list, encoder: Encoder) -> Batch:
     left_out = tuple(photo for photo in photos if isinstance(photo, LeftOut))
     read = [photo for photo in photos if not isinstance(photo, LeftOut)]
-    encoded = encoder.encode_archive([pixels for _, pixels, _ in read]) if read else None
+    encoded = encoder.encode_crops([crops for _, crops, _ in read]) if read else None
     hashes = np.array([value for _, _, value in read], np.uint64)
     return Batch(start, start + len(photos), tuple(record for record, _, _ in read), hashes, encoded, left_out)
