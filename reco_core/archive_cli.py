@@ -231,6 +231,8 @@ def _verify(args: argparse.Namespace) -> None:
         raise ArchiveError("the archive is damaged", given=f"{len(problems)} of {len(manifest.named)} files",
                            remedy="Rebuild it, or pull or copy it again")  # fmt: skip
     Archive(args.archive)
+    for name in sorted(store.strays(args.archive, manifest)):
+        log.warning("%s lies there too, and is not part of the archive", name)
     log.info("all %d files are as the manifest says", len(manifest.named))
 
 

@@ -133,6 +133,14 @@ def test_a_flipped_bit_is_found(copy, role):
     assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
 
 
+def test_a_rebuild_mends_a_damaged_archive(copy, reco, photo_folder):
+    before = {file.name: file.read_bytes() for file in copy.iterdir()}
+    file = file_of(copy, "features")
+    file.write_bytes(bytes(len(before[file.name])))
+    write_archive(copy, open_source(photo_folder), reco.encoder)
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
+
+
 def test_large_files_are_read_by_verify_only(copy, monkeypatch):
     monkeypatch.setattr(store, "CHECKED_ON_OPENING", 0)
     file = file_of(copy, "features")

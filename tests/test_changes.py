@@ -1,5 +1,6 @@
 """Archives that grow, shrink and come together; readers meanwhile; and what must not be lost."""
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -124,6 +125,20 @@ def test_removed_photos_leave_nothing_behind(archive, photos, reco):
         before.embeddings([row]).numpy().astype("f2").tobytes(),
     ]
     assert all(trace not in file.read_bytes() for file in archive.iterdir() for trace in traces)
+
+
+def test_files_of_any_name_are_swept(archive):
+    """The bundled archive's files are not called after what they hold; a takedown must not leave them there."""
+    manifest = json.loads((archive / "manifest.json").read_text())
+    name = manifest["parts"][0]["files"]["embeddings"]
+    (archive / name).rename(archive / "index.faiss")
+    manifest["parts"][0]["files"]["embeddings"] = "index.faiss"
+    manifest["files"]["index.faiss"] = manifest["files"].pop(name)
+    (archive / "manifest.json").write_text(json.dumps(manifest))
+    (archive / "notes.txt").write_text("mine")
+    remove_photos(archive, lambda record: record.file == "cat.jpg")
+    assert not (archive / "index.faiss").exists()
+    assert store.strays(archive, store.read_manifest(archive)) == {"notes.txt"}
 
 
 def test_a_part_whose_photos_all_go_goes(archive, photos, reco):

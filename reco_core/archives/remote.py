@@ -141,9 +141,6 @@ def pull(
         for name, target in new.items():
             _fetch(url(name), target, manifest.files[name], web, partial(_shift, progress, done, total))
             done += manifest.files[name].bytes
-        for name, file in new.items():
-            if (out / name).exists():  # damaged, for files are named by what they hold
-                file.replace(out / name)
         store.commit(out, manifest, new)
         shutil.rmtree(kept, ignore_errors=True)
 

@@ -194,18 +194,33 @@ def commit(folder: Path, manifest: Manifest, new: Mapping[str, Path]) -> None:
     new: name -> file, on the same disk. Call it inside `changing`. Raises OSError, and then nothing has changed.
     """
     folder.mkdir(exist_ok=True)
+    before = _listed(folder)
     for name, file in new.items():
-        if not (folder / name).exists():
-            _flush(file)
-            file.rename(folder / name)
+        _flush(file)
+        file.replace(folder / name)  # one of the same name may be damaged
     _flush(folder)
     listed = {name: manifest.files[name] for name in sorted(manifest.named)}
     write_whole(folder / MANIFEST, replace(manifest, files=listed).text())
     _flush(folder)
-    for file in folder.iterdir():
-        if OURS.fullmatch(file.name) and file.name not in listed:
-            with suppress(OSError):  # still open, on some systems: the next change sweeps again
-                file.unlink()
+    for name in strays(folder, manifest):
+        if name not in before and not OURS.fullmatch(name):
+            continue  # not ours
+        with suppress(OSError):  # still open, on some systems: the next change sweeps again
+            (folder / name).unlink()
+
+
+def strays(folder: Path, manifest: Manifest) -> set[str]:
+    """What lies in an archive's folder and does not belong to it."""
+    return {file.name for file in folder.iterdir()} - manifest.named - {MANIFEST}
+
+
+def _listed(folder: Path) -> set[str]:
+    """The files that a manifest names, of whatever format it is."""
+    try:
+        names = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {name for name in names if PLAIN.fullmatch(name)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _flush(path: Path) -> None:
