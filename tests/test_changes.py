@@ -235,6 +235,33 @@ def test_readers_go_on_while_the_archive_changes(archive, photos, reco):
     sound(archive)
 
 
+def test_whoever_opens_while_it_changes_tries_again(archive, photos, reco, monkeypatch):
+    """Even if the manifest is the same again when the reader looks."""
+    add_photos(archive, open_source(photos["second"]), reco.encoder)
+    real, turns = Archive._open, []
+
+    def slow(self) -> None:
+        if len(turns) < 5:
+            turns.append(1)
+            remove_once(archive)
+            with pytest.raises(ArchiveError):
+                real(self)  # its files are gone
+            with monkeypatch.context() as patched:
+                patched.setattr(Archive, "_open", real)
+                add_photos(archive, open_source(photos["second"]), reco.encoder)
+            raise ArchiveError("a file is missing")
+        real(self)
+
+    def remove_once(folder: Path) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(Archive, "_open", real)
+            remove_photos(folder, lambda record: record.file.endswith("_part.jpg"))
+
+    monkeypatch.setattr(Archive, "_open", slow)
+    assert len(Archive(archive)) == 10
+    assert len(turns) == 5
+
+
 def test_references_are_dropped_by_changes(archive, photos, reco):
     ReCo(reco.encoder, Archive(archive)).store(("sky",))
     assert "references" in store.read_manifest(archive).shared

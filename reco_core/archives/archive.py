@@ -73,14 +73,16 @@ class Archive:
             ArchiveError: missing, of another format, or its files differ from the manifest.
         """
         self.folder = Path(folder)
-        for _ in range(3):
+        while True:
+            read = store.stamp(self.folder)
             self.manifest = store.read_manifest(self.folder)
             try:
                 self._open()
                 break
-            except ArchiveError:  # another process may have changed it in between, and swept the old files away
-                if store.read_manifest(self.folder) == self.manifest:
+            except ArchiveError:
+                if store.stamp(self.folder) == read:
                     raise
+                # Another process changed it in between, and swept the old files away: once more.
         self.preset, self.weights = self.manifest.preset, self.manifest.weights
         self.grid, self.language_grid = self.manifest.grid, self.manifest.language_grid
         self.hash = self.manifest.hash

@@ -128,6 +128,15 @@ def read_manifest(folder: Path) -> Manifest:
     raise ArchiveError("the archive has another format", given=version, expected=str(FORMAT), remedy=REBUILD)
 
 
+def stamp(folder: Path) -> tuple[int, int]:
+    """Another value after every change of the archive, even if the same photos come back; zeros if there is none."""
+    try:
+        status = (folder / MANIFEST).stat()
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
+
+
 def damaged(folder: Path, name: str, why: object) -> ArchiveError:
     return ArchiveError(f"the archive's file {name} is damaged", given=f"{folder} ({why})", remedy=REBUILD)
 
