@@ -148,12 +148,16 @@ def check(folder: Path, manifest: Manifest, whole: bool = False) -> Iterator[tup
     """
     for name in sorted(manifest.named):
         file, expected = folder / name, manifest.files[name]
-        if not file.is_file():
+        try:
+            size = file.stat().st_size
+            if size != expected.bytes:
+                yield name, f"it has {size} bytes, not {expected.bytes}"
+            elif (whole or size <= CHECKED_ON_OPENING) and sha256(file) != expected.sha256:
+                yield name, "its SHA-256 differs from the manifest's"
+        except FileNotFoundError:  # perhaps since a moment ago
             yield name, "it is missing"
-        elif file.stat().st_size != expected.bytes:
-            yield name, f"it has {file.stat().st_size} bytes, not {expected.bytes}"
-        elif (whole or expected.bytes <= CHECKED_ON_OPENING) and sha256(file) != expected.sha256:
-            yield name, "its SHA-256 differs from the manifest's"
+        except OSError as error:
+            yield name, f"it cannot be read: {error}"
 
 
 @contextmanager
