@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from reco_core.archives import codecs, store
+from reco_core.archives.arrays import open_array
 from reco_core.archives.records import Joined, Records
 from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
@@ -48,7 +49,7 @@ class Opened:
         self.part = part
         self.vectors = Vectors(files["embeddings"], files.get("ivf"))
         self.records = Records(files["photos"], part.photos)
-        self.codes = {role: np.load(files[role], mmap_mode="r", allow_pickle=False) for role in MAPS if role in files}
+        self.codes = {role: open_array(files[role]) for role in MAPS if role in files}
         self.codecs = {role: codecs.load(files[f"{role}_codec"], part.codec) for role in self.codes}
         lengths = {len(self.vectors), len(self.records), *(len(codes) for codes in self.codes.values())}
         if lengths != {part.photos} or any(c.dtype != np.uint8 or c.ndim != 3 for c in self.codes.values()):

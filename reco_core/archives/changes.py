@@ -15,7 +15,7 @@ import numpy as np
 
 from reco_core.archives import store
 from reco_core.archives.archive import Archive, Opened
-from reco_core.archives.arrays import write_array
+from reco_core.archives.arrays import open_array, write_array
 from reco_core.archives.duplicates import Duplicates
 from reco_core.archives.source import Source
 from reco_core.archives.writer import BLOCK, Elsewhere, Embedding, Options, Progress, Written, assemble, write_part
@@ -121,7 +121,7 @@ def gather(archive: Archive, chosen: Sequence[tuple[Opened, np.ndarray]], work: 
     count = sum(len(rows) for _, rows in chosen)
     taken = (part.vectors.take(block) for part, block in _blocks(chosen))
     file = write_array(taken, count, Path(tempfile.mkdtemp(dir=work)) / "vectors.npy")
-    vectors = np.load(file, mmap_mode="r")
+    vectors = open_array(file)
     codes = {role: _codes(chosen, role) for role in model.codes}
     records = [part.records[row] for part, rows in chosen for row in rows]
     hashes = np.concatenate([part.records.hashes()[rows] for part, rows in chosen])
