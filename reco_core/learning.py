@@ -42,8 +42,8 @@ class Learner:
         if not len(found.rows):
             raise ArchiveError("no photo of the archive is left to learn from", given=name,
                                remedy="Put some of the excluded photos back")  # fmt: skip
-        features, language = self._maps(found.rows)
-        guidance = self._guidance(language, text, method) if method.language_guidance else None
+        features = self._features(found.rows)
+        guidance = self._guidance(self._language(found.rows), text, method) if method.language_guidance else None
         weights = self._weights(features, guidance, text, method, context)
         return self._cosegment(name, text, features, weights, found, method)
 
@@ -58,7 +58,7 @@ class Learner:
         if not len(rows):
             raise ArchiveError("nothing to learn from", given=name, expected="a few photos of the thing")
         found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32))
-        features, language = self._maps(found.rows)
+        features, language = self._features(found.rows), self._language(found.rows)
         comparable = self.encoder.preset.one_text  # what archives are searched by, with language maps
         wholes = self.archive.embeddings(found.rows) if comparable else language.flatten(0, 2).cpu()
         common = F.normalize(wholes.mean(0), dim=0)
@@ -66,10 +66,13 @@ class Learner:
         weights = self._weights(features, guidance, common, method, context) * self._inside().to(features.device)
         return self._cosegment(name, None, features, weights, found, method, language)
 
-    def _maps(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Features (k, h w, C) and language maps (k, h', w', D) of photos."""
-        language = self.archive.language(rows).unflatten(1, self.archive.language_grid)
-        return self.archive.features(rows).to(self.encoder.device), language.to(self.encoder.device)
+    def _features(self, rows: np.ndarray) -> Tensor:
+        """Features (k, h w, C) of photos."""
+        return self.archive.features(rows).to(self.encoder.device)
+
+    def _language(self, rows: np.ndarray) -> Tensor:
+        """Language maps (k, h', w', D) of photos."""
+        return self.archive.language(rows).unflatten(1, self.archive.language_grid).to(self.encoder.device)
 
     def _weights(self, features: Tensor, guidance: Tensor | None, text: Tensor, method: Method,
                  context: Sequence[Concept]) -> Tensor:  # fmt: skip

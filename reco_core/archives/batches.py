@@ -66,6 +66,15 @@ def place(folder: Path, start: int) -> Path:
     return folder / f"{start:010d}.safetensors"
 
 
+def is_there(folder: Path, start: int) -> bool:
+    """Whether the batch that begins at a photo is there, and of the length that it states; its arrays are not read."""
+    try:
+        with safe_open(place(folder, start), "numpy") as file:
+            return "about" in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
 def load(folder: Path, start: int) -> StoredBatch | None:
     """The batch that begins at a photo, if it is there and sound."""
     try:

@@ -12,11 +12,11 @@ from types import ModuleType
 
 from reco_core.archives import batches, embedding
 from reco_core.archives.codecs import Codec
-from reco_core.archives.source import Source
+from reco_core.archives.source import Source, optional
 from reco_core.archives.worker import Job, Worker, not_shared
 from reco_core.archives.writer import Elsewhere, Progress
 from reco_core.encoders import Encoder
-from reco_core.errors import ArchiveError, DependencyError, OptionError
+from reco_core.errors import ArchiveError, OptionError
 from reco_core.presets import Preset, find_preset
 from reco_core.weights import ROOT
 
@@ -149,10 +149,5 @@ def _check_arrived(folder: Path, starts: Sequence[int]) -> None:
 
 
 def _ray() -> ModuleType:
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise DependencyError("a cluster needs a library that is not installed", given=error,
-                              remedy="Run pip install -r requirements-cluster.txt") from error  # fmt: skip
-    return ray
+    optional("ray.data", "a cluster", "requirements-cluster.txt")
+    return optional("ray", "a cluster", "requirements-cluster.txt")

@@ -105,8 +105,8 @@ def too_large(name: str, size: int) -> PhotoError:
     return PhotoError(f"{name} is too large", given=f"{size} bytes", expected=f"at most {MOST_BYTES} bytes")
 
 
-def optional(module: str, use: str) -> ModuleType:
-    """Import an optional library.
+def optional(module: str, use: str, extra: str = "requirements-data.txt") -> ModuleType:
+    """Import an optional library; extra: the file of requirements that names it.
 
     Raises:
         DependencyError: it is missing, or does not load.
@@ -115,7 +115,7 @@ def optional(module: str, use: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise DependencyError(f"{use} needs a library that is not installed", given=error,
-                              remedy="Run pip install -r requirements-data.txt") from error  # fmt: skip
+                              remedy=f"Run pip install -r {extra}") from error  # fmt: skip
 
 
 def _digest(parts: Iterable[object]) -> str:

@@ -46,7 +46,7 @@ class Worker:
         """Embed and save the batches that begin at rows["starts"]; an error is told in words, for the caller."""
         starts = [int(start) for run in rows["starts"] for start in run]
         try:
-            self.embed([start for start in starts if batches.load(self.job.folder, start) is None])
+            self.embed([start for start in starts if not batches.is_there(self.job.folder, start)])
         except Exception as error:  # whatever it is: Ray would show a hundred lines of it
             what = str(error) if isinstance(error, RecoError) else f"{type(error).__name__}: {error}"
             return {"start": starts[:1], "error": [f"{what} (on {platform.node()})"]}

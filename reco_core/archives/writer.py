@@ -136,15 +136,16 @@ class Embedding:
         """Embed all photos that are not yet, compress them, leave near-duplicates of `seen` and of each other out."""
         building = self.building
         todo = [start for start in self.starts if start >= building.done]
-        if self.elsewhere and (missing := self._missing(todo)):
+        missing = self._missing(todo)
+        if self.elsewhere and missing:
             self.elsewhere(self.source, self.encoder, learned, self.batches, missing)
+            missing = self._missing(missing)
         hashes = building.array("hash")
         for value in () if hashes is None else hashes.tolist():
             seen.keep(value)
-        there = {start for start in todo if batches.place(self.batches, start).exists()}
-        here = embedding.embed(self.source, self.encoder, (start for start in todo if start not in there))
+        here, anew = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
-            stored = batches.load(self.batches, start) if start in there else StoredBatch.of(next(here))
+            stored = StoredBatch.of(next(here)) if start in anew else batches.load(self.batches, start)
             if stored is None:
                 batches.place(self.batches, start).unlink()
                 raise ArchiveError("what was embedded before is damaged", given=batches.place(self.batches, start),
@@ -185,7 +186,7 @@ class Embedding:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _missing(self, starts: Sequence[int]) -> list[int]:
-        return [start for start in starts if batches.load(self.batches, start) is None]
+        return [start for start in starts if not batches.is_there(self.batches, start)]
 
     def _raw(self) -> dict[str, np.ndarray]:
         """The arrays of all learning photos, in files rather than in memory; none if no photo was readable."""
