@@ -1,6 +1,6 @@
 """What compressing dense features costs: references and masks against features that were never stored.
 
-python benchmarks/compression.py PHOTOS --out FOLDER [--labelled FOLDER] [--names 60]
+python benchmarks/compression.py PHOTOS --out FOLDER [--labelled FOLDER] [--limit 100] [--names 60]
 
 Builds three archives of the same photos with mini (or goes on with those in --out): "none" stores no dense features,
 so that they are computed from the photos in full precision; "fine" and "compact" store them. Printed, for reco and for
@@ -23,14 +23,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from reco_core import benchmarks
 from reco_core.archives.archive import Archive
 from reco_core.archives.codecs import DENSE
 from reco_core.archives.sources import open_source
 from reco_core.archives.store import MANIFEST
 from reco_core.archives.writer import Options, write_archive
+from reco_core.datasets.folder import open_folder
 from reco_core.encoders import Encoder, load_encoder
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.evaluation import bench, tables
+from reco_core.evaluation.variants import of_methods
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI
 from reco_core.steps import Steps
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for the archives")
     parser.add_argument("--labelled", type=Path, help="images/*.jpg, labels/*.png, meta.json")
+    parser.add_argument("--limit", type=int, help="only the first labelled photos")
     parser.add_argument("--names", type=int, default=60)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -81,13 +83,10 @@ def main() -> None:
                 "least cosine": cosines.min(), "5 %": np.quantile(cosines, 0.05), "median": np.median(cosines),
                 "share of at least 0.99": (cosines >= 0.99).mean(), "same seeds": np.mean(seeds),
             }  # fmt: skip
-    for protocol in (None, "objects_only") if args.labelled else ():
+    for protocol in ("", "objects_only") if args.labelled else ():
         for dense, reco in recos.items():
-            result = benchmarks.run(
-                reco, benchmarks.LabelledFolder.open(args.labelled), methods=METHODS, protocol=protocol,
-                k=None, background=BACKGROUND_WORDS, context=CONTEXT_WORDS, limit=None,
-            )  # fmt: skip
-            print(dense, protocol or "", benchmarks.table(result), sep="\n", flush=True)
+            result = bench.run(reco, open_folder(args.labelled, protocol), of_methods(METHODS), limit=args.limit)
+            print(dense, tables.table(result), sep="\n", flush=True)
     for name, row in report.items():
         print(name, {what: round(float(value), 4) for what, value in row.items()})
     if args.json:

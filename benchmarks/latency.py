@@ -49,7 +49,7 @@ def main() -> None:
     show("first concept after loading", [seconds(lambda: reco.prepare(["cat"]))])
     show("a new concept, k = 20", [seconds(lambda w=w: reco.prepare([w], background=())) for w in NEW])
     show("a new concept, k = 50", [seconds(lambda w=w: reco.prepare([w], k=50, background=())) for w in NEW[:3]])
-    references = {m: reco.prepare(KNOWN, method=m) for m in ("reco", "reco2", "reco_crf")}
+    references = {m: reco.prepare(KNOWN, method=m) for m in ("reco", "reco2", "reco2_crf", "reco_crf")}
     show("five known concepts again", [seconds(lambda: reco.prepare(KNOWN)) for _ in range(args.repeats)])
     for method, known in references.items():
         times = [seconds(lambda m=method, r=known: reco.segment(photo, r, method=m)) for _ in range(args.repeats)]

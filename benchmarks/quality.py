@@ -18,8 +18,10 @@ import numpy as np
 import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from reco_core import benchmarks
+from reco_core.datasets.folder import open_folder
 from reco_core.encoders import MiniEncoder
+from reco_core.evaluation import bench
+from reco_core.evaluation.variants import of_methods
 from reco_core.pipeline import ReCo
 from reco_core.structures import Encoded
 
@@ -77,11 +79,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=150)
     parser.add_argument("--plot", type=Path)
     args = parser.parse_args()
-    reco, data = ReCo.load(device="cpu"), benchmarks.LabelledFolder.open(args.folder)
+    reco, data = ReCo.load(device="cpu"), open_folder(args.folder)
     points: dict[str, list[tuple[float, float, str]]] = {}
     print("| method | short side | mIoU | s / photo |\n|---|---|---|---|")
     for side, flip in [(side, False) for side in SIDES] + [(336, True)]:
-        report = benchmarks.run(at_side(reco, side, flip), data, methods=METHODS, limit=args.limit)
+        report = bench.run(at_side(reco, side, flip), data, of_methods(METHODS), limit=args.limit)
         for name, row in report["methods"].items():
             curve = f"{name}+flip" if flip else name
             print(f"| {curve} | {side} | {100 * row['miou']:.1f} | {row['seconds_per_photo']:.2f} |", flush=True)

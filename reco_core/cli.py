@@ -1,28 +1,25 @@
 """The command line: parse, call, show."""
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
-from reco_core import archive_cli, benchmarks
-from reco_core.archives.archive import Archive
+from reco_core import archive_cli, bench_cli
 from reco_core.errors import OptionError, RecoError
 from reco_core.install import ASK_ABOVE, install, missing, teach_from
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
+from reco_core.methods import METHODS
 from reco_core.names import parse_names
+from reco_core.options import load, machine_options, model_options, words_of
 from reco_core.photos import read_photo
-from reco_core.pipeline import ReCo
+from reco_core.pipeline import usual_method
 from reco_core.presets import PRESETS, Preset, find_preset
-from reco_core.report import write_report
+from reco_core.report import is_found, write_report
 from reco_core.steps import Steps
 from reco_core.weights import address, place
 
 log = logging.getLogger("reco_core")
-MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,22 +45,14 @@ def parser() -> argparse.ArgumentParser:
     segment.add_argument("photo", type=Path)
     segment.add_argument("names", help='for example "cat, wall"')
     segment.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
-    segment.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's)")
+    segment.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
     segment.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[],
                          help="learn a name from these photos alone (a folder, zip, ...), whatever it means")  # fmt: skip
     segment.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
-    _model_options(segment)
+    model_options(segment)
     segment.set_defaults(run=_segment)
 
-    bench = commands.add_parser("bench", help="measure methods on labelled photos")
-    bench.add_argument("folder", type=Path, help="images/*.jpg, labels/*.png, meta.json")
-    bench.add_argument("--methods", default=",".join(benchmarks.ROWS))
-    bench.add_argument("--protocol", choices=benchmarks.PROTOCOLS)
-    bench.add_argument("--limit", type=int, help="only the first photos, by name")
-    bench.add_argument("--json", type=Path, help="write the report here")
-    _model_options(bench)
-    bench.set_defaults(run=_bench)
-
+    bench_cli.add_parser(commands)
     archive_cli.add_parser(commands)
 
     table = commands.add_parser("presets", help="which models there are, and what each needs")
@@ -74,52 +63,15 @@ def parser() -> argparse.ArgumentParser:
     setup.add_argument("--photos", type=Path, help="folder to build the archive from (default: the bundled archive's)")
     setup.add_argument("--open-only", action="store_true", help="only photos with an open licence")
     setup.add_argument("--yes", action="store_true", help="do not ask before a large download")
-    _machine_options(setup)
+    machine_options(setup)
     setup.set_defaults(run=_install)
     return top
 
 
-def _machine_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--weights", type=Path, help="folder where weights are looked for first (for mini: or a file)")
-    command.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    command.add_argument("--precision", help="float32, bfloat16 or float16 (default: half precision on a GPU)")
-
-
-def _model_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    command.add_argument("--archive", type=Path, action="append", default=[],
-                         help="default: the preset's own; give more than one to join them")  # fmt: skip
-    command.add_argument("--photos", type=Path, help="the archive's photos, if it stores no dense features")
-    command.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
-    _machine_options(command)
-    command.add_argument("-k", type=int, help="exemplars per concept (default: the preset's)")
-    command.add_argument("--background", default=", ".join(BACKGROUND_WORDS), help="words that compete as background")
-    command.add_argument("--context", default=", ".join(CONTEXT_WORDS), help="words for context elimination")
-
-
-def _load(args: argparse.Namespace) -> ReCo:
-    preset = find_preset(args.preset)
-    if args.photo_side is not None:
-        if not 64 <= args.photo_side <= MAX_SIDE:
-            raise OptionError("--photo-side is out of range", given=args.photo_side, expected=f"64 to {MAX_SIDE}")
-        preset = replace(preset, photo_side=args.photo_side)
-    reco = ReCo.load(
-        preset, archive=args.archive[0] if args.archive else None, device=args.device, weights=args.weights,
-        precision=args.precision, photos=args.photos, progress=Steps("fetching"),
-    )  # fmt: skip
-    for more in args.archive[1:]:
-        reco = reco.joined(Archive(more))
-    return reco
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return parse_names(text) if text.strip() else ()
-
-
 def _segment(args: argparse.Namespace) -> None:
     names, photo = parse_names(args.names), read_photo(args.photo)
-    reco = _load(args)
-    method = args.method or reco.encoder.preset.method
+    reco = load(args)
+    method = args.method or usual_method(reco.encoder.preset)
     with tempfile.TemporaryDirectory() as scratch:
         taught = []
         for i, text in enumerate(args.teach):
@@ -129,35 +81,23 @@ def _segment(args: argparse.Namespace) -> None:
                     "--teach is not understood", given=text, expected="NAME=PHOTOS, with one of the names"
                 )
             reco, concept = teach_from(reco, name, source, Path(scratch) / str(i), method=method,
-                                       context=_words(args.context))  # fmt: skip
+                                       context=words_of(args.context))  # fmt: skip
             taught.append(concept)
         references = reco.prepare(
-            names, k=args.k, method=method, background=_words(args.background), context=_words(args.context),
+            names, k=args.k, method=method, background=words_of(args.background), context=words_of(args.context),
             exclude=frozenset(filter(None, (part.strip() for part in args.exclude.split(",")))), taught=taught,
         )  # fmt: skip
     result = reco.segment(photo, references, method=method)
     write_report(result, photo, args.out, {"photo": args.photo.name, "method": method, "preset": args.preset})
     for index, name in enumerate(result.names, 1):
-        log.info(
-            "%-20s %5.1f %% of the photo, presence %.2f", name, 100 * result.share(index), result.presence[index - 1]
-        )
+        share, presence = result.share(index), result.presence[index - 1]
+        log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence,
+                 "" if is_found(presence, share) else ": not found")  # fmt: skip
     for concept in references.concepts:
         if not concept.served:
             log.warning('not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or '
                         "--teach it", concept.name)  # fmt: skip
     log.info("written to %s", args.out)
-
-
-def _bench(args: argparse.Namespace) -> None:
-    steps = Steps()
-    report = benchmarks.run(
-        _load(args), benchmarks.LabelledFolder.open(args.folder), methods=tuple(args.methods.split(",")),
-        protocol=args.protocol, k=args.k, background=_words(args.background), context=_words(args.context),
-        limit=args.limit, progress=lambda done, of, photo: steps("photos", done, of),
-    )  # fmt: skip
-    sys.stdout.write(benchmarks.table(report) + "\n")
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def _presets(args: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ RecoError
 ├── PhotoError       a photo cannot be read, or is too large or too small
 ├── NamesError       the typed names: none, too many, too long
 ├── OptionError      an option, preset, method or protocol that does not exist or does not fit
+├── DatasetError     labelled photos are missing, or not laid out as expected
 ├── ArchiveError     an archive is missing, damaged, or made by another model
 ├── WeightsError     a model file is missing or is not the published one
 ├── DownloadError    a file could not be fetched
@@ -38,6 +39,10 @@ class NamesError(RecoError):
 
 
 class OptionError(RecoError):
+    pass
+
+
+class DatasetError(RecoError):
     pass
 
 

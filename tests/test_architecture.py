@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ LAYERS = [
     "dictionary",
     "denseclip",
     "windows",
+    "regions",
+    "marking",
     "checksums",
     "whole",
     "downloads",
@@ -33,12 +36,22 @@ LAYERS = [
     "text",
     "prompts",
     "photos",
+    "datasets.dataset",
+    "datasets.files",
+    "datasets.folder",
+    "datasets.cityscapes",
+    "datasets.coco",
+    "datasets.kitti_step",
+    "datasets.pascal",
+    "datasets.ade20k",
+    "datasets.catalogue",
     "backbones",
     "clip",
     "encoders",
     "archives.fetch",
     "archives.credits",
     "archives.source",
+    "datasets.imagenet",
     "archives.shards",
     "archives.tables",
     "archives.hub_dataset",
@@ -65,12 +78,22 @@ LAYERS = [
     "install",
     "pool",
     "report",
-    "benchmarks",
+    "evaluation.variants",
+    "evaluation.journal",
+    "evaluation.bench",
+    "evaluation.retrieval",
+    "evaluation.comparison",
+    "evaluation.published",
+    "evaluation.tables",
+    "evaluation.plots",
     "steps",
+    "options",
     "archive_cli",
+    "bench_cli",
     "cli",
     "__main__",
 ]
+PACKAGES = ("archives", "datasets", "evaluation")
 SOURCES = sorted(LIBRARY.rglob("*.py"))
 APP = [ROOT / "app.py", *sorted((ROOT / "reco_app").glob("*.py"))]
 
@@ -84,7 +107,7 @@ def imports(file: Path) -> set[str]:
     """Modules of the library that a file imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module in ("reco_core", "reco_core.archives"):
+        if isinstance(node, ast.ImportFrom) and node.module in ("reco_core", *(f"reco_core.{p}" for p in PACKAGES)):
             package = node.module.partition(".")[2]
             found |= {f"{package}.{alias.name}".strip(".") for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reco_core."):
@@ -95,7 +118,12 @@ def imports(file: Path) -> set[str]:
 
 
 def test_every_module_has_its_layer():
-    assert {module(file) for file in SOURCES} == {*LAYERS, "__init__", "archives.__init__"}
+    assert {module(file) for file in SOURCES} == {*LAYERS, "__init__", *(f"{package}.__init__" for package in PACKAGES)}
+
+
+def test_every_package_is_installed():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert listed == ["reco_core", *(f"reco_core.{package}" for package in PACKAGES)]
 
 
 @pytest.mark.parametrize("file", [f for f in SOURCES if f.stem != "__init__"], ids=module)
@@ -128,6 +156,8 @@ def test_pure_layers_know_no_files(file):
         "mini",
         "denseclip",
         "windows",
+        "regions",
+        "marking",
     ):
         assert not re.search(r"\bopen\(|pathlib|\.cuda\(|os\.path", file.read_text())
 
@@ -140,7 +170,7 @@ def test_one_noun_per_file(file):
 def test_importing_the_library_has_no_side_effects():
     code = (
         "import sys, logging, torch; threads = torch.get_num_threads(); import reco_core.pipeline, reco_core.cli;"
-        "sys.exit(bool(logging.getLogger().handlers) or torch.get_num_threads() != threads or 'gradio' in sys.modules)"
+        "sys.exit(bool(logging.getLogger().handlers or torch.get_num_threads() != threads or {'gradio', 'matplotlib'} & {*sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -149,7 +179,7 @@ def test_importing_the_library_has_no_side_effects():
 def test_requirements_name_every_dependency_once_with_a_range():
     lines = [
         line
-        for name in ("requirements.txt", "requirements-dev.txt")
+        for name in ("requirements.txt", "requirements-dev.txt", "requirements-data.txt", "requirements-cluster.txt")
         for line in (ROOT / name).read_text().splitlines()
         if line and not line.startswith(("#", "-r"))
     ]

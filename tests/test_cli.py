@@ -16,6 +16,7 @@ from reco_core.archives.sources import list_photos
 from reco_core.archives.writer import write_archive
 from reco_core.cli import main
 from reco_core.presets import PRESETS
+from reco_core.report import is_found
 from reco_core.visualise import colour
 
 
@@ -31,10 +32,19 @@ def test_segment_writes_what_it_promises(photo, tmp_path, cat):
         assert concept["share"] == pytest.approx((labels == concept["label"]).mean(), abs=1e-4)
         assert concept["colour"] == "#{:02x}{:02x}{:02x}".format(*colour(concept["label"] - 1))
         assert 0 <= concept["presence"] <= 1
+        assert concept["found"] is is_found(concept["presence"], concept["share"])
         assert len(concept["exemplars"]) == 20
         assert all(e["licence"] and len(e["seed"]) == 2 for e in concept["exemplars"])
     assert report["seconds"]["encode"] > 0
     assert "wall" not in report["background_words"]
+
+
+def test_segment_says_what_was_not_found(photo, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    assert main(["segment", str(photo), "cat, airplane", "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    lines = {line.split()[0]: line for line in caplog.messages if "presence" in line}
+    assert lines["airplane"].endswith(": not found")
+    assert "not found" not in lines["cat"]
 
 
 def test_segment_options(photo, tmp_path):
@@ -60,7 +70,7 @@ def test_segment_options(photo, tmp_path):
         (["segment", "PHOTO", "cat", "--out", "o", "--archive", "nowhere"], "no archive here"),
         (["segment", "PHOTO", "cat", "--out", "o", "--device", "abacus"], "device cannot be used"),
         (["segment", "PHOTO", "cat", "--out", "PHOTO"], "could not be read or written"),
-        (["bench", "nowhere"], "no benchmark folder"),
+        (["bench", "nowhere"], "unknown data set"),
         (["archive", "build", "nowhere", "--out", "o"], "the photos do not exist"),
     ],
 )
@@ -70,19 +80,6 @@ def test_errors_are_one_clear_line(photo, tmp_path, monkeypatch, caplog, argumen
         assert main([str(photo) if a == "PHOTO" else a for a in arguments]) == 2
     assert says in caplog.text
     assert "Traceback" not in caplog.text
-
-
-def test_bench_prints_a_table_and_writes_json(tmp_path, cat, capsys):
-    for part in ("images", "labels"):
-        (tmp_path / "set" / part).mkdir(parents=True)
-    Image.fromarray(cat).save(tmp_path / "set/images/a.jpg")
-    Image.fromarray(np.ones(cat.shape[:2], np.uint8)).save(tmp_path / "set/labels/a.png")
-    (tmp_path / "set/meta.json").write_text('{"classes": ["background", "cat"], "background": 0}')
-    arguments = ["bench", str(tmp_path / "set"), "--methods", "reco,denseclip", "--json", str(tmp_path / "r.json")]
-    assert main(arguments) == 0
-    assert "| reco |" in capsys.readouterr().out
-    report = json.loads((tmp_path / "r.json").read_text())
-    assert report["methods"]["reco"]["per_class"]["cat"] > 0.3
 
 
 def test_archive_build_and_use(photo_folder, photo, tmp_path):

@@ -1,0 +1,57 @@
+"""KITTI-STEP (Weber et al., NeurIPS Datasets and Benchmarks 2021): videos from a car, every frame of 9 sequences."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from reco_core.datasets.cityscapes import TRAIN_NAMES
+from reco_core.datasets.dataset import Dataset, need
+from reco_core.datasets.files import first_of, items
+from reco_core.errors import DatasetError
+
+NAME = "kitti_step19"
+PROTOCOL = "19 classes, original resolution"
+WHERE = "https://www.cvlibs.net/datasets/kitti/eval_step.php"
+LAYOUT = "training/image_02/SEQUENCE/*.png and panoptic_maps/val/SEQUENCE/*.png"
+SEQUENCES = ("0002", "0006", "0007", "0008", "0010", "0013", "0014", "0016", "0018")  # of the validation set
+
+
+def open_kitti_step(root: Path) -> Dataset:
+    """The validation sequences below a folder with KITTI tracking's photos and STEP's panoptic maps.
+
+    The 19 classes are those of the Cityscapes benchmark, in its order. Panoptic maps may also lie in
+    kitti-step/, as their archive unpacks.
+
+    Raises:
+        DatasetError: says which file is missing, and where to get it.
+    """
+    photos = need(root / "training" / "image_02", "the photos of KITTI tracking", f"{WHERE} (left colour images)")
+    truths = first_of(root, ("panoptic_maps/val", "kitti-step/panoptic_maps/val"), "KITTI-STEP's labels", WHERE)
+    rows = []
+    for sequence in SEQUENCES:
+        folder = need(truths / sequence, f"sequence {sequence} of KITTI-STEP's labels", WHERE)
+        rows += [(f"{sequence}/{t.stem}", photos / sequence / t.name, t) for t in sorted(folder.glob("*.png"))]
+    classes = tuple(range(len(TRAIN_NAMES)))
+    return Dataset(
+        NAME, PROTOCOL, TRAIN_NAMES, TRAIN_NAMES, classes, {row: row for row in classes},
+        items(rows, truths, WHERE), read=read_panoptic,
+    )  # fmt: skip
+
+
+def read_panoptic(file: Path) -> np.ndarray:
+    """Label values (H, W) of a panoptic map: its red channel; green and blue number the instances.
+
+    Raises:
+        DatasetError: the file is missing or damaged, or has not three channels.
+    """
+    try:
+        with Image.open(file) as image:
+            values = np.asarray(image)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise DatasetError("a panoptic map cannot be read", given=f"{file}: {error}", expected="a PNG in RGB",
+                           remedy="Unpack the data set again") from error  # fmt: skip
+    if values.ndim != 3 or values.shape[2] != 3:
+        raise DatasetError("a panoptic map has not three channels", given=f"{file}: {values.shape}",
+                           expected="red: the class, green and blue: the instance")  # fmt: skip
+    return values[..., 0]
