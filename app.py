@@ -28,20 +28,21 @@ from PIL import Image
 from reco_app import gallery
 from reco_app.archive import ArchiveTab, Archiving
 from reco_app.models import Chooser, Choosing
-from reco_app.segment import MAX_K, OPACITY, Segmenting, forget
+from reco_app.segment import MAX_K, Result, Segmenting, forget
 from reco_core import crf
 from reco_core.errors import RecoError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
-from reco_core.pipeline import ReCo
+from reco_core.pipeline import ReCo, usual_method
 from reco_core.pool import Pool
 from reco_core.presets import PRESETS, find_preset
+from reco_core.report import FOUND_FROM
 from reco_core.weights import cache_folder
 
 log = logging.getLogger("reco_app")
 
 KEEP_SECONDS = 3600  # results and files of a session that went quiet
 SESSIONS = 200  # results are kept for at most this many visitors
-METHODS_OFFERED = ("reco2", "reco", "denseclip", "reco_crf")
+METHODS_OFFERED = ("reco2_crf", "reco2", "reco", "denseclip", "reco_crf")
 EXAMPLES: tuple[tuple[str, Callable[[], np.ndarray], str], ...] = (
     ("chelsea", skimage.data.chelsea, "cat, dog"),
     ("motorcycle", lambda: skimage.data.stereo_motorcycle()[0], "motorcycle"),
@@ -64,7 +65,8 @@ def build_app(
     """The page; it can be served before the model is ready, and the first request waits for it."""
     first = find_preset(pool.first)
     no_crf = crf.unavailable()
-    offered = [METHODS[name] for name in METHODS_OFFERED if not (METHODS[name].crf and no_crf)]
+    offered = [METHODS[name] for name in METHODS_OFFERED]
+    offered = [method for method in offered if not (no_crf and (method.crf or method.fast_crf))]
     with gr.Blocks(title=gallery.TITLE, analytics_enabled=False, delete_cache=(600, KEEP_SECONDS)) as app:
         gr.HTML(gallery.INTRO, elem_id="title", apply_default_css=False)
         status = gr.HTML("Loading the model …", elem_id="status", apply_default_css=False)
@@ -85,43 +87,40 @@ def build_app(
                                            api_visibility="private", elem_id="examples")  # fmt: skip
                     with gr.Accordion("Options", open=False, elem_id="options"):
                         chooser = Chooser(Choosing(pool, device, may_install))
-                        method = gr.Dropdown([(f"{m.name}: {m.summary}", m.name) for m in offered], value=first.method,
+                        method = gr.Dropdown([(f"{m.name}: {m.summary}", m.name) for m in offered], value=usual_method(first),
                                              label="Method", info=no_crf and f"No CRF: {no_crf}")  # fmt: skip
                         k = gr.Slider(1, MAX_K, first.k, step=1, label="Exemplars per name (k)")
                         background = gr.Textbox(", ".join(BACKGROUND_WORDS), label="Background words",
                                                 info="They compete with the names and count as background")  # fmt: skip
                         context = gr.Textbox(", ".join(CONTEXT_WORDS), label="Context words",
                                              info="Surroundings that must not be taken for the thing")  # fmt: skip
+                        surely = gr.Slider(0.05, 0.95, FOUND_FROM, step=0.05, label="Say found from",
+                                           info=gallery.PRESENCE, elem_id="found-from")  # fmt: skip
                 with gr.Column(min_width=320):
-                    shown = gr.Image(label="Result", interactive=False, height=360, buttons=["fullscreen"],
-                                     elem_id="overlay")  # fmt: skip
-                    with gr.Column(visible=False, elem_id="results") as results:
-                        toggles = gr.CheckboxGroup(label="Show", elem_id="toggles")
-                        legend = gr.HTML(elem_id="legend", apply_default_css=False)
-                        opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", elem_id="opacity")
-                        with gr.Row():
-                            files = [gr.DownloadButton(label, size="sm", min_width=90, elem_classes="download")
-                                     for label in ("Overlay PNG", "Labels PNG", "JSON")]  # fmt: skip
+                    result = Result()
             with gr.Column(visible=False, elem_id="evidence") as evidence:
                 gr.HTML(gallery.EVIDENCE, apply_default_css=False)
                 tiles = gr.HTML(elem_id="gallery", apply_default_css=False)
-        tab = ArchiveTab(Archiving(pool, photos, shown.GRADIO_CACHE), KEEP_SECONDS)
+        tab = ArchiveTab(Archiving(pool, photos, result.shown.GRADIO_CACHE), KEEP_SECONDS)
         with gr.Tab("About"):
             gr.Markdown(gallery.ABOUT)
 
-        do = Segmenting(pool, photos, shown.GRADIO_CACHE)
+        do = Segmenting(pool, photos, result.shown.GRADIO_CACHE)
         settings = [photo, names, method, k, background, context, chooser.preset]
-        heavy: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "model", "show_progress_on": shown}
+        heavy: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "model",
+                                 "show_progress_on": result.shown}  # fmt: skip
         light: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "light", "concurrency_limit": 4,
                                  "show_progress": "hidden"}  # fmt: skip
-        answered = [answer, results, shown, files[0], toggles, legend, files[1], files[2]]
-        for event in (
-            gr.on([button.click, names.submit], do.run, [*settings, opacity, tab.own], answered, **heavy),
-            examples.load_input_event.then(do.run, [*settings, opacity, tab.own], answered, **heavy),
-        ):
+        asked = [*settings, result.opacity, tab.own, surely]
+        answered = [answer, result.column, result.shown, result.files[0], result.toggles, result.legend,
+                    *result.files[1:]]  # fmt: skip
+        finished = [
+            gr.on([button.click, names.submit], do.run, asked, answered, **heavy),
+            examples.load_input_event.then(do.run, asked, answered, **heavy),
+        ]
+        for event in finished:
             event.success(do.exemplars, [answer, tab.own], [evidence, tiles, tab.own, taught], **light)
-        for change in (toggles.input, opacity.release):
-            change(do.redraw, [answer, toggles, opacity], [shown, files[0]], trigger_mode="always_last", **light)
+        result.connect(do, answer, surely, finished, light)
         app.load(chooser.do.status, None, status, **light)
         chooser.connect(status, method, k)
         tab.connect(app, chooser.preset, taught)

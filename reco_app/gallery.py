@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
 from urllib.parse import urlsplit
 
@@ -11,13 +11,23 @@ import numpy as np
 from PIL import Image
 
 from reco_core.photos import centre_crop
+from reco_core.report import FOUND_FROM, is_found
 from reco_core.structures import Concept, Exemplar
 from reco_core.visualise import colour
 
-FOUND_FROM = 0.5  # presence below this reads "not found"
-LEAST_SHARE = 0.0005  # a concept that wins fewer of the pixels was not found either
 MAX_TILES = 240  # in one gallery; with many names each shows fewer exemplars
 TILE_SIDE = 168  # pixels of an embedded picture, enough for sharp screens
+
+PRESENCE = (
+    "Presence is how sure ReCo is, from 0 to 1, that a name is in the photo at all. Below this it is not found: "
+    "drawn as a dashed outline only"
+)
+SHOW, HIDE = "show anyway", "only outline"
+# A click on such a button is one on the name's box under "Show", so both always agree.
+ON_LOAD = """element.addEventListener('click', event => {
+  const button = event.target.closest('[data-show]');
+  if (button) document.querySelectorAll('#toggles input')[button.dataset.show].click();
+});"""
 
 TITLE = "ReCo: type names, see them in your photo"
 INTRO = f"""<h1>{TITLE}</h1>
@@ -75,14 +85,23 @@ CSS = """
 .reco-legend tr.absent .reco-name { opacity: .65; }
 .reco-swatch { display: inline-block; width: 1em; height: 1em; border-radius: 3px; vertical-align: -0.12em;
   margin-right: .5em; box-shadow: inset 0 0 0 1px rgba(0, 0, 0, .25); }
+.reco-faint { border: 1.5px dashed; box-shadow: none; }
+.reco-show { border: 1px solid var(--border-color-primary); border-radius: 99px; padding: 1px 9px; font-size: .82em;
+  white-space: nowrap; cursor: pointer; background: var(--background-fill-secondary); }
+.reco-show:hover, .reco-show:focus-visible { border-color: var(--primary-500); color: var(--primary-600); }
 .reco-name { font-weight: 600; overflow-wrap: anywhere; }
 .reco-share, .reco-number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .reco-legend .reco-share { text-align: right; padding-right: 18px; }
 .reco-bar { display: inline-block; width: 64px; height: 7px; border-radius: 4px; overflow: hidden; vertical-align: 1px;
+  position: relative;
   background: var(--border-color-primary); margin-right: .5em; }
 .reco-bar i { display: block; height: 100%; background: var(--primary-500); }
+.reco-bar::after { content: ""; position: absolute; inset: 0 auto 0 var(--from); width: 1.5px; opacity: .55;
+  background: var(--body-text-color); }
 .reco-legend .reco-remark td { padding: 0 0 6px 1.55em; font-size: .85em; opacity: .8; }
 .reco-label { display: flex; align-items: baseline; }
+.reco-words { display: flex; align-items: baseline; flex-wrap: wrap; gap: 3px 10px; }
+.reco-label .reco-swatch { align-self: flex-start; margin-top: .2em; }
 .reco-label .reco-swatch { flex: none; }
 .reco-legend td:first-child { width: 99%; }
 .reco-note { font-size: .85em; color: var(--body-text-color-subdued); margin: .4em 0; }
@@ -132,11 +151,6 @@ CSS = """
 Pictures = Callable[[Exemplar], tuple[str, str]]
 
 
-def found(presence: float, share: float) -> bool:
-    """Whether the app says that a concept is in the photo."""
-    return presence >= FOUND_FROM and share >= LEAST_SHARE
-
-
 def web_url(text: str) -> str:
     """The text if it is an http(s) address, else nothing: no other scheme may reach the browser."""
     try:
@@ -171,18 +185,39 @@ def data_url(picture: np.ndarray, side: int = TILE_SIDE) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode()
 
 
-def legend(concepts: Sequence[Concept], shares: Sequence[float], presence: Sequence[float]) -> str:
-    """A row per concept: colour, name, share of the photo, presence, and "not found" in words."""
-    rows = [_legend_row(i, *row) for i, row in enumerate(zip(concepts, shares, presence, strict=True))]
+def legend(
+    concepts: Sequence[Concept],
+    shares: Sequence[float],
+    presence: Sequence[float],
+    drawn: Collection[int] = (),
+    found_from: float = FOUND_FROM,
+) -> str:
+    """A row per concept: colour, name, share of the photo, presence, and "not found" in words.
+
+    drawn: what has its colour in the picture. found_from: presence below it is "not found".
+    """
+    rows = [
+        _legend_row(i, concept, share, there, i in drawn, found_from)
+        for i, (concept, share, there) in enumerate(zip(concepts, shares, presence, strict=True))
+    ]
     head = "<tr><td></td><td class='reco-note reco-share'>of the photo</td><td class='reco-note'>is it there?</td></tr>"
-    return f"<table class='reco-legend'>{head}{''.join(rows)}</table>"
+    return f"<table class='reco-legend' style='--from:{found_from:.0%}'>{head}{''.join(rows)}</table>"
 
 
-def _legend_row(index: int, concept: Concept, share: float, presence: float) -> str:
-    is_found, remarks = found(presence, share), []
-    if not is_found:
-        doubt = "it does not seem to be in this photo" if presence < FOUND_FROM else "nothing in the photo fits it best"
+def _legend_row(index: int, concept: Concept, share: float, presence: float, drawn: bool, found_from: float) -> str:
+    found, remarks, button = is_found(presence, share, found_from), [], ""
+    if not found:
+        if presence >= found_from:
+            doubt = "nothing in the photo fits it best"
+        elif presence >= FOUND_FROM:
+            doubt = f"less sure than the {found_from:.2f} that you ask for"
+        else:
+            doubt = "it does not seem to be in this photo"
         remarks.append(f"not found: {doubt}")
+        if not share and presence < found_from:
+            remarks[0] += ", and there is nothing to draw"
+        if share:
+            button = f"<button type='button' class='reco-show' data-show='{index}'>{HIDE if drawn else SHOW}</button>"
     if not concept.served:
         remarks.append(
             "not in this archive: the archive hardly has photos of this. Take it with caution, or add photos of it in the "
@@ -190,9 +225,9 @@ def _legend_row(index: int, concept: Concept, share: float, presence: float) -> 
         )
     said = f"<tr class='reco-remark'><td colspan='3'>{'; '.join(remarks)}</td></tr>" if remarks else ""
     return (
-        f"<tr class='reco-row {'present' if is_found else 'absent'}'>"
-        f"<td><span class='reco-label'>{_swatch(index)}"
-        f"<span class='reco-name'>{escape(concept.name)}</span></span></td>"
+        f"<tr class='reco-row {'present' if found else 'absent'}'>"
+        f"<td><span class='reco-label'>{_swatch(index, faint=not found and not drawn)}"
+        f"<span class='reco-words'><span class='reco-name'>{escape(concept.name)}</span>{button}</span></span></td>"
         f"<td class='reco-share'>{_percent(share)}</td>"
         f"<td class='reco-number'><span class='reco-bar'>"
         f"<i style='width:{100 * presence:.0f}%'></i></span>{presence:.2f}</td></tr>{said}"
@@ -203,8 +238,9 @@ def _percent(share: float) -> str:
     return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
 
 
-def _swatch(index: int) -> str:
-    return f"<span class='reco-swatch' style='background:rgb{colour(index)}'></span>"
+def _swatch(index: int, *, faint: bool = False) -> str:
+    kind = "reco-swatch reco-faint" if faint else "reco-swatch"
+    return f"<span class='{kind}' style='{'border-color' if faint else 'background'}:rgb{colour(index)}'></span>"
 
 
 def gallery(concepts: Sequence[Concept], pictures: Pictures, own: Callable[[int], bool] = lambda row: False) -> str:

@@ -12,6 +12,7 @@ import torch
 from reco_app.told import told
 from reco_core.errors import RecoError
 from reco_core.install import Installation, Missing, missing
+from reco_core.pipeline import usual_method
 from reco_core.pool import Pool
 from reco_core.presets import PRESETS, Preset, find_preset
 from reco_core.weights import address, place
@@ -41,7 +42,7 @@ class Choosing:
         with told():
             preset = find_preset(name)
             lacks = None if self.pool.loaded(name) or name == self.pool.first else missing(preset)
-            settings = (gr.update(value=preset.method), gr.update(value=preset.k))
+            settings = (gr.update(value=usual_method(preset)), gr.update(value=preset.k))
             if lacks:
                 return (*self._offer(preset, lacks), *settings)
             return (ready(preset), *_buttons(), self.status(name), *settings)

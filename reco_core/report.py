@@ -9,11 +9,20 @@ from PIL import Image
 from reco_core.structures import Segmentation
 from reco_core.visualise import colour, overlay, palette
 
+FOUND_FROM = 0.5  # presence below this is "not found"
+LEAST_SHARE = 0.0005  # a concept that wins fewer of the pixels was not found either
+
+
+def is_found(presence: float, share: float, found_from: float = FOUND_FROM) -> bool:
+    """Whether to say that a concept is in the photo. All three are 0..1."""
+    return presence >= found_from and share >= LEAST_SHARE
+
 
 def describe(result: Segmentation) -> dict:
-    """What a segmentation says, as plain data: per concept colour, share, presence and exemplars."""
+    """What a segmentation says, as plain data: per concept colour, share, presence, found or not, and exemplars."""
     concepts = []
     for index, concept in enumerate(result.references.concepts):
+        share, presence = result.share(index + 1), result.presence[index]
         exemplars = [
             {
                 "file": e.record.file, "similarity": round(e.similarity, 4), "support": round(e.support, 4),
@@ -25,7 +34,7 @@ def describe(result: Segmentation) -> dict:
         ]  # fmt: skip
         concepts.append({
             "name": concept.name, "label": index + 1, "colour": "#{:02x}{:02x}{:02x}".format(*colour(index)),
-            "share": round(result.share(index + 1), 5), "presence": round(result.presence[index], 4),
+            "share": round(share, 5), "presence": round(presence, 4), "found": is_found(presence, share),
             "in_archive": concept.served,
             "exemplars": exemplars,
         })  # fmt: skip

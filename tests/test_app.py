@@ -206,6 +206,46 @@ def test_toggles_and_opacity_redraw(visit):
     assert np.abs(picture(page, "#overlay") - skimage.data.chelsea()).mean() < 4  # JPEG only
 
 
+def test_what_was_not_found_is_faint_and_shown_with_one_click(visit):
+    page = visit(width=390, height=844)
+
+    def after(act: Callable[[], None]) -> np.ndarray:
+        source = page.locator("#overlay img").get_attribute("src")
+        act()
+        expect(page.locator("#overlay img")).not_to_have_attribute("src", source, timeout=PATIENCE)
+        return picture(page, "#overlay")
+
+    def say_found_from(presence: float) -> None:
+        page.locator("#found-from input[type=range]").fill(f"{presence}")
+        page.locator("#found-from input[type=range]").dispatch_event("pointerup")
+
+    def gap(a: np.ndarray, b: np.ndarray) -> float:
+        return float((np.abs(a - b).max(-1) > 30).mean())
+
+    page.get_by_role("button", name="Options").click()
+    page.get_by_label("Method").click()
+    page.get_by_role("option", name=re.compile("^reco: ")).click()
+    ask(page, "cat, sofa")
+    wait_for_legend(page, "cat", "sofa")
+    show, note = page.locator("#legend .absent button"), page.locator("#legend .reco-note").last.inner_text()
+    expect(show).to_have_text(gallery.SHOW)
+    expect(page.get_by_label("sofa (not found)")).not_to_be_checked()
+    faint = picture(page, "#overlay")
+    full = after(show.click)
+    expect(page.get_by_label("sofa (not found)")).to_be_checked()
+    expect(show).to_have_text(gallery.HIDE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # Found and unticked, it is not drawn at all.
+    after(lambda: say_found_from(0.05))
+    expect(page.locator("#legend .absent")).to_have_count(0)
+    plain = after(page.get_by_label("sofa", exact=True).uncheck)
+    assert 0.001 < gap(faint, plain) < gap(full, plain)
+    assert gap(full, faint) > 0.005
+    np.testing.assert_array_equal(after(lambda: say_found_from(0.5)), faint)
+    expect(page.get_by_label("sofa (not found)")).not_to_be_checked()
+    assert page.locator("#legend .reco-note").last.inner_text() == note  # its times: the model did not run again
+
+
 def test_phone(visit):
     page = visit(width=390, height=844)
     page.locator("#examples tbody tr").nth(2).click()

@@ -11,6 +11,7 @@ from reco_app import gallery
 from reco_app.segment import Segmenting, forget
 from reco_app.told import told
 from reco_core.pool import Pool
+from reco_core.report import is_found
 from reco_core.structures import Exemplar, PhotoRecord
 
 RECORD = PhotoRecord("a/b.jpg", 300, 200, "https://example.org/b.jpg", "0" * 64, "https://example.org/b",
@@ -94,7 +95,8 @@ def test_html_is_escaped_and_only_web_addresses_are_linked(reco):
     [(0.9, 0.2, True), (0.4, 0.2, False), (0.9, 0.0001, False), (0.5, 0.0005, True)],
 )
 def test_found(presence, share, expected):
-    assert gallery.found(presence, share) is expected
+    assert is_found(presence, share) is expected
+    assert is_found(presence, share, found_from=0.95) is False
 
 
 def test_legend_says_why_something_was_not_found(reco):
@@ -108,6 +110,44 @@ def test_legend_says_why_something_was_not_found(reco):
     assert "not found: nothing in the photo fits it best" in nowhere
     assert "not found" not in rare
     assert "the archive hardly has photos of this" in rare
+    strict = gallery.legend([concept], [0.2], [0.6], found_from=0.7)
+    assert "not found: less sure than the 0.70 that you ask for" in strict
+    assert "--from:70%" in strict
+    assert "not found" not in gallery.legend([concept], [0.2], [0.6])
+
+
+def test_legend_offers_to_show_what_was_not_found(reco):
+    concept = replace(reco.prepare(["cat"], k=2, background=()).concepts[0], name="<b onclick='x'>")
+    faint = gallery.legend([concept] * 2, [0.2, 0.3], [0.9, 0.3], drawn=[0])
+    assert f"data-show='1'>{gallery.SHOW}</button>" in faint
+    assert faint.count("<button") == faint.count("reco-faint") == 1
+    assert "<b " not in faint
+    shown = gallery.legend([concept] * 2, [0.2, 0.3], [0.9, 0.3], drawn=[0, 1])
+    assert f"data-show='1'>{gallery.HIDE}</button>" in shown
+    assert "reco-faint" not in shown
+    nowhere = gallery.legend([concept], [0.0], [0.3])
+    assert "<button" not in nowhere
+    assert "there is nothing to draw" in nowhere
+
+
+def test_found_from_another_presence_on_without_the_model(handlers, chelsea, monkeypatch):
+    answer, _, _, before, ticked, *_ = handlers.run(str(chelsea), "cat, wall", "reco", 5, "", "", "", 0.6, None)
+    answer = replace(answer, shares=(0.5, 0.1), presence=(0.9, 0.6))
+    monkeypatch.setattr(handlers, "_answer", None)
+    assert ticked.value == [0]
+    assert handlers.judge(answer, [0], 0.6, 0.5) == (gr.skip(),) * 5
+    lenient, *_ = handlers.judge(replace(answer, found_from=0.9), [], 0.6, 0.5)  # cat stays unticked
+    assert lenient.found == (True, True)
+    strict, _, after, ticked, legend = handlers.judge(answer, [1], 0.6, 0.8)
+    assert ticked.value == []
+    assert ticked.choices == [("cat", 0), ("wall (not found)", 1)]
+    assert f"data-show='1'>{gallery.SHOW}" in legend
+    assert "Dashed outlines: not found." in legend
+    assert strict.faint([]) == [1]
+    *_, legend = handlers.redraw(strict, [1], 0.6)
+    assert f"data-show='1'>{gallery.HIDE}" in legend
+    assert "Dashed outlines" not in legend
+    assert Image.open(before).size == Image.open(after).size == (451, 300)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from reco_core import visualise
@@ -21,6 +22,55 @@ def test_overlay_marks_labels_and_keeps_the_rest():
     assert len(set(marked[5, 2].tolist())) == 1
     assert marked[5, 5].sum() < marked[5, 4].sum()  # the outline
     np.testing.assert_array_equal(visualise.overlay(photo, labels, 2, opacity=0)[5, 9], [100, 100, 100])
+
+
+@pytest.fixture
+def disc() -> np.ndarray:
+    """Label 1 in a band at the left, label 2 in a disc."""
+    y, x = np.indices((120, 160))
+    labels = (np.hypot(y - 60, x - 100) < 40).astype(np.uint8) * 2
+    labels[:, :20] = 1
+    return labels
+
+
+def test_faint_labels_are_only_outlined_with_dashes(disc):
+    photo = np.full((*disc.shape, 3), 100, np.uint8)
+    plain = visualise.overlay(photo, np.where(disc == 2, 0, disc), 2)
+    faint, full = visualise.overlay(photo, disc, 2, faint=[2]), visualise.overlay(photo, disc, 2)
+    y, x = np.indices(disc.shape)
+    touched, distance = (faint != plain).any(-1), np.abs(np.hypot(y - 60, x - 100) - 40)
+    assert distance[touched].max() < 4
+    around = touched[distance < 1]
+    assert 0.4 < around.mean() < 0.95  # gaps between the dashes
+    shades = faint[touched].astype(int)
+    assert np.abs(shades - visualise.colour(1)).sum(1).min() < 60  # the line is in the concept's colour
+    assert (faint != full).any(-1)[disc == 2].mean() > 0.9
+    np.testing.assert_array_equal(faint[:, :20], full[:, :20])
+    np.testing.assert_array_equal(visualise.overlay(photo, disc, 2, faint=[2]), faint)
+    np.testing.assert_array_equal(visualise.overlay(photo, disc, 2, 0, [2])[:, 22:], photo[:, 22:])
+
+
+def test_a_faint_label_without_pixels_changes_nothing(disc):
+    photo = np.full((*disc.shape, 3), 100, np.uint8)
+    np.testing.assert_array_equal(visualise.overlay(photo, disc, 3, faint=[3]), visualise.overlay(photo, disc, 3))
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (900, 1200)])
+def test_dashes_stay_inside_the_photo_and_grow_with_it(shape):
+    halo, line = visualise.dashes(np.ones(shape, bool))
+    assert halo.shape == line.shape == shape
+    assert (halo >= line).all()
+    thick = 2 * round(max(1, max(shape) / 600))
+    for side in (line, line[::-1], line.T, line.T[::-1]):
+        assert 0.3 < side[:thick].max(0).mean() < 0.9
+    assert not halo[3 * thick : -3 * thick, 3 * thick : -3 * thick].any()
+
+
+def test_specks_get_an_outline_only_where_there_is_nothing_larger(disc):
+    speck = np.zeros(disc.shape, bool)
+    speck[5:9, 60:64] = True
+    assert visualise.dashes(speck)[1].any()
+    assert not visualise.dashes(speck | (disc == 2))[1][:12, 55:70].any()
 
 
 def test_feature_picture_shows_the_parts():
