@@ -16,6 +16,7 @@ from reco_core.cosegmentation import LANGUAGE_GAIN
 from reco_core.errors import OptionError
 
 CLIP_SCALE, CONFIDENT = 100.0, 0.5  # of prompt denoising
+LEAST_SHOWN, LEAST_RANGE = 0.5, 0.2  # of levels, so that poor exemplars do not blow evidence up
 
 
 def similarities(maps: Tensor, vectors: Tensor) -> Tensor:
@@ -23,18 +24,33 @@ def similarities(maps: Tensor, vectors: Tensor) -> Tensor:
     return torch.einsum("hwc,kc->khw", maps, vectors)
 
 
+def most_similar(maps: Tensor, groups: Tensor) -> Tensor:
+    """Cosine of every position with the nearest of each concept's vectors: maps (h, w, C), groups (K, m, C) -> (K, h, w)."""
+    return torch.einsum("hwc,kmc->kmhw", maps, groups).amax(1)
+
+
+def vote(scores: Tensor, regions: Tensor) -> Tensor:
+    """Scores (K, H, W) averaged inside regions (H, W) of int64 numbers from 0."""
+    flat, where = scores.flatten(1), regions.flatten()
+    count = int(where.max()) + 1
+    sums = torch.zeros(len(flat), count, device=flat.device, dtype=flat.dtype).index_add_(1, where, flat)
+    sizes = torch.bincount(where, minlength=count).clamp_min(1)
+    return (sums / sizes)[:, where].view_as(scores)
+
+
 def resize(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """Bilinear resize of (K, h, w) to (K, *size), corners not aligned."""
     return F.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]
 
 
-def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[int, int]) -> Tensor:
+def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[int, int], gain: float = 1.0) -> Tensor:
     """P(p, concept) = sigmoid(cos(f_p, r)) x sigmoid(10 cos(d_p, t)), each resized, then multiplied.
 
     Args:
         reference: (K, h, w) cosines with the reference embeddings, or None to leave that factor out.
         language: (K, h', w') cosines with the text embeddings, or None (DenseCLIP is language alone).
         size: (height, width) of the result.
+        gain: what references' cosines are multiplied by; the paper's is 1.
 
     Returns:
         (K, height, width) float32 in (0, 1).
@@ -44,7 +60,7 @@ def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[i
     """
     factors = []
     if reference is not None:
-        factors.append(resize(torch.sigmoid(reference), size))
+        factors.append(resize(torch.sigmoid(gain * reference), size))
     if language is not None:
         factors.append(resize(torch.sigmoid(LANGUAGE_GAIN * language), size))
     if not factors:
@@ -142,16 +158,34 @@ def unusual(similarity: Tensor, texts: Tensor, base: Typical) -> Tensor:
     return (similarity - (texts @ base.mean).view(shape)) / spread.view(shape)
 
 
-def evidence(whole: Tensor, patches: Tensor, weights: tuple[float, float, float]) -> Tensor:
+def evidence(
+    whole: Tensor, patches: Tensor, reference: Tensor, levels: Tensor, weights: tuple[float, float, float, float]
+) -> Tensor:
     """The log-odds that a concept is in the photo at all; `sigmoid` of it is the concept's presence.
 
-    whole: (K,) and patches: (K, h, w), from `unusual`. weights: of the photo as a whole, of its best
-    twentieth of positions, and a constant; a logistic model. Returns (K,).
+    A logistic model of three things: how unusually near the photo as a whole is to the name, and its best
+    positions (both in the geometric mean of a standard deviation and of what exemplars show), and where its
+    best positions lie between those of unrelated photos, 0, and of exemplars, 1, by the reference.
+
+    Args:
+        whole: (K,) and patches: (K, h, w), from `unusual`.
+        reference: (K, h', w') cosines with the reference embeddings.
+        levels: (K, 4), what exemplars show: `structures.Levels`.
+        weights: of the three, and a constant.
+
+    Returns:
+        (K,).
     """
-    return weights[0] * whole + weights[1] * peak(patches) + weights[2]
+    shown_whole, shown_peak, match, usual = levels.T
+    return (
+        weights[0] * whole / shown_whole.clamp_min(LEAST_SHOWN).sqrt()
+        + weights[1] * peak(patches) / shown_peak.clamp_min(LEAST_SHOWN).sqrt()
+        + weights[2] * (peak(reference) - usual) / (match - usual).clamp_min(LEAST_RANGE)
+        + weights[3]
+    )
 
 
 def peak(maps: Tensor) -> Tensor:
-    """The mean of the best twentieth of positions: (K, h, w) -> (K,)."""
+    """The mean of the best hundredth of positions: (K, h, w) -> (K,)."""
     flat = maps.flatten(1)
-    return flat.topk(max(1, flat.shape[1] // 20), dim=1).values.mean(1)
+    return flat.topk(max(1, flat.shape[1] // 100), dim=1).values.mean(1)

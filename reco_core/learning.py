@@ -1,7 +1,7 @@
 """A concept from its exemplars: photos of an archive, found by a name or given by hand. No files, no caches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,19 +14,26 @@ from reco_core.encoders import Encoder
 from reco_core.errors import ArchiveError
 from reco_core.inference import Typical
 from reco_core.methods import AuthorsCode, Method
-from reco_core.structures import Concept, Exemplar, Retrieved
+from reco_core.structures import GOOD, Concept, Exemplar, Levels, Retrieved
 
 OUTSIDE = 1e-3  # weight of a taught photo's margin; weights must be positive
+NEAREST = 10  # exemplars that say what a concept's photos show; the others are less likely to be of it
+UNRELATED = 64  # photos that stand for the archive, at equal distances in it
 
 
 @dataclass(frozen=True)
 class Learner:
-    """What learning needs; typical: of language maps' positions."""
+    """What learning needs; wholes, typical: of archive photos' embeddings, and of language maps' positions.
+
+    unrelated: a cache of `_unrelated`; a learner with more photos keeps using it.
+    """
 
     encoder: Encoder
     archive: Archive
     authors: AuthorsCode
+    wholes: Typical
     typical: Typical
+    unrelated: dict[bool, Tensor] = field(default_factory=dict)
 
     def learn(
         self, name: str, k: int, method: Method, context: Sequence[Concept], exclude: frozenset[str] = frozenset()
@@ -42,10 +49,11 @@ class Learner:
         if not len(found.rows):
             raise ArchiveError("no photo of the archive is left to learn from", given=name,
                                remedy="Put some of the excluded photos back")  # fmt: skip
-        features = self._features(found.rows)
-        guidance = self._guidance(self._language(found.rows), text, method) if method.language_guidance else None
+        features = self._features(found.rows, method)
+        language = self._language(found.rows if method.language_guidance else found.rows[:NEAREST])
+        guidance = self._guidance(language, text, method) if method.language_guidance else None
         weights = self._weights(features, guidance, text, method, context)
-        return self._cosegment(name, text, features, weights, found, method)
+        return self._cosegment(name, text, features, language, weights, found, method)
 
     def teach(self, name: str, rows: Sequence[int], method: Method, context: Sequence[Concept]) -> Concept:
         """From these photos alone, whatever the name: its text is the mean language at their seeds.
@@ -58,16 +66,18 @@ class Learner:
         if not len(rows):
             raise ArchiveError("nothing to learn from", given=name, expected="a few photos of the thing")
         found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32))
-        features, language = self._features(found.rows), self._language(found.rows)
+        features, language = self._features(found.rows, method), self._language(found.rows)
         comparable = self.encoder.preset.one_text  # what archives are searched by, with language maps
         wholes = self.archive.embeddings(found.rows) if comparable else language.flatten(0, 2).cpu()
         common = F.normalize(wholes.mean(0), dim=0)
         guidance = self._guidance(language, common, method) if method.language_guidance else None
         weights = self._weights(features, guidance, common, method, context) * self._inside().to(features.device)
-        return self._cosegment(name, None, features, weights, found, method, language)
+        return self._cosegment(name, None, features, language, weights, found, method)
 
-    def _features(self, rows: np.ndarray) -> Tensor:
+    def _features(self, rows: np.ndarray, method: Method) -> Tensor:
         """Features (k, h w, C) of photos."""
+        if not method.encoder:
+            return inference.regrid(self._language(rows), self.archive.grid).flatten(1, 2)
         return self.archive.features(rows).to(self.encoder.device)
 
     def _language(self, rows: np.ndarray) -> Tensor:
@@ -111,8 +121,8 @@ class Learner:
         usual = cosegmentation.usual_cosine(words) if usual is None else usual
         return cosegmentation.context_shares(text, words, usual)
 
-    def _cosegment(self, name: str, text: Tensor | None, features: Tensor, weights: Tensor, found: Retrieved,
-                   method: Method, language: Tensor | None = None) -> Concept:  # fmt: skip
+    def _cosegment(self, name: str, text: Tensor | None, features: Tensor, language: Tensor, weights: Tensor,
+                   found: Retrieved, method: Method) -> Concept:  # fmt: skip
         """The concept; its text is the seeds' mean language if there is none yet."""
         result = cosegmentation.cosegment(
             features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,
@@ -120,7 +130,7 @@ class Learner:
         )  # fmt: skip
         height, width = self.archive.grid
         if text is None:
-            maps = inference.regrid(language, self.archive.grid).flatten(1, 2)  # type: ignore[arg-type]
+            maps = inference.regrid(language, self.archive.grid).flatten(1, 2)
             text = F.normalize(maps[torch.arange(len(maps)), result.seeds].mean(0), dim=0).cpu()
         exemplars = []
         for i, row in enumerate(found.rows):
@@ -128,7 +138,33 @@ class Learner:
             point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
             exemplars.append(Exemplar(int(row), float(found.similarity[i]), point, float(result.support[i, seed]),
                                       self.archive.records[row]))  # fmt: skip
-        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars))
+        levels = self._levels(
+            text, result.reference, features[:NEAREST], language[:NEAREST], found.rows[:NEAREST], method
+        )
+        picked = F.normalize(features[torch.arange(len(features), device=features.device), result.seeds], dim=-1)
+        groups = cosegmentation.groups(picked, cosegmentation.GROUPS).cpu()
+        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars), levels, groups)
+
+    def _levels(self, text: Tensor, reference: Tensor, features: Tensor, language: Tensor, rows: np.ndarray,
+                method: Method) -> Levels:  # fmt: skip
+        """What the nearest exemplars show: text (D,), reference (C,), features (k, h w, C), language (k, h', w', D)."""
+        patches = inference.unusual((language @ text.to(language.device))[None], text.to(language.device)[None],
+                                    self.typical)[0]  # fmt: skip
+        whole = GOOD.whole
+        if self.encoder.preset.one_text:  # else archives are searched by other embeddings than those of photos
+            near = self.archive.embeddings(rows).to(self.typical.mean.device) @ text.to(self.typical.mean.device)
+            whole = float(inference.unusual(near[None], text.to(near.device)[None], self.wholes).mean())
+        match, usual = (
+            float(inference.peak((maps @ reference)[:, None]).mean()) for maps in (features, self._unrelated(method))
+        )
+        return Levels(whole, float(inference.peak(patches).mean()), match, usual)
+
+    def _unrelated(self, method: Method) -> Tensor:
+        """Features (n, h w, C) of photos from all over the archive, read once."""
+        if method.encoder not in self.unrelated:
+            rows = np.linspace(0, len(self.archive) - 1, min(UNRELATED, len(self.archive))).astype(int)
+            self.unrelated[method.encoder] = self._features(rows, method)
+        return self.unrelated[method.encoder]
 
     def served(self, exemplars: Sequence[Exemplar]) -> bool:
         """Whether photos are near enough to a name's text to be of it."""

@@ -29,6 +29,7 @@ from reco_core.archives.source import inside
 from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.learning import Learner
+from reco_core.marking import Marker
 from reco_core.methods import (
     BACKGROUND_WORDS,
     CONTEXT_WORDS,
@@ -65,11 +66,12 @@ class ReCo:
         self.encoder = encoder.reading_like(self.authors)
         self._cache: OrderedDict[tuple, Concept] = OrderedDict()
         self._lock = threading.Lock()
-        self._typical = tuple(
+        wholes, positions = (
             inference.Typical(*(moment.to(encoder.device) for moment in archive.typical[of]))
             for of in ("photos", "positions")
         )
-        self._learner = Learner(self.encoder, self.archive, self.authors, self._typical[1])
+        self.marker = Marker(self.encoder.preset, wholes, positions)
+        self._learner = Learner(self.encoder, self.archive, self.authors, wholes, positions)
         self._stored = read_references(archive, self._learner.served) if self.authors == AuthorsCode() else {}
         self._words = self  # who knows the context and background words
 
@@ -184,71 +186,20 @@ class ReCo:
             OptionError: unknown method. DependencyError: the method wants a CRF that is not installed.
         """
         method = find_method(method) if isinstance(method, str) else method
-        device, timings = self.encoder.device, {"prepare": references.seconds}
+        timings = {"prepare": references.seconds}
         clock = _Clock(timings)
-        everything = (*references.concepts, *references.background)
-        asked = len(references.concepts)
-        texts = torch.stack([concept.text for concept in everything]).to(device)
-        vectors = torch.stack([concept.reference for concept in everything]).to(device)
         working = limit_size(photo, WORKING_SIDE)
         clock.lap("resize")
         encoded = encoded or self.encode(photo)
         clock.lap("encode")
-        language = inference.similarities(encoded.language[0], texts)
-        if method.key_smoothing:
-            keys = encoded.features if encoded.keys is None else encoded.keys
-            language = inference.smooth_by_keys(language, inference.regrid(keys, language.shape[1:])[0])
-        reference = inference.similarities(encoded.features[0], vectors)
-        whole, unusual = self.unusual(encoded, texts, language)
-        if method.denoise:
-            language = inference.denoise(language)
-        evidence = inference.evidence(whole, unusual, self.encoder.preset.presence)
-        if method.compare:
-            t = temperatures or self.encoder.preset.temperatures
-            factors = ((reference, t.reference, method.reference),
-                       (unusual, t.unusual, method.language and method.calibrate),
-                       (language, t.language, method.language and not method.calibrate))  # fmt: skip
-            scores = self._compare(factors, encoded.features[0], evidence, method, t)
-            scores = inference.resize(scores, working.shape[:2])
-        else:
-            scores = inference.reco_scores(
-                reference if method.reference else None, language if method.language else None, working.shape[:2]
-            )
-        merged = inference.merge_background(scores, asked)
-        labels = merged.argmax(0).cpu().numpy()
+        marked = self.marker.mark(working, encoded, references, method, temperatures)
+        scores, labels = marked.scores.cpu().numpy(), marked.scores.argmax(0).cpu().numpy()
         clock.lap("infer")
-        if method.crf:
-            labels = crf.refine(working, merged.cpu().numpy())
+        if method.crf or method.fast_crf:
+            labels = (crf.refine_fast if method.fast_crf else crf.refine)(working, scores)
             clock.lap("crf")
         labels = resize_labels(labels.astype(np.uint8), photo.shape[:2])
-        presence = tuple(torch.sigmoid(evidence[:asked]).tolist())
-        return Segmentation(labels, merged.cpu().numpy(), references, presence, timings)
-
-    def _compare(self, factors, features: Tensor, evidence: Tensor, method: Method, t: Temperatures) -> Tensor:
-        """reco2's scores: log-probabilities of every factor (maps, temperature, whether it enters), added."""
-        scores = torch.zeros(len(evidence), *features.shape[:2], device=features.device)
-        weights = inference.affinity(features, t.affinity_gain, t.affinity_shift) if method.affinity else None
-        for maps, temperature, enters in factors:
-            if enters:
-                fitting = maps if maps.shape[1:] == scores.shape[1:] else inference.resize(maps, scores.shape[1:])
-                smoothed = fitting if weights is None else inference.smooth(fitting, weights)
-                scores = scores + inference.compete(smoothed, temperature)
-        if method.gate:
-            scores = scores + inference.compete(evidence.clamp(max=t.certain), t.evidence)[:, None, None]
-        return scores
-
-    def unusual(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
-
-        language: its positions' cosines with the texts, if they are known already.
-        Returns the photo as a whole (K,) and its positions (K, h, w).
-        """
-        wholes, patches = self._typical
-        language = inference.similarities(encoded.language[0], texts) if language is None else language
-        return (
-            inference.unusual(texts @ encoded.embedding[0], texts, wholes),
-            inference.unusual(language, texts, patches),
-        )
+        return Segmentation(labels, scores, references, tuple(torch.sigmoid(marked.evidence).tolist()), timings)
 
     def _concept(self, name: str, k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]) -> Concept:
         """A concept from the cache, the archive's stored ones, or learned now."""
@@ -285,6 +236,11 @@ class ReCo:
             concepts = self.prepare(words, k=k, method=method, background=(), context=context).concepts
             groups.append(Learned(k, method.learning, context, concepts))
         write_references(self.archive, groups)
+
+
+def usual_method(preset: Preset) -> str:
+    """What people get who name no method: the preset's, reco2 with its fast CRF where one is installed."""
+    return "reco2_crf" if preset.method == "reco2" and not crf.unavailable() else preset.method
 
 
 def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:

@@ -94,7 +94,7 @@ class Preset:
     k: int = 20
     centre: float = 0.0
     unrelated: float | None = None
-    presence: tuple[float, float, float] = (1.0, 0.89, -4.55)
+    presence: tuple[float, float, float, float] = (0.68, 1.51, 1.05, -3.07)
     served: float = 0.35
     temperatures: Temperatures = field(default_factory=Temperatures)
     fitted: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -104,12 +105,30 @@ class Exemplar:
     record: PhotoRecord
 
 
+class Levels(NamedTuple):
+    """What a concept's exemplars show of it; a photo is compared with them to say whether it is there.
+
+    whole, peak: by how many standard deviations an exemplar, and its best positions, are nearer to the
+    name than the archive's photos are. match: cosine of its best positions with the reference; usual:
+    the same of unrelated photos. The defaults are what good exemplars show.
+    """
+
+    whole: float = 4.0
+    peak: float = 4.0
+    match: float = 0.8
+    usual: float = 0.6
+
+
+GOOD = Levels()
+
+
 @dataclass(frozen=True)
 class Concept:
     """A name and what ReCo knows about it: text (D,) and reference (C,) of norm 1, its exemplars.
 
     text: comparable with language maps; archives may be searched by another model's text.
     served: whether the archive has photos that look like the name; if not, results mean little.
+    levels: what its exemplars show. groups: (m, C), norm 1, means of alike seeds; None: the reference alone.
     """
 
     name: str
@@ -117,6 +136,8 @@ class Concept:
     reference: Tensor
     exemplars: tuple[Exemplar, ...] = ()
     served: bool = True
+    levels: Levels = GOOD
+    groups: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,19 @@ def test_stored_references_equal_learned_ones(copy, reco):
     for method, concepts in learned.items():
         for a, b in zip(concepts, again.prepare(["cat", "sky"], method=method, background=()).concepts, strict=True):
             torch.testing.assert_close(a.reference, b.reference)
+            torch.testing.assert_close(a.groups, b.groups)
             assert a.exemplars == b.exemplars
+            assert a.levels == b.levels
     assert not ReCo(reco.encoder, Archive(copy)).prepare(["cat"], k=3, background=()).concepts[0].exemplars[3:]
+
+
+def test_references_stored_by_an_earlier_version_are_learned_anew(copy, reco, monkeypatch):
+    ReCo(reco.encoder, Archive(copy)).store(("cat",))
+    written = json.loads((copy / Archive(copy).manifest.shared["references"]).read_text())
+    for table in written:
+        del table["levels"]
+    monkeypatch.setattr(json, "loads", lambda text, loads=json.loads: written if "exemplars" in text else loads(text))
+    assert not ReCo(reco.encoder, Archive(copy))._stored
 
 
 ROLES = ("embeddings", "features", "features_codec", "language", "language_codec", "photos")

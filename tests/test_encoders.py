@@ -54,6 +54,9 @@ class ExactArchive:
 
     manifest = SimpleNamespace(shared={})
 
+    def __len__(self) -> int:
+        return len(self.records)
+
     def check_model(self, preset: str, fingerprint: str) -> None:
         pass
 
@@ -176,7 +179,7 @@ def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder
     reco.store(("sky",))
     again = ReCo(encoder, Archive(tmp_path / "a"))
     assert again._stored
-    for method in ("reco", "reco2", "denseclip", "reco2+key_smoothing+denoise", "reco_crf"):
+    for method in ("reco", "reco2", "denseclip", "reco2+key_smoothing+denoise", "reco2_crf+several+regions-encoder"):
         references = again.prepare(["cat", "coffee cup"], k=3, method=method, background=("sky",))
         result = again.segment(real_photos["cat"], references, method=method)
         assert result.labels.shape == real_photos["cat"].shape[:2]

@@ -94,11 +94,42 @@ def test_unusual_is_a_z_score():
     torch.testing.assert_close(z, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_evidence_is_a_linear_model_of_whole_and_peak():
-    patches = torch.zeros(3, 4, 5)
-    patches[2, 1, 1] = 6.0  # one of twenty positions: the best twentieth
-    low, high, spot = inference.evidence(torch.tensor([0.0, 4.0, 0.0]), patches, (0.5, 0.6, -3.0)).tolist()
-    assert (low, high, spot) == pytest.approx((-3, 4 * 0.5 - 3, 6 * 0.6 - 3))
+def test_evidence_compares_with_what_exemplars_show():
+    patches, reference = torch.zeros(4, 10, 20), torch.full((4, 5, 5), 0.5)
+    patches[2, 1, 1], patches[2, 3, 3] = 6.0, 2.0  # two of 200 positions: the best hundredth
+    reference[3, 2, 2] = 0.9
+    levels = torch.tensor([[4.0, 1.0, 0.9, 0.5]] * 4)
+    found = inference.evidence(torch.tensor([0.0, 4.0, 0.0, 0.0]), patches, reference, levels, (0.5, 0.6, 0.7, -3.0))
+    assert found.tolist() == pytest.approx([-3, 4 / 2 * 0.5 - 3, 4 * 0.6 - 3, 0.7 - 3])
+
+
+def test_evidence_is_not_blown_up_by_poor_exemplars():
+    levels = torch.tensor([[-1.0, 0.0, 0.5, 0.5]])
+    whole, patches, reference = torch.tensor([1.0]), torch.ones(1, 10, 10), torch.full((1, 5, 5), 0.6)
+    found = inference.evidence(whole, patches, reference, levels, (1.0, 1.0, 1.0, 0.0))
+    assert found.tolist() == pytest.approx([2 * 2**0.5 + 0.5])
+
+
+def test_the_most_similar_group_counts():
+    maps = F.normalize(torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(1)), dim=-1)
+    groups = F.normalize(torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(2)), dim=-1)
+    found = inference.most_similar(maps, groups)
+    assert found.shape == (2, 3, 4)
+    for k, y, x in np.ndindex(2, 3, 4):
+        assert float(found[k, y, x]) == pytest.approx(max(float(maps[y, x] @ v) for v in groups[k]), abs=1e-6)
+
+
+def test_positions_vote_inside_regions():
+    scores = torch.tensor([[[1.0, 3.0], [5.0, 7.0]], [[0.0, 1.0], [2.0, 4.0]]])
+    voted = inference.vote(scores, torch.tensor([[0, 0], [3, 0]]))  # regions 1 and 2 have no pixel
+    torch.testing.assert_close(voted[0], torch.tensor([[11 / 3, 11 / 3], [5.0, 11 / 3]]))
+    torch.testing.assert_close(voted[1], torch.tensor([[5 / 3, 5 / 3], [2.0, 5 / 3]]))
+
+
+def test_sharper_references_are_a_gain():
+    reference, language = torch.tensor([[[0.3]]]), torch.tensor([[[0.1]]])
+    expected = 1 / (1 + math.exp(-3)) / (1 + math.exp(-1))
+    assert float(inference.reco_scores(reference, language, (1, 1), 10.0)) == pytest.approx(expected)
 
 
 def test_key_smoothing_equals_its_formula():

@@ -1,6 +1,7 @@
 """From names and photos to masks, with the bundled model and archive."""
 
 import json
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import torch
 from reco_core import cosegmentation, inference
 from reco_core.errors import NamesError, OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, AuthorsCode, Temperatures
-from reco_core.pipeline import ReCo
+from reco_core.pipeline import ReCo, usual_method
+from reco_core.presets import PRESETS
 from reco_core.structures import check_shape
 
 GOLDEN = Path(__file__).parent / "golden" / "segmentations.json"
@@ -110,40 +112,57 @@ def test_reco_is_the_paper_s_formula(reco, cat):
 
 def test_reco2_is_its_formula(reco, cat):
     """The whole chain of reco2 again, written out."""
-    names = ("cat", "tabby", "rocket")
+    names = ("cat", "tabby", "rocket", "tree", "wall")  # the last one competes as background
     encoder, archive = reco.encoder, reco.archive
     photos, positions = archive.typical["photos"], archive.typical["positions"]
 
     def z(similarity, text, base):
         return (similarity - base.mean @ text) / (text @ base.covariance @ text) ** 0.5
 
-    learned: list[tuple[torch.Tensor, torch.Tensor]] = []
+    def best(values):
+        return np.mean(sorted(values.flatten().tolist())[-(values.numel() // 100) :])
+
+    unrelated = archive.features(np.array([i * (len(archive) - 1) // 63 for i in range(64)]))
+    learned: list[tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]] = []
     for word in (*CONTEXT_WORDS, *names):
         text = encoder.embed_names((word,))[0]
         rows = archive.search(text, encoder.preset.k).rows
-        features = archive.features(rows)
-        weights = torch.sigmoid(z(archive.language(rows) @ text, text, positions) - 2)
-        for other_text, other in learned[: len(CONTEXT_WORDS)]:
+        features, speaks = archive.features(rows), z(archive.language(rows) @ text, text, positions)
+        weights = torch.sigmoid(speaks - 2)
+        for other_text, other, _ in learned[: len(CONTEXT_WORDS)]:
             share = float(np.clip(1 - float(text @ other_text) / 0.4, 0, 1))
             weights = weights * (1 - torch.sigmoid(features @ other)) ** share
-        learned.append((text, cosegmentation.cosegment(features, weights, weight_rows=True).reference))
+        reference = cosegmentation.cosegment(features, weights, weight_rows=True).reference
+        if word == "tree" and learned:  # a context word keeps what it was first learned as
+            reference = learned[0][1]
+        shown = (
+            float(z(archive.embeddings(rows[:10]) @ text, text, photos).mean()),
+            np.mean([best(one) for one in speaks[:10]]),
+            np.mean([best(one @ reference) for one in features[:10]]),
+            np.mean([best(one @ reference) for one in unrelated]),
+        )
+        learned.append((text, reference, shown))
     encoded, t = encoder.encode_photo(cat), Temperatures()
     smoothing = inference.affinity(encoded.features[0], t.affinity_gain, t.affinity_shift)
     height, width = encoded.features.shape[1:3]
     references, language, evidence = [], [], []
-    a, b, c = encoder.preset.presence
-    for text, reference in learned[len(CONTEXT_WORDS) :]:
-        unusual = z(encoded.language[0] @ text, text, positions).flatten()
-        best = unusual.sort(descending=True).values[: height * width // 20].mean()
-        evidence.append(a * z(encoded.embedding[0] @ text, text, photos) + b * best + c)
+    a, b, c, d = encoder.preset.presence
+    for text, reference, (whole, top, match, usual) in learned[len(CONTEXT_WORDS) :]:
+        unusual, similar = z(encoded.language[0] @ text, text, positions).flatten(), encoded.features[0] @ reference
+        evidence.append(
+            a * float(z(encoded.embedding[0] @ text, text, photos)) / whole**0.5 + b * best(unusual) / top**0.5
+            + c * (best(similar) - usual) / max(match - usual, 0.2) + d
+        )  # fmt: skip
         language.append((smoothing @ unusual).view(height, width))
-        references.append((smoothing @ (encoded.features[0] @ reference).flatten()).view(height, width))
+        references.append((smoothing @ similar.flatten()).view(height, width))
     scores = torch.stack(references).div(t.reference).log_softmax(0) + torch.stack(language).log_softmax(0)
-    scores = scores + torch.stack(evidence).clamp(max=3).div(t.evidence).log_softmax(0)[:, None, None]
-    result = reco.segment(cat, reco.prepare(names, method="reco2", background=()), method="reco2")
+    counted = torch.tensor([min(e, 3) for e in evidence[:3]] + [min(max(e, 1), 3) for e in evidence[3:]])
+    scores = scores + counted.log_softmax(0)[:, None, None]
     expected = torch.nn.functional.interpolate(scores[None], cat.shape[:2], mode="bilinear")[0]
-    np.testing.assert_allclose(result.scores[1:], expected.numpy(), atol=1e-2)
-    np.testing.assert_allclose(result.presence, torch.stack(evidence).sigmoid().numpy(), atol=1e-3)
+    result = reco.segment(cat, reco.prepare(names[:4], method="reco2", background=("wall",)), method="reco2")
+    np.testing.assert_allclose(result.scores, expected[[4, 0, 1, 2, 3]].numpy(), atol=1e-2)
+    likelier = torch.tensor([0, 0, 0, np.log(2)])  # surroundings, here the tree
+    np.testing.assert_allclose(result.presence, (torch.tensor(evidence[:4]) + likelier).sigmoid().numpy(), atol=1e-3)
 
 
 def test_a_context_word_keeps_its_context_reference(reco):
@@ -266,3 +285,19 @@ def test_bad_arguments(reco, cat):
         reco.prepare([])
     with pytest.raises(OptionError, match=r"Given: \(2, 3\)"):
         check_shape("x", np.zeros((2, 3)), (None, 4))
+
+
+def test_people_get_the_fast_crf_where_there_is_one(monkeypatch):
+    assert usual_method(PRESETS["mini"]) == "reco2_crf"
+    assert usual_method(PRESETS["paper"]) == "reco"
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    assert usual_method(PRESETS["mini"]) == "reco2"
+
+
+def test_the_fast_crf_is_wired(reco, cat):
+    references = reco.prepare(["cat"], method="reco2")
+    plain, fast, exact = (reco.segment(cat, references, method=m) for m in ("reco2", "reco2_crf", "reco2+crf"))
+    np.testing.assert_array_equal(plain.scores, fast.scores)
+    assert (fast.labels == exact.labels).mean() > 0.95
+    assert (fast.labels != plain.labels).any()
+    assert "crf" in fast.timings

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from reco_core.pipeline import ReCo
+from reco_core.pipeline import ReCo, usual_method
 from reco_core.visualise import colour, overlay
 
 HEIGHT, GAP, STRIP = 260, 8, 34
@@ -35,7 +35,8 @@ COLUMNS = 6
 
 def panel(reco: ReCo, photo: np.ndarray, names: list[str]) -> Image.Image:
     """A photo with its masks above a strip that names them."""
-    result = reco.segment(photo, reco.prepare(names, method="reco2"), method="reco2")
+    method = usual_method(reco.encoder.preset)
+    result = reco.segment(photo, reco.prepare(names, method=method), method=method)
     marked = Image.fromarray(overlay(photo, result.labels, len(names)))
     width = round(marked.width * HEIGHT / marked.height)
     out = Image.new("RGB", (width, HEIGHT + STRIP), "white")

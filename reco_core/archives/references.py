@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save
 from reco_core.archives import store
 from reco_core.archives.archive import WRONG, Archive
 from reco_core.errors import ArchiveError
-from reco_core.structures import Concept, Exemplar
+from reco_core.structures import Concept, Exemplar, Levels
 
+VECTOR_KINDS = ("text", "reference", "groups")
 TABLE, VECTORS = "references", "references_vectors"  # their roles in the manifest
 
 
@@ -41,8 +42,9 @@ def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
     tables, tensors = [], {}
     for i, group in enumerate(groups):
         exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in group.concepts}
-        tables.append({"k": group.k, "learning": group.learning, "context": group.context, "exemplars": exemplars})
-        for kind in ("reference", "text"):
+        tables.append({"k": group.k, "learning": group.learning, "context": group.context, "exemplars": exemplars,
+                       "levels": {c.name: c.levels for c in group.concepts}})  # fmt: skip
+        for kind in VECTOR_KINDS:
             tensors[f"{kind}.{i}"] = torch.stack([getattr(concept, kind) for concept in group.concepts])
     with store.changing(archive.folder) as work:
         manifest = store.read_manifest(archive.folder)
@@ -72,14 +74,16 @@ def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], boo
         tensors = load_file(archive.folder / shared[VECTORS])
         out: dict[tuple, Concept] = {}
         for t, table in enumerate(tables):
+            if "levels" not in table:  # of an earlier version: they are learned anew
+                continue
             for i, (name, rows) in enumerate(table["exemplars"].items()):
                 exemplars = tuple(
                     Exemplar(row, similarity, (y, x), support, archive.records[row])
                     for row, similarity, y, x, support in rows
                 )
-                text, reference = (tensors[f"{kind}.{t}"][i] for kind in ("text", "reference"))
+                text, reference, groups = (tensors[f"{kind}.{t}"][i] for kind in VECTOR_KINDS)
                 out[concept_key(name, table["k"], table["learning"], table["context"])] = Concept(
-                    name, text, reference, exemplars, served(exemplars)
+                    name, text, reference, exemplars, served(exemplars), Levels(*table["levels"][name]), groups
                 )
         return out
     except WRONG as error:

@@ -1,0 +1,116 @@
+"""Write the tables of README.md and of docs/ anew from the reports in benchmarks/results, and the plots.
+
+    python tools/figures.py
+
+Every table stands between two comments, "figures: NAME" and "end". The reports come from the commands in docs/benchmarks.md.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from reco_core.evaluation import tables
+from reco_core.evaluation.comparison import compare, read_report
+from reco_core.evaluation.plots import plot_ablation
+from reco_core.evaluation.variants import METHODS, PARTS
+
+RESULTS = ROOT / "benchmarks" / "results"
+SETS = {
+    "voc_objects": "voc_objects, with background", "voc_objects_only": "voc_objects, objects only",
+    "coco_panoptic": "coco_panoptic, 129 names", "camvid": "camvid, 11 names",
+}  # fmt: skip
+MAIN = (*METHODS, "reco2_crf")
+PAIRS = (
+    ("denseclip", "reco"), ("reco", "reco_crf"), ("denseclip", "reco2"), ("reco", "reco2"), ("reco2", "reco2+crf"),
+    ("reco2", "reco2_crf"), ("reco2", "reco2+several"), ("reco2", "reco2+regions"), ("reco", "reco+sharpen"),
+)  # fmt: skip
+
+
+def pair(row: dict | None) -> str:
+    """Accuracy and mIoU in per cent."""
+    return "-" if row is None else f"{tables.percent(row['accuracy'])} / {tables.percent(row['miou'])}"
+
+
+def quality(reports: dict[str, dict]) -> str:
+    """A row per method, a column per set."""
+    rows = [[m, *(pair(r["methods"].get(m)) for r in reports.values())] for m in MAIN]
+    return tables.markdown(["method", *(SETS[name] for name in reports)], rows)
+
+
+def parts(reports: dict[str, dict]) -> str:
+    """mIoU of every part of the ablation."""
+    names = list(dict.fromkeys(n for r in reports.values() for n in r["methods"] if n in PARTS or "without" in n))
+    rows = [[n, *(tables.percent(r["methods"].get(n, {}).get("miou")) for r in reports.values())] for n in names]
+    return tables.markdown(["mIoU", *(SETS[name] for name in reports)], rows)
+
+
+def curves(reports: dict[str, dict]) -> str:
+    """mIoU against k and against the archive's size."""
+    names = [n for n in reports["voc_objects"]["methods"] if re.search(r", k = |of the archive", n)]
+    full = {name: r for name, r in reports.items() if name != "voc_objects_only"}
+    rows = [[n, *(tables.percent(r["methods"].get(n, {}).get("miou")) for r in full.values())]
+            for n in ("reco", "reco2", *names)]  # fmt: skip
+    return tables.markdown(["mIoU", *(SETS[name] for name in full)], rows)
+
+
+def differences(reports: dict[str, dict]) -> str:
+    """By how much one row is better than another, with the interval of a paired bootstrap."""
+    rows = []
+    for first, second in PAIRS:
+        cells = []
+        for report in reports.values():
+            cell = "-"
+            if first in report["methods"] and second in report["methods"]:
+                (entry,) = compare(report, report, (first, second)).values()
+                cell = tables.percent(entry["miou_difference"], entry["miou_interval"], "+")
+            cells.append(cell)
+        rows.append([f"{first} -> {second}", *cells])
+    return tables.markdown(["difference in mIoU", *(SETS[name] for name in reports)], rows)
+
+
+def crf(reports: dict[str, dict]) -> str:
+    """What the CRF does, and what it costs."""
+    rows = []
+    for method in ("reco", "reco_crf", "reco2", "reco2+crf", "reco2_crf"):
+        cells = []
+        for name in ("voc_objects", "camvid", "coco_panoptic"):
+            row = reports[name]["methods"][method]
+            cells.append(f"{pair(row)}, {row['seconds_per_photo']:.2f} s")
+        rows.append([method, *cells])
+    return tables.markdown(["accuracy / mIoU, seconds a photo", "voc_objects", "camvid", "coco_panoptic"], rows)
+
+
+def fill(file: Path, made: dict[str, str]) -> None:
+    """Replace what stands between the comments of a file."""
+    text = file.read_text(encoding="utf-8")
+    for name, table in made.items():
+        pattern = rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text, flags=re.S)
+    file.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    reports = {name: read_report(RESULTS / f"{name}.json") for name in SETS}
+    full = {name: tables.table(report) for name, report in reports.items()}
+    made = {
+        "quality": quality(reports), "parts": parts(reports), "curves": curves(reports),
+        "differences": differences(reports), "crf": crf(reports),
+        "presence": tables.presence_table([r for name, r in reports.items() if name != "voc_objects_only"]),
+        **{f"table {name}": table for name, table in full.items()},
+        **{f"classes {name}": tables.class_table(_only(report, ("denseclip", "reco", "reco2", "reco2_crf")))
+           for name, report in reports.items()},
+    }  # fmt: skip
+    for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        fill(file, made)
+    for name in ("voc_objects", "coco_panoptic", "camvid"):
+        plot_ablation(reports[name], ROOT / "docs" / f"ablation_{name}.png")
+
+
+def _only(report: dict, rows: tuple[str, ...]) -> dict:
+    return {**report, "methods": {name: report["methods"][name] for name in rows if name in report["methods"]}}
+
+
+if __name__ == "__main__":
+    main()
