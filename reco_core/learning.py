@@ -25,7 +25,7 @@ UNRELATED = 64  # photos that stand for the archive, at equal distances in it
 class Learner:
     """What learning needs; wholes, typical: of archive photos' embeddings, and of language maps' positions.
 
-    unrelated: a cache of `_unrelated`; a learner with more photos keeps using it.
+    unrelated: a cache of `_unrelated`, of this archive alone.
     """
 
     encoder: Encoder

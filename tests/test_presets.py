@@ -22,7 +22,7 @@ def test_switches_after_a_name():
 
 def test_reco_is_the_papers():
     on = {switch for switch in SWITCHES if getattr(METHODS["reco"], switch)}
-    assert on == {"language_guidance", "context_elimination", "reference", "language"}
+    assert on == {"language_guidance", "context_elimination", "reference", "language", "encoder"}
 
 
 def test_learning_switches_tell_references_apart():
