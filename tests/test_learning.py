@@ -88,3 +88,14 @@ def test_what_cannot_be_taught(reco, own):
 def test_a_name_that_the_archive_cannot_serve_says_so(reco):
     served = {c.name: c.served for c in reco.prepare(["motorcycle", "Antikythera mechanism", "zorbl"]).concepts}
     assert served == {"motorcycle": True, "Antikythera mechanism": False, "zorbl": False}
+
+
+def test_photos_of_one_visitor_change_nothing_for_others(reco, own):
+    """What is kept of unrelated photos belongs to one archive."""
+    alone = ReCo(reco.encoder, reco.archive)
+    both = alone.joined(own.archive)
+    both.prepare(["teapot"], method="reco2", background=())  # before the first archive was ever asked
+    after = alone.prepare(["teapot"], method="reco2", background=()).concepts[0]
+    assert after.levels == reco.prepare(["teapot"], method="reco2", background=()).concepts[0].levels
+    assert both._learner.unrelated[True].shape == alone._learner.unrelated[True].shape
+    assert not (both._learner.unrelated[True] == alone._learner.unrelated[True]).all()
