@@ -22,18 +22,27 @@ class Item:
     truth: Path
 
 
+def read_values(file: Path, what: str, expected: str) -> np.ndarray:
+    """An image's values as they are stored: (H, W) or (H, W, channels).
+
+    Raises:
+        DatasetError: the file is missing or damaged; says what it should be.
+    """
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise DatasetError(f"{what} cannot be read", given=f"{file}: {error}", expected=expected,
+                           remedy="Unpack the data set again") from error  # fmt: skip
+
+
 def read_label_map(file: Path) -> np.ndarray:
     """Label values (H, W), integers, of a one-channel image.
 
     Raises:
         DatasetError: the file is missing, damaged, or has several channels.
     """
-    try:
-        with Image.open(file) as image:
-            values = np.asarray(image)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise DatasetError("a label map cannot be read", given=f"{file}: {error}", expected="a PNG of label values",
-                           remedy="Unpack the data set again") from error  # fmt: skip
+    values = read_values(file, "a label map", "a PNG of label values")
     if values.ndim != 2:
         raise DatasetError("a label map has colours in place of label values", given=f"{file}: {values.shape}",
                            expected="one channel")  # fmt: skip

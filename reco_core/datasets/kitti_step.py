@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from reco_core.datasets.cityscapes import TRAIN_NAMES
-from reco_core.datasets.dataset import Dataset, need
+from reco_core.datasets.dataset import Dataset, need, read_values
 from reco_core.datasets.files import first_of, items
 from reco_core.errors import DatasetError
 
@@ -45,12 +44,7 @@ def read_panoptic(file: Path) -> np.ndarray:
     Raises:
         DatasetError: the file is missing or damaged, or has not three channels.
     """
-    try:
-        with Image.open(file) as image:
-            values = np.asarray(image)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise DatasetError("a panoptic map cannot be read", given=f"{file}: {error}", expected="a PNG in RGB",
-                           remedy="Unpack the data set again") from error  # fmt: skip
+    values = read_values(file, "a panoptic map", "a PNG in RGB")
     if values.ndim != 3 or values.shape[2] != 3:
         raise DatasetError("a panoptic map has not three channels", given=f"{file}: {values.shape}",
                            expected="red: the class, green and blue: the instance")  # fmt: skip

@@ -19,6 +19,7 @@ from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.variants import METHODS, Variant, left_out, of_methods
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Method
 from reco_core.pipeline import ReCo
+from reco_core.report import FOUND_FROM
 from reco_core.structures import MAX_LABELS, Encoded, References
 
 FORMAT = 2
@@ -188,8 +189,8 @@ def _report(data: Dataset, keys: list[str], done: dict[str, dict], variants: Seq
         counts = unpack(per_photo, variant.name, len(data.classes))
         total, samples = metrics.score_counts(counts.sum(0)), metrics.bootstrap(counts, seed=seed)
         rows[variant.name] = {
-            "accuracy": rounded(total.accuracy), "accuracy_interval": _interval(samples[:, 0]),
-            "miou": rounded(total.miou), "miou_interval": _interval(samples[:, 1]),
+            "accuracy": rounded(total.accuracy), "accuracy_interval": interval(samples[:, 0]),
+            "miou": rounded(total.miou), "miou_interval": interval(samples[:, 1]),
             "per_class": {c: rounded(iou) for c, iou in zip(data.classes, total.iou.tolist(), strict=True)},
             "seconds_per_photo": rounded(np.mean([entry["seconds"][variant.name] for entry in entries])),
         }  # fmt: skip
@@ -218,7 +219,7 @@ def _presence(data: Dataset, entries: list[dict], per_photo: dict) -> dict:
     A class is there if one of its pixels is. "auroc" and "fpr_at_90_recall" are means over classes
     that some photos have and others lack; "auroc_max_score" and "fpr_max_score" are those of the
     plain maximum score; "calibration_error" compares presence with what was so; "found" and
-    "false_alarms" are the shares of classes there and absent that reach 0.5.
+    "false_alarms" are the shares of classes there and absent that reach `report.FOUND_FROM`.
     """
     rows = np.array(data.word_rows)
     judged = sorted(set(data.word_rows))
@@ -236,7 +237,7 @@ def _presence(data: Dataset, entries: list[dict], per_photo: dict) -> dict:
         kind: [metrics.false_positive_rate(values[:, i], truth[:, i]) for i in columns]
         for kind, values in scores.items()
     }
-    said = scores["presence"] >= 0.5
+    said = scores["presence"] >= FOUND_FROM
     return {
         "auroc": _mean(area["presence"]), "fpr_at_90_recall": _mean(alarms["presence"]),
         "auroc_max_score": _mean(area["maximum"]), "fpr_max_score": _mean(alarms["maximum"]),
@@ -253,7 +254,8 @@ def _mean(values: list[float]) -> float | None:
     return rounded(np.mean(kept)) if kept else None
 
 
-def _interval(samples: np.ndarray) -> list[float | None]:
+def interval(samples: np.ndarray) -> list[float | None]:
+    """The interval of bootstrap samples as reports have it."""
     return [rounded(bound) for bound in metrics.interval(samples)]
 
 

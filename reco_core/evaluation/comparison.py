@@ -7,7 +7,7 @@ import numpy as np
 
 from reco_core import metrics
 from reco_core.errors import DatasetError, OptionError, find
-from reco_core.evaluation.bench import FORMAT, rounded, unpack
+from reco_core.evaluation.bench import FORMAT, interval, rounded, unpack
 
 
 def read_report(file: Path) -> dict:
@@ -84,5 +84,5 @@ def _difference(first: np.ndarray, second: np.ndarray, seed: int) -> dict:
         values = [getattr(total, what) for total in totals]
         entry[what] = [rounded(value) for value in values]
         entry[f"{what}_difference"] = rounded(values[1] - values[0])
-        entry[f"{what}_interval"] = [rounded(bound) for bound in metrics.interval(gained[:, i])]
+        entry[f"{what}_interval"] = interval(gained[:, i])
     return entry
