@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from reco_core.adaptation.specialist import Specialist
 from reco_core.datasets.catalogue import DATASETS, find_dataset
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import PROTOCOLS, open_folder
@@ -40,6 +41,9 @@ def add_parser(commands) -> None:
     command.add_argument(
         "--methods", default=",".join(METHODS), help="with commas; reco2-gate is reco2 without its gate"
     )
+    command.add_argument(
+        "--specialist", type=Path, action="append", default=[], help="folder that `adapt` made: one more row"
+    )
     command.add_argument("--ablation", action="store_true",
                          help="every part of the methods, k, archive size and encoders; with --json also plots")  # fmt: skip
     command.add_argument("--protocol", choices=PROTOCOLS, help="of plain folders")
@@ -71,7 +75,8 @@ def _measure(args: argparse.Namespace) -> None:
     variants = ablation(k) if args.ablation else of_methods(_listed(args.methods))
     options = {"k": args.k, "limit": args.limit, "background": words_of(args.background),
                "context": words_of(args.context), "seed": args.seed, "report": args.json}  # fmt: skip
-    report = bench.run(load(args), data, variants, progress=Steps(), **options)
+    specialists = {folder.name: Specialist(folder, args.device) for folder in args.specialist}
+    report = bench.run(load(args), data, variants, specialists=specialists, progress=Steps(), **options)
     report["data"] = {"classes": list(data.classes), "published": published}
     if args.ablation:
         report["encoders"] = _encoders(args, data, options)

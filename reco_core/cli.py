@@ -6,7 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from reco_core import archive_cli, bench_cli
+import numpy as np
+
+from reco_core import adapt_cli, archive_cli, bench_cli
+from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import OptionError, RecoError
 from reco_core.install import ASK_ABOVE, install, missing, teach_from
 from reco_core.methods import METHODS
@@ -17,6 +20,7 @@ from reco_core.pipeline import usual_method
 from reco_core.presets import PRESETS, Preset, find_preset
 from reco_core.report import is_found, write_report
 from reco_core.steps import Steps
+from reco_core.structures import Segmentation
 from reco_core.weights import address, place
 
 log = logging.getLogger("reco_core")
@@ -43,15 +47,17 @@ def parser() -> argparse.ArgumentParser:
 
     segment = commands.add_parser("segment", help="mark named things in a photo")
     segment.add_argument("photo", type=Path)
-    segment.add_argument("names", help='for example "cat, wall"')
+    segment.add_argument("names", nargs="?", default="", help='for example "cat, wall"; none with --specialist')
     segment.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
     segment.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
     segment.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[],
                          help="learn a name from these photos alone (a folder, zip, ...), whatever it means")  # fmt: skip
+    segment.add_argument("--specialist", type=Path, help="folder that `adapt` made: marks its names, without ReCo")
     segment.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
     model_options(segment)
     segment.set_defaults(run=_segment)
 
+    adapt_cli.add_parser(commands)
     bench_cli.add_parser(commands)
     archive_cli.add_parser(commands)
 
@@ -69,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _segment(args: argparse.Namespace) -> None:
+    if args.specialist:
+        _specialist(args)
+        return
     names, photo = parse_names(args.names), read_photo(args.photo)
     reco = load(args)
     method = args.method or usual_method(reco.encoder.preset)
@@ -88,15 +97,27 @@ def _segment(args: argparse.Namespace) -> None:
             exclude=frozenset(filter(None, (part.strip() for part in args.exclude.split(",")))), taught=taught,
         )  # fmt: skip
     result = reco.segment(photo, references, method=method)
-    write_report(result, photo, args.out, {"photo": args.photo.name, "method": method, "preset": args.preset})
-    for index, name in enumerate(result.names, 1):
-        share, presence = result.share(index), result.presence[index - 1]
-        log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence,
-                 "" if is_found(presence, share) else ": not found")  # fmt: skip
+    _tell(result, photo, args, {"method": method, "preset": args.preset})
     for concept in references.concepts:
         if not concept.served:
             log.warning('not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or '
                         "--teach it", concept.name)  # fmt: skip
+
+
+def _specialist(args: argparse.Namespace) -> None:
+    """Mark what a specialist knows; that is all there is to ask it."""
+    if args.names or args.teach:
+        raise OptionError("a specialist has its own names", given=args.names or args.teach, remedy="Leave them out")
+    photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
+    _tell(specialist.segment(photo), photo, args, {"specialist": args.specialist.name})
+
+
+def _tell(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, settings: dict) -> None:
+    write_report(result, photo, args.out, {"photo": args.photo.name, **settings})
+    for index, name in enumerate(result.names, 1):
+        share, presence = result.share(index), result.presence[index - 1]
+        log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence,
+                 "" if is_found(presence, share) else ": not found")  # fmt: skip
     log.info("written to %s", args.out)
 
 

@@ -51,6 +51,12 @@ class Encoder(ABC):
             twin.resample = Image.Resampling.NEAREST
         return twin
 
+    def at_side(self, side: int) -> "Encoder":
+        """The same models, shown a user's photo with another short side."""
+        twin = copy.copy(self)
+        twin.preset = replace(self.preset, photo_side=side)
+        return twin
+
     @abstractmethod
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         """Names -> (K, D) float32 on the CPU, comparable with language maps and with `Encoded.embedding`."""

@@ -78,6 +78,16 @@ LAYERS = [
     "install",
     "pool",
     "report",
+    "adaptation.recipe",
+    "adaptation.network",
+    "adaptation.labels",
+    "adaptation.crops",
+    "adaptation.curve",
+    "adaptation.training",
+    "adaptation.specialist",
+    "adaptation.card",
+    "adaptation.rare",
+    "adaptation.job",
     "evaluation.variants",
     "evaluation.journal",
     "evaluation.bench",
@@ -88,12 +98,13 @@ LAYERS = [
     "evaluation.plots",
     "steps",
     "options",
+    "adapt_cli",
     "archive_cli",
     "bench_cli",
     "cli",
     "__main__",
 ]
-PACKAGES = ("archives", "datasets", "evaluation")
+PACKAGES = ("adaptation", "archives", "datasets", "evaluation")
 SOURCES = sorted(LIBRARY.rglob("*.py"))
 APP = [ROOT / "app.py", *sorted((ROOT / "reco_app").glob("*.py"))]
 

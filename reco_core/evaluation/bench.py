@@ -4,7 +4,7 @@ import hashlib
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,11 +13,13 @@ import numpy as np
 import torch
 
 from reco_core import inference, metrics
+from reco_core.adaptation.specialist import Specialist
 from reco_core.datasets.dataset import Dataset, Item
 from reco_core.errors import Cancelled, OptionError
 from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.variants import METHODS, Variant, left_out, of_methods
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Method
+from reco_core.photos import resize_labels
 from reco_core.pipeline import ReCo
 from reco_core.report import FOUND_FROM
 from reco_core.structures import MAX_LABELS, Encoded, References
@@ -31,8 +33,8 @@ Progress = Callable[[str, int, int], None]
 def run(
     reco: ReCo, data: Dataset, variants: Sequence[Variant] = (), *, k: int | None = None, limit: int | None = None,
     background: tuple[str, ...] = BACKGROUND_WORDS, context: tuple[str, ...] = CONTEXT_WORDS, seed: int = 0,
-    report: Path | None = None, progress: Progress = lambda what, done, of: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    specialists: Mapping[str, Specialist] = {}, report: Path | None = None,
+    progress: Progress = lambda what, done, of: None, cancelled: Callable[[], bool] = lambda: False,
 ) -> dict:  # fmt: skip
     """Measure variants on a data set.
 
@@ -43,6 +45,7 @@ def run(
         variants: the rows (default: `variants.METHODS`). k: exemplars of variants that name none (default:
             the preset's). limit: only the first photos. seed: of archive shares and of the bootstrap.
         background, context: words, see `ReCo.prepare`.
+        specialists: more rows by their names. Where the set has no background, what a specialist likes next to it counts.
         report: where the report will be written (not here); an interrupted run is continued from the
             journal beside it.
         progress: called with what is done, how many are, and of how many.
@@ -59,14 +62,17 @@ def run(
     """
     default = reco.encoder.preset.k if k is None else k
     variants = tuple(replace(variant, k=variant.k or default) for variant in variants or of_methods(METHODS))
-    if len({v.name for v in variants}) != len(variants):
-        raise OptionError("two variants have the same name", given=", ".join(v.name for v in variants))
+    names = [*(v.name for v in variants), *specialists]
+    if len({*names}) != len(names):
+        raise OptionError("two variants have the same name", given=", ".join(names))
+    adapted = {name: (one, _rows(one, data)) for name, one in specialists.items()}
     if limit is not None and limit < 1:
         raise OptionError("no photos to measure on", given=f"limit {limit}", expected="at least 1")
     items = data.items[:limit]
     judge = _judge(reco, variants)
     described = {**settings(reco, data, variants, judge, background, context), "k": default, "seed": seed,
-                 "photos": fingerprint(items)}  # fmt: skip
+                 "photos": fingerprint(items),
+                 **({"specialists": {name: one.about["files"] for name, one in specialists.items()}} if adapted else {})}  # fmt: skip
     journal = Journal(report, described)
     todo = [item for item in items if item.key not in journal.done]
     learned: dict[str, References] = {}
@@ -81,9 +87,12 @@ def run(
         progress("variants learned", done + 1, len(variants))
     for done, item in enumerate(todo):
         _stop_if(cancelled, report)
-        journal.add({"photo": item.key, **_measure(reco, data, data.load(item), variants, learned, judge)})
+        pair = data.load(item)
+        entry = {"photo": item.key, **_measure(reco, data, pair, variants, learned, judge)}
+        _adapted(data, pair, adapted, entry)
+        journal.add(entry)
         progress("photos", len(items) - len(todo) + done + 1, len(items))
-    return _report(data, [item.key for item in items], journal.done, variants, described, seed)
+    return _report(data, [item.key for item in items], journal.done, names, described, seed)
 
 
 def _stop_if(cancelled: Callable[[], bool], report: Path | None) -> None:
@@ -111,13 +120,42 @@ def _measure(reco: ReCo, data: Dataset, pair: tuple[np.ndarray, np.ndarray], var
         started = time.perf_counter()
         result = reco.segment(photo, learned[variant.name], method=variant.method, encoded=encoded)
         out["seconds"][variant.name] = round(reading + time.perf_counter() - started, 4)
-        counts = metrics.pixel_counts(metrics.confusion_matrix(truth, rows[result.labels], len(data.classes)))
-        found = np.flatnonzero(counts[:, 2])
-        out["counts"][variant.name] = np.column_stack([found, counts[found][:, [0, 2]]]).ravel().tolist()
+        out["counts"][variant.name] = _counts(truth, rows[result.labels], len(data.classes))
         if variant is judge:
             out["presence"] = [round(p, 4) for p in result.presence]
             out["maximum"] = [round(m, 4) for m in maximum_scores(encoded, learned[variant.name], variant.method)]
     return out
+
+
+def _counts(truth: np.ndarray, predicted: np.ndarray, classes: int) -> list[int]:
+    """Of every class that was predicted: class, right pixels, predicted pixels."""
+    counts = metrics.pixel_counts(metrics.confusion_matrix(truth, predicted, classes))
+    found = np.flatnonzero(counts[:, 2])
+    return np.column_stack([found, counts[found][:, [0, 2]]]).ravel().tolist()
+
+
+def _rows(specialist: Specialist, data: Dataset) -> np.ndarray:
+    """The class of each of a specialist's labels, background first."""
+    known = {word.casefold(): row for word, row in zip(data.words, data.word_rows, strict=True)}
+    strange = [name for name in specialist.names if name.casefold() not in known]
+    if strange:
+        raise OptionError("the specialist knows names that the data set does not ask for", given=", ".join(strange),
+                          expected=", ".join(data.words))  # fmt: skip
+    return np.array([0, *(known[name.casefold()] for name in specialist.names)])
+
+
+def _adapted(data: Dataset, pair: tuple[np.ndarray, np.ndarray], adapted: dict[str, tuple[Specialist, np.ndarray]],
+             entry: dict) -> None:  # fmt: skip
+    """One photo's pixel counts and seconds of specialists, into its entry."""
+    photo, truth = pair
+    for name, (specialist, rows) in adapted.items():
+        started = time.perf_counter()
+        result = specialist.segment(photo)
+        entry["seconds"][name] = round(time.perf_counter() - started, 4)
+        labels = result.labels
+        if not data.background:
+            labels = resize_labels((result.scores[1:].argmax(0) + 1).astype(np.uint8), truth.shape)
+        entry["counts"][name] = _counts(truth, rows[labels], len(data.classes))
 
 
 def maximum_scores(encoded: Encoded, references: References, method: Method) -> list[float]:
@@ -175,24 +213,24 @@ def machine() -> dict[str, str | int]:
     }  # fmt: skip
 
 
-def _report(data: Dataset, keys: list[str], done: dict[str, dict], variants: Sequence[Variant], described: dict,
+def _report(data: Dataset, keys: list[str], done: dict[str, dict], names: Sequence[str], described: dict,
             seed: int) -> dict:  # fmt: skip
     """The report of what the journal has of these photos."""
     entries = [done[key] for key in keys]
     per_photo = {
         "photos": keys,
         "truth": [entry["truth"] for entry in entries],
-        "predicted": {v.name: [entry["counts"][v.name] for entry in entries] for v in variants},
+        "predicted": {name: [entry["counts"][name] for entry in entries] for name in names},
     }
     rows = {}
-    for variant in variants:
-        counts = unpack(per_photo, variant.name, len(data.classes))
+    for name in names:
+        counts = unpack(per_photo, name, len(data.classes))
         total, samples = metrics.score_counts(counts.sum(0)), metrics.bootstrap(counts, seed=seed)
-        rows[variant.name] = {
+        rows[name] = {
             "accuracy": rounded(total.accuracy), "accuracy_interval": interval(samples[:, 0]),
             "miou": rounded(total.miou), "miou_interval": interval(samples[:, 1]),
             "per_class": {c: rounded(iou) for c, iou in zip(data.classes, total.iou.tolist(), strict=True)},
-            "seconds_per_photo": rounded(np.mean([entry["seconds"][variant.name] for entry in entries])),
+            "seconds_per_photo": rounded(np.mean([entry["seconds"][name] for entry in entries])),
         }  # fmt: skip
     return {"methods": rows, "presence": _presence(data, entries, per_photo), "settings": described,
             "machine": machine(), "photos": len(keys), "per_photo": per_photo}  # fmt: skip

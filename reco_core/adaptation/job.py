@@ -1,0 +1,235 @@
+"""Adapting to photos: label them, train on the labels, write the specialist. Interrupted, the same call goes on."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reco_core.adaptation import card, network, specialist
+from reco_core.adaptation.crops import Crops, Example
+from reco_core.adaptation.curve import Curve
+from reco_core.adaptation.labels import Scores, Tally, label, views_of
+from reco_core.adaptation.network import DeepLab
+from reco_core.adaptation.recipe import MINI, QUICK, Recipe
+from reco_core.adaptation.specialist import Specialist
+from reco_core.adaptation.training import Training, Watch, probabilities
+from reco_core.archives.source import Source
+from reco_core.errors import Cancelled, OptionError, PhotoError, WeightsError
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
+from reco_core.photos import limit_size, read_photo
+from reco_core.pipeline import WORKING_SIDE, ReCo, usual_method
+from reco_core.structures import LeftOut
+from reco_core.whole import write_whole
+
+log = logging.getLogger(__name__)
+MOST_PHOTOS = 20_000
+HELD, MOST_HELD = 6, 40  # one of so many photos is held out of training, at most so many
+WORK, JOB, LEFT_OUT = "work", "job.json", "left_out.json"  # of an unfinished job
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked for. rounds: the second labels the photos by what the first learned, and so on.
+
+    method: of `methods` (default: the preset's usual one). background, context: words, see `ReCo.prepare`. initial:
+    "auto": the encoder's published weights, or if they cannot be had mini's backbone in its place; or "random".
+    """
+
+    names: tuple[str, ...]
+    recipe: Recipe = QUICK
+    method: str = ""
+    background: tuple[str, ...] = BACKGROUND_WORDS
+    context: tuple[str, ...] = CONTEXT_WORDS
+    rounds: int = 1
+    seed: int = 0
+    initial: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.initial not in ("auto", network.RANDOM):
+            raise OptionError("unknown initial weights", given=self.initial, expected=f"auto or {network.RANDOM}")
+        if not 1 <= self.rounds <= 5:
+            raise OptionError("rounds are out of range", given=self.rounds, expected="1 to 5")
+        if self.seed < 0:
+            raise OptionError("a seed cannot be negative", given=self.seed)
+
+
+def adapt(
+    reco: ReCo, photos: Source, job: Job, out: Path, *, device: str | None = None, fetch: bool = True,
+    progress: Progress = lambda what, done, of: None, cancelled: Callable[[], bool] = lambda: False,
+    enough: Callable[[], bool] = lambda: False, watch: Watch = lambda curve, mark: None,
+) -> Specialist:  # fmt: skip
+    """Train a specialist for photos without labels. What is labelled and learned before an interruption is kept.
+
+    Args:
+        photos: the more like those that it will be used on, the better. Unreadable ones are left out and listed.
+        out: an empty or new folder, or one with the same job, which is continued.
+        device: that the specialist is trained and then used on (default: the GPU if there is one).
+        fetch: whether published weights of the recipe's encoder may be downloaded.
+        progress: called with a stage, and how much of it is done. cancelled: asked all the time.
+        enough: asked while training; if it says so, training ends with the best that there is so far.
+        watch: called after each look at held-out photos, see `Training.run`.
+
+    Raises:
+        NamesError, OptionError, WeightsError, PhotoError: what is wrong, and what to do. Cancelled: `cancelled` said so.
+        OSError: the disk is full; nothing that was done before is lost.
+    """
+    references = reco.prepare(
+        list(job.names), method=_method(reco, job), background=job.background, context=job.context
+    )
+    job = replace(job, names=references.names)
+    described = describe(reco, photos, job)
+    if (out / specialist.ABOUT).is_file():
+        if specialist.read_about(out).get("job") == described:
+            log.info("%s is done already", out)
+            return Specialist(out, device)
+        raise OptionError("there is another specialist in this folder", given=out, remedy="Choose another --out")
+    work = _begin(out, described)
+    views = views_of(reco, references, find_method(_method(reco, job)), job.recipe.views)
+    running = _Running(
+        job, photos, work, device or ("cuda" if torch.cuda.is_available() else "cpu"), progress, cancelled
+    )
+    for turn in range(job.rounds):
+        examples, left_out, tally = running.label(turn, views)
+        trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, enough, watch)
+        views = [partial(_seen, trained, recipe.side)]
+    shares = dict(zip(("background", *job.names), map(float, tally.shares.round(5)), strict=True))
+    missing = [name for name in job.names if not shares[name]]
+    if missing:
+        log.warning(
+            "ReCo found none of these in your photos, so the specialist does not know them: %s", ", ".join(missing)
+        )
+    about = {
+        "names": list(job.names), "photos": len(examples), "left_out": [asdict(one) for one in left_out],
+        "held_out": len(held_out(examples)), "shares": shares, "unknown": missing, "initial": initial,
+        "curve": curve.plain(), "step": curve.best.step, "job": described,
+    }  # fmt: skip
+    progress("exporting", 0, 1)
+    specialist.write(trained, recipe, about, out)
+    made = Specialist(out, device)
+    card.write(made, [example.photo for example in (held_out(examples) or examples)][: card.MOST_EXAMPLES], out)
+    shutil.rmtree(work)
+    progress("exporting", 1, 1)
+    return made
+
+
+def describe(reco: ReCo, photos: Source, job: Job) -> dict[str, Any]:
+    """What the result depends on, as plain data."""
+    preset = reco.encoder.preset
+    return {
+        **json.loads(json.dumps(asdict(job))), "method": _method(reco, job), "preset": preset.name, "weights": reco.encoder.hash,
+        "archive": reco.archive.hash, "photo_side": preset.photo_side, "photos": photos.key,
+    }  # fmt: skip
+
+
+def _method(reco: ReCo, job: Job) -> str:
+    return job.method or usual_method(reco.encoder.preset)
+
+
+def _begin(out: Path, described: dict[str, Any]) -> Path:
+    """The folder of an unfinished job: that of this one, if it was begun before."""
+    work = out / WORK
+    if (work / JOB).is_file():
+        if json.loads((work / JOB).read_text(encoding="utf-8")) != described:
+            raise OptionError("another job was begun in this folder", given=out,
+                              remedy="Choose another --out, delete it, or repeat that job's options to go on with it")  # fmt: skip
+        return work
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OptionError("the folder for the specialist is not empty", given=out, remedy="Choose another --out")
+    work.mkdir(parents=True)
+    write_whole(work / JOB, json.dumps(described, indent=1, ensure_ascii=False))
+    return work
+
+
+def held_out(examples: list[Example]) -> list[Example]:
+    """Those that are not learned from: of every six photos one, evenly spread; none of fewer than six."""
+    count = min(len(examples) // HELD, MOST_HELD)
+    return [examples[round((i + 0.5) * len(examples) / count - 0.5)] for i in range(count)]
+
+
+def _seen(trained: DeepLab, side: int, photo: np.ndarray) -> np.ndarray:
+    return probabilities(trained, photo, side)
+
+
+@dataclass
+class _Running:
+    """The stages of a job that is under way."""
+
+    job: Job
+    photos: Source
+    work: Path
+    device: str
+    progress: Progress
+    cancelled: Callable[[], bool]
+
+    def label(self, turn: int, views: list[Scores]) -> tuple[list[Example], list[LeftOut], Tally]:
+        """Label all photos that are not labelled yet."""
+        folder = self.work / f"labels-{turn + 1}"
+        folder.mkdir(exist_ok=True)
+        records = self.photos.records
+        if len(records) > MOST_PHOTOS:
+            raise OptionError("these are too many photos", given=len(records), expected=f"at most {MOST_PHOTOS}")
+        examples, left_out, tally = [], [], Tally(len(self.job.names) + 1)
+        for i, record in enumerate(records):
+            if self.cancelled():
+                raise Cancelled("labelling was stopped", remedy="The same command continues it")
+            example = Example.at(folder, f"{i:05d}")
+            try:
+                if not example.is_there():
+                    photo = limit_size(read_photo(self.photos.read(i)), WORKING_SIDE)
+                    example.write(photo, label(photo, views))
+                tally.add(example.stored())
+                examples.append(example)
+            except PhotoError as error:
+                log.warning("left out: %s: %s", record.file, error)
+                left_out.append(LeftOut(record.file, str(error)))
+            self.progress("labelling", i + 1, len(records))
+        if not examples:
+            raise PhotoError(
+                "none of the photos can be read", given=f"{len(left_out)} files", expected="at least one photo"
+            )
+        return examples, left_out, tally
+
+    def train(self, turn: int, examples: list[Example], tally: Tally, fetch: bool,
+              enough: Callable[[], bool], watch: Watch) -> tuple[DeepLab, Recipe, str, Curve]:  # fmt: skip
+        """Train on labels; the network, how it was trained, where its first weights came from, and how it went."""
+        folder = self.work / f"training-{turn + 1}"
+        folder.mkdir(exist_ok=True)
+        job = self.job
+        model, recipe, initial = self._begin(fetch)
+        held = held_out(examples)
+        taught = [example for example in examples if example not in held]
+        crops = Crops(taught, tally.thresholds(recipe.unsure), recipe, job.seed)
+        training = Training(model, crops, tally.weights(recipe.balance), held, folder, self.device)
+        return training.run(self.progress, self.cancelled, enough, watch), recipe, initial, training.curve
+
+    def _begin(self, fetch: bool) -> tuple[DeepLab, Recipe, str]:
+        """A network with the best first weights that there are."""
+        recipe, classes = self.job.recipe, len(self.job.names) + 1
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.job.seed)
+            model = DeepLab(recipe, classes)
+            if self.job.initial == network.RANDOM:
+                return model, recipe, network.RANDOM
+            try:
+                initial = network.initialise(
+                    model, recipe, fetch=fetch, progress=self.progress, cancelled=self.cancelled
+                )
+            except WeightsError as error:
+                if recipe.encoder == MINI:
+                    raise
+                log.warning("%s Training mini's backbone in place of %s.", error, recipe.encoder)
+                recipe = replace(recipe, encoder=MINI, stride=QUICK.stride, rates=QUICK.rates)
+                model = DeepLab(recipe, classes)
+                initial = (
+                    network.initialise(model, recipe) + f", since {self.job.recipe.encoder}'s weights could not be had"
+                )
+        log.info("first weights: %s", initial)
+        return model, recipe, initial

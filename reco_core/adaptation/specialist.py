@@ -1,0 +1,187 @@
+"""A specialist: a trained network in a folder, that marks its names without ReCo, archive or text.
+
+specialist.onnx          the network, for any runtime: photo (1, 3, H, W) float32 RGB in 0..1, sides multiples of 32
+                         -> scores (1, K + 1, H, W), background first
+specialist.safetensors   its weights, for PyTorch
+specialist.json          names, how it was trained, and the other two files' SHA-256
+README.md, curve.png, examples.jpg   its card, for people
+"""
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from reco_core.adaptation.network import DeepLab
+from reco_core.adaptation.recipe import Recipe
+from reco_core.adaptation.training import shown
+from reco_core.encoders import choose_device
+from reco_core.errors import WeightsError
+from reco_core.inference import peak
+from reco_core.names import clean_names
+from reco_core.photos import limit_size, resize_labels
+from reco_core.pipeline import WORKING_SIDE
+from reco_core.structures import MAX_LABELS, Concept, References, Segmentation
+from reco_core.whole import write_whole
+
+log = logging.getLogger(__name__)
+FORMAT = 1
+ABOUT, WEIGHTS, GRAPH = "specialist.json", "specialist.safetensors", "specialist.onnx"
+TOLERANCE = 1e-3  # by which the exported network's scores may differ
+CHECKED = ((320, 448), (256, 256), (96, 416))  # sizes at which they are compared
+
+
+class Specialist:
+    """A trained network, ready for photos; read-only, so that any number of users can share it.
+
+    about: specialist.json. names: what it marks, in the order of the labels. threads: of onnxruntime; 0: all cores.
+    """
+
+    def __init__(self, folder: Path, device: str | None = None, threads: int = 0) -> None:
+        """Load a specialist: with onnxruntime on a CPU, with PyTorch elsewhere.
+
+        device: default: the GPU if there is one.
+
+        Raises:
+            WeightsError: the folder holds none, or its files are damaged. OptionError: the device cannot be used.
+        """
+        self.folder, self.device = Path(folder), choose_device(device)
+        self.about = read_about(self.folder)
+        try:
+            self.names = tuple(clean_names(self.about["names"], MAX_LABELS))
+            told: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in self.about["recipe"].items()}
+            self.recipe = Recipe(**told)
+            file = GRAPH if self.device == "cpu" else WEIGHTS
+            digest = hashlib.sha256((self.folder / file).read_bytes()).hexdigest()
+            if digest != self.about["files"][file]:
+                raise ValueError(f"{file} differs from what {ABOUT} says")
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise damaged(self.folder, error) from error
+        self._network = None if self.device == "cpu" else self._build()
+        self._session = _open(self.folder / GRAPH, threads) if self.device == "cpu" else None
+
+    def scores(self, photo: np.ndarray, side: int = 0) -> Tensor:
+        """Probabilities (K + 1, h, w) float32, background first, of a photo (H, W, 3) uint8 RGB at the network's size.
+
+        side: another short side for the network than its recipe's.
+        """
+        image = shown(photo, side or self.recipe.side)
+        if self._session is not None:
+            return torch.from_numpy(self._session.run(None, {"photo": image.numpy()})[0])[0].softmax(0)
+        with torch.inference_mode():
+            return self._network(image.to(self.device))[0].softmax(0).cpu()  # type: ignore[misc]
+
+    def segment(self, photo: np.ndarray) -> Segmentation:
+        """Mark its names in a photo (H, W, 3) uint8 RGB. Presence is the mean probability of the best hundredth of positions."""
+        started = time.perf_counter()
+        working = limit_size(photo, WORKING_SIDE)
+        small = self.scores(working)
+        presence = tuple(peak(small)[1:].tolist())
+        scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0]
+        labels = resize_labels(scores.argmax(0).numpy().astype(np.uint8), photo.shape[:2])
+        timings = {"specialist": time.perf_counter() - started}
+        return Segmentation(labels, scores.numpy(), self.references, presence, timings)
+
+    @property
+    def references(self) -> References:
+        """Its names as concepts that know nothing of archives."""
+        return References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
+
+    def _build(self) -> DeepLab:
+        network = DeepLab(self.recipe, len(self.names) + 1)
+        try:
+            network.load_state_dict(load_file(self.folder / WEIGHTS))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise damaged(self.folder, error) from error
+        return network.to(self.device).eval()
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What a folder says of its specialist.
+
+    Raises:
+        WeightsError: it holds none, or one of another format.
+    """
+    file = folder / ABOUT
+    if not file.is_file():
+        raise WeightsError("there is no specialist here", given=folder, expected=f"a folder with {ABOUT}",
+                           remedy='Make one: python -m reco_core adapt PHOTOS "names" --out FOLDER')  # fmt: skip
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise ValueError(f"format {about['format']} in place of {FORMAT}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(folder, error) from error
+    return about
+
+
+def damaged(folder: Path, error: object) -> WeightsError:
+    return WeightsError("the specialist is damaged or of another version", given=f"{folder}: {error}",
+                        remedy="Copy it again, or train it again")  # fmt: skip
+
+
+def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path) -> float:
+    """Write a network in eval mode and what is known of it; returns by how much its two forms differ at most.
+
+    about: needs "names"; gets format, recipe and files. specialist.json comes last: with it the folder is whole.
+
+    Raises:
+        WeightsError: the exported network says something else. OSError: the disk is full.
+    """
+    network = network.cpu()
+    save_file(network.state_dict(), folder / WEIGHTS)
+    export(network, about["names"], folder / GRAPH)
+    difference = compare(network, folder / GRAPH)
+    if difference > TOLERANCE:
+        raise WeightsError("the exported network differs from the trained one", given=f"{difference:.1e}",
+                           expected=f"at most {TOLERANCE:.0e}", remedy="Please report this")  # fmt: skip
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS, GRAPH)}
+    told = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
+    write_whole(folder / ABOUT, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    return difference
+
+
+def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> None:
+    """Write a network in eval mode as ONNX, for photos of any size; the names are in its metadata."""
+    size = torch.export.Dim.DYNAMIC
+    program: Any = torch.onnx.export(
+        network, (torch.rand(1, 3, *CHECKED[0]),), input_names=["photo"], output_names=["scores"], dynamo=True,
+        dynamic_shapes={"photos": {2: size, 3: size}}, opset_version=18, verbose=False,
+    )  # fmt: skip
+    program.model.metadata_props["names"] = json.dumps(["background", *names], ensure_ascii=False)
+    program.save(file, external_data=False)
+
+
+def compare(network: DeepLab, file: Path) -> float:
+    """The largest difference between the scores of a network and of its export, on noise of several sizes."""
+    session = _open(file, 0)
+    largest = 0.0
+    for i, size in enumerate(CHECKED):
+        photo = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(i))
+        with torch.inference_mode():
+            ours = network(photo).numpy()
+        largest = max(largest, float(np.abs(session.run(None, {"photo": photo.numpy()})[0] - ours).max()))
+    return largest
+
+
+def _open(file: Path, threads: int) -> Any:
+    """A session of onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads slow all others
+    try:
+        return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no common class
+        raise damaged(file.parent, error) from error

@@ -1,0 +1,223 @@
+"""Training a specialist on labelled photos: resumable at every look, no labels but ReCo's."""
+
+import json
+import logging
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from reco_core import metrics
+from reco_core.adaptation.crops import Crops, Example
+from reco_core.adaptation.curve import Curve, Look
+from reco_core.adaptation.labels import IGNORED
+from reco_core.adaptation.network import MULTIPLE, DeepLab
+from reco_core.adaptation.recipe import Recipe
+from reco_core.errors import Cancelled, OptionError
+from reco_core.photos import model_size, to_tensor
+
+log = logging.getLogger(__name__)
+POWER = 0.9  # of the rate's fall
+LARGER = 1.25  # the second size at which agreement is looked at
+STATE, BEST = "state.safetensors", "best.safetensors"
+Progress = Callable[[str, int, int], None]
+Watch = Callable[[Curve, Callable[[np.ndarray], np.ndarray]], None]
+
+
+class Training:
+    """One network, its running mean, and how far both are."""
+
+    def __init__(self, network: DeepLab, crops: Crops, weights: np.ndarray, held: Sequence[Example], folder: Path,
+                 device: str) -> None:  # fmt: skip
+        """Goes on from the state in the folder, if there is one.
+
+        weights: (classes,), what a pixel of each label counts. held: photos that are looked at, but not learned from.
+        """
+        self.crops, self.held, self.folder, self.device = crops, tuple(held), folder, device
+        self.recipe: Recipe = crops.recipe
+        self.weights = torch.from_numpy(weights).to(device)
+        self.network = network.to(device).train()
+        self.average = deepcopy(network).eval().requires_grad_(False)
+        recipe, encoder = self.recipe, {id(parameter) for parameter in network.encoder.parameters()}
+        groups = [
+            {"params": [p for p in network.parameters() if id(p) in encoder], "share": recipe.encoder_rate},
+            {"params": [p for p in network.parameters() if id(p) not in encoder], "share": 1.0},
+        ]
+        self.adam = torch.optim.Adam(groups, lr=recipe.rate, weight_decay=recipe.decay)
+        self.step, self.curve, self._losses = 0, Curve(), 0.0
+        self._resume()
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to learn."""
+        return self.step >= self.recipe.steps or self.curve.stalled(self.recipe.patience)
+
+    def run(
+        self, progress: Progress, cancelled: Callable[[], bool], enough: Callable[[], bool] = lambda: False,
+        watch: Watch = lambda curve, mark: None,
+    ) -> DeepLab:  # fmt: skip
+        """Train to the end; the network of the best look, in eval mode.
+
+        enough: asked after the first look; if it says so, the training ends early. watch: called after each look, with the
+        curve so far and what labels a photo (H, W, 3) uint8 as the network does now: (H, W) uint8.
+
+        Raises:
+            Cancelled: `cancelled` said so; what was learned until the last look is kept. OSError: the disk is full.
+            OptionError: it does not converge.
+        """
+        batches = self._batches()
+        try:
+            while not self.finished:
+                if cancelled():
+                    raise Cancelled("the training was stopped", remedy="The same command continues it")
+                self._learn(*next(batches))
+                progress("training", self.step, self.recipe.steps)
+                if self.step % self.recipe.check == 0 or self.step == self.recipe.steps:
+                    self._look()
+                    watch(self.curve, self._mark)
+                if self.curve and enough():
+                    break
+        finally:
+            batches.close()
+        self.average.load_state_dict(load_file(self.folder / BEST))
+        return self.average
+
+    def _batches(self) -> Generator[tuple[Tensor, Tensor]]:
+        """The batches from this step on, made ahead in other threads."""
+        threads = 1 if self.device == "cpu" else 8
+        with ThreadPoolExecutor(threads) as pool:
+            coming = [pool.submit(self.crops.batch, self.step + i) for i in range(2 * threads)]
+            ahead = self.step + len(coming)
+            try:
+                while True:
+                    batch = coming.pop(0).result()
+                    coming.append(pool.submit(self.crops.batch, ahead))
+                    ahead += 1
+                    yield batch
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _learn(self, photos: Tensor, labels: Tensor) -> None:
+        recipe = self.recipe
+        risen = min(1.0, (self.step + 1) / max(1, recipe.warmup))
+        for group in self.adam.param_groups:
+            group["lr"] = recipe.rate * group["share"] * risen * (1 - self.step / recipe.steps) ** POWER
+        with torch.random.fork_rng(devices=[]):  # for dropout; the caller's random numbers stay as they are
+            torch.manual_seed(self.crops.seed * recipe.steps + self.step)
+            scores = self.network(photos.to(self.device))
+        truth = labels.to(self.device)
+        counted = (truth != IGNORED).sum().clamp_min(1)  # a batch may have nothing that is sure
+        loss = F.cross_entropy(scores, truth, self.weights, ignore_index=IGNORED, reduction="sum") / counted
+        if not torch.isfinite(loss):
+            raise OptionError("the training does not converge", given=f"loss {loss.item()} in step {self.step}",
+                              remedy="Lower the recipe's rate")  # fmt: skip
+        self.adam.zero_grad()
+        loss.backward()
+        self.adam.step()
+        self._losses += loss.item()
+        self.step += 1
+        # At first the mean is of few steps, and forgets quickly where it began.
+        inertia = min(recipe.average, self.step / (self.step + 9)) if recipe.average else 0.0
+        with torch.no_grad():
+            for kept, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(now, 1 - inertia)
+                else:
+                    kept.copy_(now)
+
+    def _mark(self, photo: np.ndarray) -> np.ndarray:
+        return probabilities(self.average, photo, self.recipe.side).argmax(0).astype(np.uint8)
+
+    def _look(self) -> None:
+        """Measure the running mean, and write everything down."""
+        since = self.step - (self.curve.looks[-1].step if self.curve else 0)
+        fits, agrees = examine(self.average, self.held, self.crops.thresholds, self.recipe.side)
+        self.curve = Curve((*self.curve.looks, Look(self.step, round(self._losses / since, 4), fits, agrees)))
+        self._losses = 0.0
+        if self.curve.best is self.curve.looks[-1]:
+            _write(self.average.state_dict(), self.folder / BEST)
+        moments = {
+            f"adam.{i}.{name}": value
+            for i, state in self.adam.state_dict()["state"].items() for name, value in state.items()
+        }  # fmt: skip
+        networks = {"network": self.network, "average": self.average}
+        tensors = {f"{of}.{name}": value for of, n in networks.items() for name, value in n.state_dict().items()}
+        _write(tensors | moments, self.folder / STATE, {"curve": json.dumps(self.curve.plain())})
+
+    def _resume(self) -> None:
+        file = self.folder / STATE
+        if not file.is_file():
+            return
+        try:
+            with safe_open(file, "pt", device=self.device) as opened:
+                curve = Curve.of(json.loads(opened.metadata()["curve"]))
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dictionary
+            of = {part: {n.removeprefix(f"{part}."): v for n, v in tensors.items() if n.startswith(f"{part}.")}
+                  for part in ("network", "average", "adam")}  # fmt: skip
+            self.network.load_state_dict(of["network"])
+            self.average.load_state_dict(of["average"])
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in of["adam"].items():
+                i, _, moment = name.partition(".")
+                state.setdefault(int(i), {})[moment] = value
+            self.adam.load_state_dict({"state": state, "param_groups": self.adam.state_dict()["param_groups"]})
+        except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            log.warning("the state of the training is damaged (%s); it begins anew", error)
+            return
+        self.curve, self.step = curve, curve.looks[-1].step
+        log.info("the training goes on from step %d", self.step)
+
+
+def _write(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Tensors as a file that is there whole or not at all."""
+    partial = file.with_name(f"{file.name}.part")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
+    partial.replace(file)
+
+
+def shown(photo: np.ndarray, side: int) -> Tensor:
+    """A photo (H, W, 3) uint8 as a network is shown it, with this short side: (1, 3, h, w) float32 in 0..1.
+
+    h and w are multiples of 32, at most 4 to 1.
+    """
+    return to_tensor(photo, model_size(photo.shape[0], photo.shape[1], side, MULTIPLE), (0.0,) * 3, (1.0,) * 3)[None]
+
+
+@torch.inference_mode()
+def probabilities(network: DeepLab, photo: np.ndarray, side: int) -> np.ndarray:
+    """What a network in eval mode says of a photo (H, W, 3) uint8: (K + 1, H, W) float32, background first."""
+    logits = network(shown(photo, side).to(network.head.weight.device))
+    return F.interpolate(logits, size=photo.shape[:2], mode="bilinear")[0].softmax(0).cpu().numpy()
+
+
+@torch.inference_mode()
+def examine(
+    network: DeepLab, held: Sequence[Example], thresholds: np.ndarray, side: int
+) -> tuple[float | None, float | None]:
+    """`Look.fits` and `Look.agrees` on held-out photos; None without any."""
+    if not held:
+        return None, None
+    device = network.head.weight.device
+    confusion, same, pixels = np.zeros((len(thresholds),) * 2, np.int64), 0, 0
+    for example in held:
+        photo, labels = example.read(thresholds)
+        plain = network(shown(photo, side).to(device))
+        mirrored = network(shown(photo, side).flip(-1).to(device)).flip(-1)
+        larger = F.interpolate(
+            network(shown(photo, round(LARGER * side)).to(device)), size=plain.shape[2:], mode="bilinear"
+        )
+        said = plain.argmax(1)
+        same += int(((said == mirrored.argmax(1)) & (said == larger.argmax(1))).sum())
+        pixels += said.numel()
+        at_photo = F.interpolate(plain, size=labels.shape, mode="bilinear")[0].argmax(0).cpu().numpy()
+        truth = np.where(labels == IGNORED, -1, labels.astype(np.int64))
+        confusion += metrics.confusion_matrix(truth, at_photo, len(thresholds))
+    fits = metrics.score(confusion).miou
+    return (None if np.isnan(fits) else round(fits, 4)), round(same / pixels, 4)
