@@ -31,7 +31,7 @@ from reco_core.whole import write_whole
 log = logging.getLogger(__name__)
 MOST_PHOTOS = 20_000
 HELD, MOST_HELD = 6, 40  # one of so many photos is held out of training, at most so many
-WORK, JOB, LEFT_OUT = "work", "job.json", "left_out.json"  # of an unfinished job
+WORK, JOB = "work", "job.json"  # of an unfinished job
 Progress = Callable[[str, int, int], None]
 
 
@@ -86,7 +86,7 @@ def adapt(
     )
     job = replace(job, names=references.names)
     described = describe(reco, photos, job)
-    if (out / specialist.ABOUT).is_file():
+    if (out / specialist.ABOUT).is_file() and not (out / WORK / JOB).is_file():
         if specialist.read_about(out).get("job") == described:
             log.info("%s is done already", out)
             return Specialist(out, device)
