@@ -25,11 +25,14 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from reco_app import gallery
+from reco_app import course, gallery
+from reco_app.adapt import Adapting, AdaptTab
 from reco_app.archive import ArchiveTab, Archiving
+from reco_app.jobs import Queue
 from reco_app.models import Chooser, Choosing
 from reco_app.segment import MAX_K, Result, Segmenting, forget
 from reco_core import crf
+from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.pipeline import ReCo, usual_method
@@ -60,9 +63,17 @@ def write_examples(folder: Path) -> list[list[str]]:
 
 
 def build_app(
-    pool: Pool, *, photos: Path | None = None, device: str | None = None, may_install: bool = False
+    pool: Pool,
+    *,
+    photos: Path | None = None,
+    device: str | None = None,
+    may_install: bool = False,
+    recipe: Recipe = QUICK,
 ) -> gr.Blocks:
-    """The page; it can be served before the model is ready, and the first request waits for it."""
+    """The page; it can be served before the model is ready, and the first request waits for it.
+
+    recipe: of specialists.
+    """
     first = find_preset(pool.first)
     no_crf = crf.unavailable()
     offered = [METHODS[name] for name in METHODS_OFFERED]
@@ -102,6 +113,7 @@ def build_app(
                 gr.HTML(gallery.EVIDENCE, apply_default_css=False)
                 tiles = gr.HTML(elem_id="gallery", apply_default_css=False)
         tab = ArchiveTab(Archiving(pool, photos, result.shown.GRADIO_CACHE), KEEP_SECONDS)
+        adapt_tab = AdaptTab(Adapting(pool, Queue(), result.shown.GRADIO_CACHE, recipe), KEEP_SECONDS)
         with gr.Tab("About"):
             gr.Markdown(gallery.ABOUT)
 
@@ -124,6 +136,7 @@ def build_app(
         app.load(chooser.do.status, None, status, **light)
         chooser.connect(status, method, k)
         tab.connect(app, chooser.preset, taught)
+        adapt_tab.connect(chooser.preset)
         replies = [gr.File(visible=False, label=name) for name in ("overlay", "labels")]
         gr.Button(visible=False).click(do.segment, settings, [*replies, gr.JSON(visible=False, label="description")],
                                        api_name="segment", concurrency_id="model")  # fmt: skip
@@ -169,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
         theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=["system-ui", "Segoe UI", "sans-serif"],
                                font_mono=["ui-monospace", "monospace"])  # from no outside host  # fmt: skip
         _, local, public = app.launch(
-            server_name=args.host, server_port=args.port, share=args.share, theme=theme, css=gallery.CSS,
+            server_name=args.host, server_port=args.port, share=args.share, theme=theme, css=gallery.CSS + course.CSS,
             max_file_size="30mb", state_session_capacity=SESSIONS, ssr_mode=False, show_error=False,
             head=gallery.HEAD, footer_links=["api"], quiet=True, prevent_thread_lock=True,
         )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from reco_app.joined import exemplars
 from reco_app.own import Own, Photo, join, one_name
 from reco_app.pictures import Pictures
 from reco_app.saved import load, save
-from reco_app.told import told
+from reco_app.told import or_why, told
 from reco_app.uploads import Uploads
 from reco_core.errors import OptionError, PhotoError, RecoError
 from reco_core.photos import read_photo
@@ -76,7 +75,7 @@ class Archiving:
             pictures = partial(self.pictures, preset, shelf=used.shelf)
             return tiles.results(used.search(*asked, int(k)), pictures, used.shelf.has, len(used.reco.archive))
 
-        return _or_why(found, tiles.problem), own
+        return or_why(found, tiles.problem), own
 
     def add(self, files: list[str] | None, name: str, preset: str, own: Own | None,
             progress=gr.Progress()) -> tuple:  # noqa: B008  # fmt: skip
@@ -95,7 +94,7 @@ class Archiving:
             )  # fmt: skip
             return None, "", *self._shown(mine, preset, tiles.added(count, wanted, left_out))
 
-        return _or_why(added, lambda why: (gr.skip(), gr.skip(), *_unchanged(mine, why)))
+        return or_why(added, lambda why: (gr.skip(), gr.skip(), *_unchanged(mine, why)))
 
     def cancel(self, own: Own | None) -> None:
         if own:
@@ -141,7 +140,7 @@ class Archiving:
             count, left_out = mine.add(photos, learn=lambda: self._seeds(mine, preset, progress))
             return self._shown(mine, preset, tiles.added(count, "", left_out))
 
-        return _or_why(loaded, lambda why: _unchanged(mine, why))
+        return or_why(loaded, lambda why: _unchanged(mine, why))
 
     def _shown(self, own: Own, preset: str | None, said: str) -> Shown:
         return own, self._list(own, preset), said, tiles.taught(own.names)
@@ -161,15 +160,6 @@ class Archiving:
         """Where in each own photo its name was found; learned now if it has to be."""
         concepts = join(self.pool.get(preset), own, progress).taught(tuple(own.names))
         return {exemplar.record.file: exemplar.seed for concept in concepts.values() for exemplar in concept.exemplars}
-
-
-def _or_why(do: Callable[[], Any], refused: Callable[[str], Any]) -> Any:
-    """What comes of it, or what `refused` makes of the reason: said in its place on the page, not in a corner."""
-    try:
-        with told():
-            return do()
-    except gr.Error as error:
-        return refused(str(error.message))
 
 
 def _unchanged(own: Own, why: str) -> tuple:

@@ -44,6 +44,7 @@ ABOUT = """
 A name is compared with every photo of the archive. The nearest photos are **exemplars**; in each, ReCo finds the point
 that all the others agree with (the dot in the gallery), and averages what its features look like there. Your photo is
 then marked wherever it looks like that *and* fits the name. Words such as wall, sky or road compete as background.
+In the Adapt tab a small network learns from ReCo's own labels of your photos, and then marks such photos far faster.
 
 ### Limits
 The bundled preset runs on a laptop without a network and is far smaller than the paper's models. It finds common
@@ -226,19 +227,21 @@ def _legend_row(index: int, concept: Concept, share: float, presence: float, dra
     said = f"<tr class='reco-remark'><td colspan='3'>{'; '.join(remarks)}</td></tr>" if remarks else ""
     return (
         f"<tr class='reco-row {'present' if found else 'absent'}'>"
-        f"<td><span class='reco-label'>{_swatch(index, faint=not found and not drawn)}"
+        f"<td><span class='reco-label'>{swatch(index, faint=not found and not drawn)}"
         f"<span class='reco-words'><span class='reco-name'>{escape(concept.name)}</span>{button}</span></span></td>"
-        f"<td class='reco-share'>{_percent(share)}</td>"
+        f"<td class='reco-share'>{percent(share)}</td>"
         f"<td class='reco-number'><span class='reco-bar'>"
         f"<i style='width:{100 * presence:.0f}%'></i></span>{presence:.2f}</td></tr>{said}"
     )
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share of a photo, 0..1, as people read it."""
     return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
 
 
-def _swatch(index: int, *, faint: bool = False) -> str:
+def swatch(index: int, *, faint: bool = False) -> str:
+    """The colour of concept `index`; faint: as it is drawn when it was not found."""
     kind = "reco-swatch reco-faint" if faint else "reco-swatch"
     return f"<span class='{kind}' style='{'border-color' if faint else 'background'}:rgb{colour(index)}'></span>"
 
@@ -261,7 +264,7 @@ def _concept(index: int, concept: Concept, shown: int, pictures: Pictures, own: 
         count += f", the nearest {len(exemplars)} shown"
     tiles = "".join(tile(exemplar, *pictures(exemplar), own=own(exemplar.row)) for exemplar in exemplars)
     return (
-        f"<details class='reco-concept' {'open' if index < 4 else ''}><summary>{_swatch(index)}"
+        f"<details class='reco-concept' {'open' if index < 4 else ''}><summary>{swatch(index)}"
         f"<span class='reco-name'>{escape(concept.name)}</span> <span class='reco-note'>{count}</span></summary>"
         f"<div class='reco-tiles'>{tiles}</div></details>"
     )

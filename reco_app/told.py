@@ -1,9 +1,10 @@
 """How errors reach the people in front of the page."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
+from typing import Any
 
 import gradio as gr
 
@@ -28,3 +29,12 @@ def told() -> Iterator[None]:
         log.exception("unexpected error")
         raise gr.Error("Something went wrong here; it has been logged. Please try again.", title="Sorry",
                        print_exception=False) from error  # fmt: skip
+
+
+def or_why(do: Callable[[], Any], refused: Callable[[str], Any]) -> Any:
+    """What comes of it, or what `refused` makes of the reason: said in its place on the page, not in a corner."""
+    try:
+        with told():
+            return do()
+    except gr.Error as error:
+        return refused(str(error.message))

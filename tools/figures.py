@@ -5,6 +5,7 @@
 Every table stands between two comments, "figures: NAME" and "end". The reports come from the commands in docs/benchmarks.md.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ SETS = {
     "voc_objects": "voc_objects, with background", "voc_objects_only": "voc_objects, objects only",
     "coco_panoptic": "coco_panoptic, 129 names", "camvid": "camvid, 11 names",
 }  # fmt: skip
+ADAPTED = ("adaptation_camvid", "adaptation_voc_objects")
 MAIN = (*METHODS, "reco2_crf")
 PAIRS = (
     ("denseclip", "reco"), ("reco", "reco_crf"), ("denseclip", "reco2"), ("reco", "reco2"), ("reco2", "reco2+crf"),
@@ -82,6 +84,20 @@ def crf(reports: dict[str, dict]) -> str:
     return tables.markdown(["accuracy / mIoU, seconds a photo", "voc_objects", "camvid", "coco_panoptic"], rows)
 
 
+def adapted(names: tuple[str, ...]) -> str:
+    """ReCo and ReCo+ on photos adapted to and on photos held out, from benchmarks/adaptation.py's reports."""
+    rows = []
+    for name in names:
+        report = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        for kind in ("adapted", "held out"):
+            for method, row in report.get(kind, {}).items():
+                cells = [tables.percent(row[what], row[f"{what}_interval"]) for what in ("accuracy", "miou")]
+                low, high = row["miou_gained"]
+                gain = "" if method == "specialist" else f"{100 * low:+.1f} to {100 * high:+.1f}"
+                rows.append([f"{report['data']}, {kind}", method, *cells, gain, f"{row['seconds_per_photo']:.2f}"])
+    return tables.markdown(["photos", "", "accuracy", "mIoU", "specialist's gain in mIoU", "s a photo"], rows)
+
+
 def fill(file: Path, made: dict[str, str]) -> None:
     """Replace what stands between the comments of a file."""
     text = file.read_text(encoding="utf-8")
@@ -96,7 +112,7 @@ def main() -> None:
     full = {name: tables.table(report) for name, report in reports.items()}
     made = {
         "quality": quality(reports), "parts": parts(reports), "curves": curves(reports),
-        "differences": differences(reports), "crf": crf(reports),
+        "differences": differences(reports), "crf": crf(reports), "adapted": adapted(ADAPTED),
         "presence": tables.presence_table([r for name, r in reports.items() if name != "voc_objects_only"]),
         **{f"table {name}": table for name, table in full.items()},
         **{f"classes {name}": tables.class_table(_only(report, ("denseclip", "reco", "reco2", "reco2_crf")))

@@ -15,7 +15,7 @@ import torch
 from reco_core.adaptation import card, network, specialist
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
-from reco_core.adaptation.labels import Scores, Tally, label, views_of
+from reco_core.adaptation.labels import IGNORED, Scores, Tally, label, views_of
 from reco_core.adaptation.network import DeepLab
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
@@ -57,8 +57,8 @@ class Job:
             raise OptionError("unknown initial weights", given=self.initial, expected=f"auto or {network.RANDOM}")
         if not 1 <= self.rounds <= 5:
             raise OptionError("rounds are out of range", given=self.rounds, expected="1 to 5")
-        if self.seed < 0:
-            raise OptionError("a seed cannot be negative", given=self.seed)
+        if not 0 <= self.seed < 2**32:
+            raise OptionError("the seed is out of range", given=self.seed, expected="0 to 4294967295")
 
 
 def adapt(
@@ -82,7 +82,7 @@ def adapt(
         OSError: the disk is full; nothing that was done before is lost.
     """
     references = reco.prepare(
-        list(job.names), method=_method(reco, job), background=job.background, context=job.context
+        list(job.names), method=_method(reco, job), background=job.background, context=job.context, most=IGNORED - 1
     )
     job = replace(job, names=references.names)
     described = describe(reco, photos, job)
@@ -141,9 +141,10 @@ def _begin(out: Path, described: dict[str, Any]) -> Path:
             raise OptionError("another job was begun in this folder", given=out,
                               remedy="Choose another --out, delete it, or repeat that job's options to go on with it")  # fmt: skip
         return work
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    ours = {WORK, f"{WORK}/{JOB}.part"}  # of a job that could not even be written down
+    if out.exists() and (not out.is_dir() or any(f.relative_to(out).as_posix() not in ours for f in out.rglob("*"))):
         raise OptionError("the folder for the specialist is not empty", given=out, remedy="Choose another --out")
-    work.mkdir(parents=True)
+    work.mkdir(parents=True, exist_ok=True)
     write_whole(work / JOB, json.dumps(described, indent=1, ensure_ascii=False))
     return work
 

@@ -27,15 +27,16 @@ RANDOM = "random weights"
 class MiniPyramid(nn.Module):
     """mini's transformer as an encoder of DeepLabv3+: its tokens, of stride 16, and for edges a small stem of stride 4.
 
-    Positions are interpolated bilinearly, which exports to ONNX for any size.
+    blocks: how many of the transformer's, from the first. Positions are interpolated bilinearly, which exports to ONNX for
+    any size.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: int = 12) -> None:
         super().__init__()
         vit: Any = MiniNetwork().vit
         self.positions = nn.Parameter(vit.pos_embed.detach().clone())
         self.first = nn.Parameter(vit.cls_token.detach().clone())
-        self.patches, self.blocks, self.norm = vit.patch_embed.proj, vit.blocks, vit.norm
+        self.patches, self.blocks, self.norm = vit.patch_embed.proj, vit.blocks[:blocks], vit.norm
         self.stem = nn.Sequential(
             nn.Conv2d(3, EDGES, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(EDGES), nn.ReLU(),
             nn.Conv2d(EDGES, EDGES, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(EDGES), nn.ReLU(),
@@ -82,7 +83,7 @@ class DeepLab(nn.Module):
         mean, std = (MINI_NETWORK.mean, MINI_NETWORK.std) if mini else (IMAGENET_MEAN, IMAGENET_STD)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        encoder: Any = MiniPyramid() if mini else _encoder(recipe)
+        encoder: Any = MiniPyramid(recipe.blocks) if mini else _encoder(recipe)
         self.encoder = encoder
         depth: Any = len(encoder.out_channels) - 1
         self.decoder = DeepLabV3PlusDecoder(

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from reco_core.adaptation.network import DeepLab
 from reco_core.adaptation.recipe import Recipe
-from reco_core.adaptation.training import shown
+from reco_core.adaptation.training import shown, write_tensors
 from reco_core.encoders import choose_device
-from reco_core.errors import WeightsError
+from reco_core.errors import NamesError, OptionError, WeightsError
 from reco_core.inference import peak
 from reco_core.names import clean_names
 from reco_core.photos import limit_size, resize_labels
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 ABOUT, WEIGHTS, GRAPH = "specialist.json", "specialist.safetensors", "specialist.onnx"
 TOLERANCE = 1e-3  # by which the exported network's scores may differ
+FINE = 4  # stride of what the network says, before it is enlarged
 CHECKED = ((320, 448), (256, 256), (96, 416))  # sizes at which they are compared
 
 
@@ -65,7 +66,7 @@ class Specialist:
             digest = hashlib.sha256((self.folder / file).read_bytes()).hexdigest()
             if digest != self.about["files"][file]:
                 raise ValueError(f"{file} differs from what {ABOUT} says")
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, AttributeError, TypeError, ValueError, NamesError, OptionError) as error:
             raise damaged(self.folder, error) from error
         self._network = None if self.device == "cpu" else self._build()
         self._session = _open(self.folder / GRAPH, threads) if self.device == "cpu" else None
@@ -86,11 +87,11 @@ class Specialist:
         started = time.perf_counter()
         working = limit_size(photo, WORKING_SIDE)
         small = self.scores(working)
-        presence = tuple(peak(small)[1:].tolist())
-        scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0]
-        labels = resize_labels(scores.argmax(0).numpy().astype(np.uint8), photo.shape[:2])
+        presence = tuple(peak(small[1:, ::FINE, ::FINE]).tolist())
+        scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0].numpy()
+        labels = resize_labels(scores.argmax(0).astype(np.uint8), photo.shape[:2])  # numpy's argmax is the faster one
         timings = {"specialist": time.perf_counter() - started}
-        return Segmentation(labels, scores.numpy(), self.references, presence, timings)
+        return Segmentation(labels, scores, self.references, presence, timings)
 
     @property
     def references(self) -> References:
@@ -139,7 +140,7 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
         WeightsError: the exported network says something else. OSError: the disk is full.
     """
     network = network.cpu()
-    save_file(network.state_dict(), folder / WEIGHTS)
+    write_tensors(network.state_dict(), folder / WEIGHTS)
     export(network, about["names"], folder / GRAPH)
     difference = compare(network, folder / GRAPH)
     if difference > TOLERANCE:

@@ -142,22 +142,24 @@ class Training:
         self.curve = Curve((*self.curve.looks, Look(self.step, round(self._losses / since, 4), fits, agrees)))
         self._losses = 0.0
         if self.curve.best is self.curve.looks[-1]:
-            _write(self.average.state_dict(), self.folder / BEST)
+            write_tensors(self.average.state_dict(), self.folder / BEST)
         moments = {
             f"adam.{i}.{name}": value
             for i, state in self.adam.state_dict()["state"].items() for name, value in state.items()
         }  # fmt: skip
         networks = {"network": self.network, "average": self.average}
         tensors = {f"{of}.{name}": value for of, n in networks.items() for name, value in n.state_dict().items()}
-        _write(tensors | moments, self.folder / STATE, {"curve": json.dumps(self.curve.plain())})
+        write_tensors(tensors | moments, self.folder / STATE, {"curve": json.dumps(self.curve.plain())})
 
     def _resume(self) -> None:
         file = self.folder / STATE
         if not file.is_file():
             return
+        fresh = deepcopy(self.network.state_dict())
         try:
-            with safe_open(file, "pt", device=self.device) as opened:
+            with safe_open(file, "pt") as opened:
                 curve = Curve.of(json.loads(opened.metadata()["curve"]))
+                step = curve.looks[-1].step
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dictionary
             of = {part: {n.removeprefix(f"{part}."): v for n, v in tensors.items() if n.startswith(f"{part}.")}
                   for part in ("network", "average", "adam")}  # fmt: skip
@@ -168,17 +170,22 @@ class Training:
                 i, _, moment = name.partition(".")
                 state.setdefault(int(i), {})[moment] = value
             self.adam.load_state_dict({"state": state, "param_groups": self.adam.state_dict()["param_groups"]})
-        except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        except (OSError, SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
             log.warning("the state of the training is damaged (%s); it begins anew", error)
+            self.network.load_state_dict(fresh)
+            self.average.load_state_dict(fresh)
             return
-        self.curve, self.step = curve, curve.looks[-1].step
+        self.curve, self.step = curve, step
         log.info("the training goes on from step %d", self.step)
 
 
-def _write(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
-    """Tensors as a file that is there whole or not at all."""
+def write_tensors(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Tensors as a file that is there whole or not at all; raises OSError."""
     partial = file.with_name(f"{file.name}.part")
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
+    try:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
+    except SafetensorError as error:  # so it calls a full disk
+        raise OSError(f"{file}: {error}") from error
     partial.replace(file)
 
 
