@@ -88,7 +88,7 @@ def minutes(seconds: float) -> str:
 def estimate(photos: int, steps: int, pace: jobs.Pace, waiting: int) -> str:
     """How long it will take. photos: 0 if there are none yet."""
     seconds = min(pace.seconds(photos or 30, steps), 60 * jobs.MOST_MINUTES)
-    line = f"About <b>{minutes(seconds)}</b> for {'your ' if photos else ''}{many(photos or 30)} and {steps} steps."
+    line = f"About <b>{minutes(seconds)}</b> for {'your ' if photos else ''}{many(photos or 30)} and {steps} steps; more if this server is busy."
     if photos > MOST_PHOTOS:
         line = f"These are {photos:,} files; at most {MOST_PHOTOS} photos can be taken."
     busy = f" {_before(waiting)} first." if waiting else ""

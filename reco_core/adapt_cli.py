@@ -5,7 +5,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from reco_core.adaptation.job import Job, adapt
+from reco_core.adaptation.job import MOST_NAMES, Job, adapt
 from reco_core.adaptation.network import RANDOM
 from reco_core.adaptation.rare import ARCHIVE, archive_photos
 from reco_core.adaptation.recipe import RECIPES, find_recipe
@@ -47,7 +47,7 @@ def add_parser(commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """What the command line asked for."""
-    names = parse_names(args.names)
+    names = parse_names(args.names, MOST_NAMES)
     changed = {name: value for name in ("encoder", "steps", "batch") if (value := getattr(args, name)) is not None}
     job = Job(
         names, replace(find_recipe(args.recipe), **changed), args.method, words_of(args.background),

@@ -27,7 +27,7 @@ log = logging.getLogger("reco_core")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 on success, 2 on an error that the user can mend."""
+    """Run a command; 0 on success, 2 on an error that the user can mend, 130 if the user stopped it."""
     args = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -38,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         log.error("error: a file could not be read or written: %s. Check path, permissions and free space.", error)
         return 2
+    except KeyboardInterrupt:
+        log.error("stopped. What long commands had done is kept: the same command continues them.")
+        return 130
     return 0
 
 

@@ -11,10 +11,10 @@ MAX_TEXT = 8000
 EXAMPLE = 'Type a few names with commas between them, such as "cat, wall"'
 
 
-def parse_names(text: str) -> tuple[str, ...]:
+def parse_names(text: str, most: int = MAX_NAMES) -> tuple[str, ...]:
     """Split typed names at commas, semicolons and line ends; tidy spaces; drop repeats.
 
-    Two names that differ only in case are one; the first spelling and the typed order stay.
+    Two names that differ only in case are one; the first spelling and the typed order stay. `most` of them at most.
 
     Raises:
         NamesError: no name, too many, one too long, or one without any letter or digit.
@@ -24,7 +24,7 @@ def parse_names(text: str) -> tuple[str, ...]:
             "the text is too long", given=f"{len(text)} characters",
             expected=f"at most {MAX_TEXT}", remedy=EXAMPLE,
         )  # fmt: skip
-    return clean_names(re.split(r"[,;\n\r，、،]", text))
+    return clean_names(re.split(r"[,;\n\r，、،]", text), most)
 
 
 def clean_names(names: list[str] | tuple[str, ...], most: int = MAX_NAMES) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.training import Training, Watch, probabilities
 from reco_core.archives.source import Source
-from reco_core.errors import Cancelled, OptionError, PhotoError, WeightsError
+from reco_core.errors import Cancelled, NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.photos import limit_size, read_photo
 from reco_core.pipeline import WORKING_SIDE, ReCo, usual_method
@@ -30,6 +30,8 @@ from reco_core.whole import write_whole
 
 log = logging.getLogger(__name__)
 MOST_PHOTOS = 20_000
+MOST_NAMES = IGNORED - 1  # labels are uint8, and one of them is `IGNORED`
+NONE = "background"  # what is none of the names
 HELD, MOST_HELD = 6, 40  # one of so many photos is held out of training, at most so many
 WORK, JOB = "work", "job.json"  # of an unfinished job
 Progress = Callable[[str, int, int], None]
@@ -82,8 +84,12 @@ def adapt(
         OSError: the disk is full; nothing that was done before is lost.
     """
     references = reco.prepare(
-        list(job.names), method=_method(reco, job), background=job.background, context=job.context, most=IGNORED - 1
+        list(job.names), method=_method(reco, job), background=job.background, context=job.context, most=MOST_NAMES
     )
+    if NONE in map(str.casefold, references.names):
+        raise NamesError(
+            f"a specialist has a {NONE} of its own", given=", ".join(job.names), remedy="Leave that name out"
+        )
     job = replace(job, names=references.names)
     described = describe(reco, photos, job)
     if (out / specialist.ABOUT).is_file() and not (out / WORK / JOB).is_file():
@@ -100,7 +106,7 @@ def adapt(
         examples, left_out, tally = running.label(turn, views)
         trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, enough, watch)
         views = [partial(_seen, trained, recipe.side)]
-    shares = dict(zip(("background", *job.names), map(float, tally.shares.round(5)), strict=True))
+    shares = dict(zip((NONE, *job.names), map(float, tally.shares), strict=True))
     missing = [name for name in job.names if not shares[name]]
     if missing:
         log.warning(

@@ -11,6 +11,8 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -99,7 +101,8 @@ class Specialist:
         return References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
 
     def _build(self) -> DeepLab:
-        network = DeepLab(self.recipe, len(self.names) + 1)
+        with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay
+            network = DeepLab(self.recipe, len(self.names) + 1)
         try:
             network.load_state_dict(load_file(self.folder / WEIGHTS))
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -155,12 +158,27 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
 def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> None:
     """Write a network in eval mode as ONNX, for photos of any size; the names are in its metadata."""
     size = torch.export.Dim.DYNAMIC
-    program: Any = torch.onnx.export(
-        network, (torch.rand(1, 3, *CHECKED[0]),), input_names=["photo"], output_names=["scores"], dynamo=True,
-        dynamic_shapes={"photos": {2: size, 3: size}}, opset_version=18, verbose=False,
-    )  # fmt: skip
+    with _quiet("onnx_ir", "onnxscript"):
+        program: Any = torch.onnx.export(
+            network, (torch.zeros(1, 3, *CHECKED[0]),), input_names=["photo"], output_names=["scores"], dynamo=True,
+            dynamic_shapes={"photos": {2: size, 3: size}}, opset_version=18, verbose=False,
+        )  # fmt: skip
     program.model.metadata_props["names"] = json.dumps(["background", *names], ensure_ascii=False)
     program.save(file, external_data=False)
+
+
+@contextmanager
+def _quiet(*loggers: str) -> Iterator[None]:
+    """Warnings only: they tell of every constant that they merge."""
+    found = [logging.getLogger(name) for name in loggers]
+    levels = [one.level for one in found]
+    for one in found:
+        one.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for one, level in zip(found, levels, strict=True):
+            one.setLevel(level)
 
 
 def compare(network: DeepLab, file: Path) -> float:
