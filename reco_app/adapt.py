@@ -18,6 +18,7 @@ from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import OptionError, PhotoError, RecoError
+from reco_core.methods import BACKGROUND_WORDS
 from reco_core.names import clean_names, parse_names
 from reco_core.photos import limit_size, read_photo
 from reco_core.pipeline import usual_method
@@ -43,9 +44,12 @@ class Adapting:
                 count = 0
             return course.estimate(count, int(steps), self.queue.pace, len(self.queue))
 
-    def start(self, files: list[str] | None, names: str, steps: int, preset: str, ticket: Ticket | None,
+    def start(self, files: list[str] | None, names: str, everything: bool, steps: int, preset: str, ticket: Ticket | None,
               progress=gr.Progress()) -> tuple:  # noqa: B008 - how Gradio finds it  # fmt: skip
-        """Read the photos, and put the job in the queue. The one before is let go, with its result."""
+        """Read the photos, and put the job in the queue. The one before is let go, with its result.
+
+        everything: whether the names cover all that is in the photos, so that no background competes.
+        """
 
         def started() -> tuple:
             if ticket and not ticket.work.over:
@@ -56,7 +60,8 @@ class Adapting:
             recipe = replace(self.recipe, steps=int(steps), check=max(CHECK, int(steps) // LOOKS))
             reco, uploads = self.pool.get(preset), Uploads(files)
             work = Work(partial(adapt, reco, device=str(reco.encoder.device), fetch=False),
-                        Job(wanted, recipe, usual_method(reco.encoder.preset)), self.cache, preset)  # fmt: skip
+                        Job(wanted, recipe, usual_method(reco.encoder.preset), () if everything else BACKGROUND_WORDS),
+                        self.cache, preset)  # fmt: skip
             work.take(uploads, lambda done: progress((done, len(uploads)), desc="Reading your photos", unit="photos"))
             if ticket:
                 ticket.close()
@@ -96,7 +101,7 @@ class Adapting:
             reco = self.pool.get(work.preset)
             specialist = Specialist(work.out, str(reco.encoder.device))
             method = usual_method(reco.encoder.preset)
-            references = reco.prepare(specialist.names, method=method)
+            references = reco.prepare(specialist.names, method=method, background=work.job.background)
             specialist.segment(pixels)  # ReCo has its first photo behind it too
             answers = []
             for who, segment in (("Specialist", specialist.segment),
@@ -157,6 +162,8 @@ class AdaptTab:
                                      height=150, elem_id="adapt-drop")  # fmt: skip
                 self.names = gr.Textbox(label="Names", info="What to mark, with commas between", lines=1, max_lines=1,
                                         placeholder="sky, building, road, tree, car", elem_id="adapt-names")  # fmt: skip
+                self.everything = gr.Checkbox(label="These names cover everything", elem_id="adapt-everything",
+                                              info="For whole scenes, such as streets: every pixel gets one of them")  # fmt: skip
                 self.steps = gr.Slider(FEWEST, MOST, STEPS, step=10, label="Training steps", elem_id="adapt-steps",
                                        info="More are better up to a point; it stops by itself when nothing gets better")  # fmt: skip
                 self.time = gr.HTML(
@@ -186,9 +193,10 @@ class AdaptTab:
         light: dict[str, Any] = {**quiet, "concurrency_id": "light", "concurrency_limit": 4, "show_progress": "hidden"}
         # Asked every second by everyone who waits: not in Gradio's queue, where it would stand behind others' photos.
         at_once: dict[str, Any] = {**quiet, "queue": False, "show_progress": "hidden"}
-        for change in (self.files.change, self.steps.change):
-            change(do.estimate, [self.files, self.steps], self.time, trigger_mode="always_last", **light)
-        gr.on([self.start.click, self.names.submit], do.start, [self.files, self.names, self.steps, preset, ticket], shown,
+        # One event of both: of two, the earlier one's answer could come last.
+        gr.on([self.files.change, self.steps.change], do.estimate, [self.files, self.steps], self.time,
+              trigger_mode="always_last", **light)  # fmt: skip
+        gr.on([self.start.click, self.names.submit], do.start, [self.files, self.names, self.everything, self.steps, preset, ticket], shown,
               concurrency_id="photos", concurrency_limit=2, show_progress_on=self.report, **quiet)  # fmt: skip
         self.timer.tick(do.tick, ticket, shown, **at_once)
         for button, call in ((self.finish, do.finish), (self.cancel, do.cancel)):

@@ -75,7 +75,11 @@ def _measure(args: argparse.Namespace) -> None:
     variants = ablation(k) if args.ablation else of_methods(_listed(args.methods))
     options = {"k": args.k, "limit": args.limit, "background": words_of(args.background),
                "context": words_of(args.context), "seed": args.seed, "report": args.json}  # fmt: skip
-    specialists = {str(folder): Specialist(folder, args.device) for folder in args.specialist}
+    called = [folder.name for folder in args.specialist]
+    specialists = {
+        name if called.count(name) == 1 else str(folder): Specialist(folder, args.device)
+        for name, folder in zip(called, args.specialist, strict=True)
+    }
     report = bench.run(load(args), data, variants, specialists=specialists, progress=Steps(), **options)
     report["data"] = {"classes": list(data.classes), "published": published}
     if args.ablation:

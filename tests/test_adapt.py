@@ -598,6 +598,8 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
     ("arguments", "says"),
     [
         (["adapt", "PHOTOS", " , ", "--out", "o"], "no names"),
+        (["adapt", "PHOTOS", "cat, Background", "--out", "o"], "has a background of its own"),
+        (["adapt", "PHOTOS", ",".join(f"n{i}" for i in range(255)), "--out", "o"], "too many names"),
         (["adapt", "nowhere", "cat", "--out", "o"], "the photos do not exist"),
         (["adapt", "EMPTY", "cat", "--out", "o"], "no photos in this folder"),
         (["adapt", "PHOTOS", "cat", "--out", "PHOTOS"], "is not empty"),
@@ -632,6 +634,16 @@ def test_errors_are_one_clear_line(finished, photos, things, tmp_path, monkeypat
     with caplog.at_level(logging.ERROR):
         assert main(given) == 2
     assert says in caplog.text and "Traceback" not in caplog.text
+
+
+@pytest.mark.usefixtures("loaded")
+def test_stopped_by_the_user(few, tmp_path, monkeypatch, caplog):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Example, "write", pressed)
+    assert main(["adapt", str(few), "cat", "--out", str(tmp_path / "out"), "--recipe", "tiny"]) == 130
+    assert "the same command continues" in caplog.text
 
 
 @pytest.mark.usefixtures("loaded")
@@ -711,7 +723,14 @@ def test_specialists_that_do_not_fit_a_set(reco, finished, things):
 @pytest.mark.usefixtures("loaded")
 def test_bench_with_a_specialist(finished, things, tmp_path, capsys):
     file = tmp_path / "r.json"
+    twin = tmp_path / "twin" / "out"
+    shutil.copytree(finished, twin)
     command = ["bench", str(things), "--methods", "denseclip", "--specialist", str(finished), "--limit", "1"]
+    assert main([*command, "--specialist", str(twin), "--json", str(tmp_path / "2.json"), "--device", "cpu"]) == 0
+    rows = json.loads((tmp_path / "2.json").read_text())["methods"]
+    assert list(rows) == ["denseclip", str(finished), str(twin)]  # of the same name: told apart by their folders
+    assert rows[str(finished)]["miou"] == rows[str(twin)]["miou"]
+    capsys.readouterr()
     assert main([*command, "--json", str(file), "--device", "cpu"]) == 0
     report = json.loads(file.read_text(), parse_constant=pytest.fail)
     assert f"| out | {100 * report['methods']['out']['accuracy']:.1f} (" in capsys.readouterr().out

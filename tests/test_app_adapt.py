@@ -74,7 +74,7 @@ def trip(real_photos, tmp_path_factory) -> Path:
     return file
 
 
-def give(page: Page, files: list[Path], names: str, steps: int = 50) -> None:
+def give(page: Page, files: list[Path], names: str, steps: int = 50, everything: bool = False) -> None:
     """Fill in everything and press Start."""
     page.get_by_role("tab", name="Adapt").click()
     clear = page.locator("#adapt-drop [aria-label='Clear']")
@@ -83,6 +83,7 @@ def give(page: Page, files: list[Path], names: str, steps: int = 50) -> None:
     page.locator("#adapt-drop input[type=file]").set_input_files(files)
     expect(page.locator("#adapt-drop .file-preview tr")).to_have_count(len(files), timeout=PATIENCE)
     page.locator("#adapt-names input, #adapt-names textarea").fill(names)
+    page.locator("#adapt-everything input").set_checked(everything)
     number = page.locator("#adapt-steps input[type=number]")
     number.fill(str(steps))
     number.press("Tab")
@@ -117,7 +118,7 @@ def downloaded(page: Page, folder: Path) -> Specialist:
 
 def test_from_photos_to_a_specialist_that_is_tried(visit, trip, chelsea, tmp_path, address, folder):  # noqa: F811
     page, other = visit(width=390, height=844), visit()
-    give(page, [trip], f"cat, cup, {EVIL}", steps=600)
+    give(page, [trip], f"cat, cup, {EVIL}", steps=600, everything=True)
     expect(page.locator("#adapt-time")).to_contain_text("for your 8 photos")
     says(page, re.compile("ReCo labels photo|The network learns"))
     says(page, "notes.txt: no photo")
@@ -143,6 +144,7 @@ def test_from_photos_to_a_specialist_that_is_tried(visit, trip, chelsea, tmp_pat
     expect(page.locator("#adapt-start")).to_be_enabled()
     specialist = downloaded(page, tmp_path)
     assert specialist.names == ("cat", "cup", EVIL)
+    assert specialist.about["job"]["background"] == [] and specialist.about["shares"]["background"] == 0
     assert {file.name for file in (tmp_path / "specialist").iterdir()} == set(jobs.FILES)
     assert specialist.segment(skimage.data.chelsea()).labels.shape == (300, 451)
 
