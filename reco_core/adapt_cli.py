@@ -40,7 +40,7 @@ def add_parser(commands) -> None:
     )
     command.add_argument("--random", action="store_true", help="begin with random weights")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--count", type=int, default=40, help=f"with {ARCHIVE}: photos of each name")
+    command.add_argument("--count", type=int, default=30, help=f"with {ARCHIVE}: photos of each name")
     model_options(command)
     command.set_defaults(run=run)
 

@@ -28,7 +28,7 @@ CHROMIUM = "/usr/bin/chromium"
 # No name resolves: a page that needs an outside host fails here. Background networking would try some by itself.
 OFFLINE = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # fmt: skip
-PATIENCE = 30_000  # milliseconds for anything to appear
+PATIENCE = 60_000  # milliseconds for anything to appear
 
 
 def free_port() -> int:

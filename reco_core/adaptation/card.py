@@ -10,13 +10,14 @@ from PIL import Image
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.specialist import GRAPH, WEIGHTS, Specialist
 from reco_core.archives.source import optional
-from reco_core.photos import limit_size, read_photo
+from reco_core.photos import centre_crop, limit_size, read_photo
+from reco_core.pipeline import WORKING_SIDE
 from reco_core.visualise import colour, overlay
 from reco_core.whole import write_whole
 
 README, CURVE, EXAMPLES = "README.md", "curve.png", "examples.jpg"
 MOST_EXAMPLES = 6
-SIDE = 320  # long side of an example
+SIDE = 260  # of an example's squares
 COLUMNS = 2  # of examples, each a photo and its marks
 
 
@@ -63,14 +64,19 @@ def plot(curve: Curve, file: Path) -> None:
 
 
 def example(specialist: Specialist, photo: np.ndarray) -> np.ndarray:
-    """A photo and what the specialist marks in it, side by side: uint8 RGB."""
-    small = limit_size(photo, SIDE)
-    return np.hstack([small, overlay(small, specialist.segment(small).labels, len(specialist.names))])
+    """The middle of a photo and what the specialist marks in it, two squares side by side: uint8 RGB."""
+    working = limit_size(photo, WORKING_SIDE)
+    marked = overlay(working, specialist.segment(working).labels, len(specialist.names))
+    squares = [
+        Image.fromarray(centre_crop(whole)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        for whole in (working, marked)
+    ]
+    return np.hstack([np.asarray(square) for square in squares])
 
 
 def sheet(pictures: Sequence[np.ndarray]) -> Image.Image:
-    """Pictures of any size, in rows."""
-    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    """Pictures of one size, in rows."""
+    height, width = pictures[0].shape[:2]
     columns = min(COLUMNS, len(pictures))
     rows = -(-len(pictures) // columns)
     out = Image.new("RGB", (columns * width, rows * height), "white")

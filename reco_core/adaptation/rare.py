@@ -13,12 +13,12 @@ from reco_core.weights import Progress, cache_folder
 
 ARCHIVE = "archive"  # in place of photos on the command line
 MOST = 500  # photos of a name
-OTHERS = 0.5  # as many more, of anything: what the thing is not
+OTHERS = 2  # times as many more, of anything: what the thing is not
 
 
 def archive_photos(reco: ReCo, names: Sequence[str], count: int, folder: Path | None, *, seed: int = 0,
                    progress: Progress = lambda what, done, of: None) -> Files:  # fmt: skip
-    """The archive's photos nearest to each of the names, and half as many others, drawn by a seed.
+    """The archive's photos nearest to each of the names, and twice as many others, drawn by a seed.
 
     Args:
         count: photos of each name.
@@ -35,7 +35,7 @@ def archive_photos(reco: ReCo, names: Sequence[str], count: int, folder: Path | 
     # Others must not show the things: nothing that is near to a name at all.
     spared = {int(row) for query in queries for row in reco.archive.search(query, 5 * count).rows}
     rest = np.array([row for row in range(len(reco.archive)) if row not in spared])
-    drawn = np.random.default_rng(seed).permutation(rest)[: round(OTHERS * len(near))].tolist()
+    drawn = np.random.default_rng(seed).permutation(rest)[: OTHERS * len(near)].tolist()
     records = [reco.archive.records[row] for row in (*near, *drawn)]
     if folder is None:
         folder = cache_folder() / "photos"
