@@ -21,6 +21,7 @@ from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.training import Training, Watch, probabilities
 from reco_core.archives.source import Source
+from reco_core.encoders import choose_device
 from reco_core.errors import Cancelled, NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.photos import limit_size, read_photo
@@ -83,6 +84,7 @@ def adapt(
         NamesError, OptionError, WeightsError, PhotoError: what is wrong, and what to do. Cancelled: `cancelled` said so.
         OSError: the disk is full; nothing that was done before is lost.
     """
+    device = choose_device(device)
     references = reco.prepare(
         list(job.names), method=_method(reco, job), background=job.background, context=job.context, most=MOST_NAMES
     )
@@ -99,9 +101,7 @@ def adapt(
         raise OptionError("there is another specialist in this folder", given=out, remedy="Choose another --out")
     work = _begin(out, described)
     views = views_of(reco, references, find_method(_method(reco, job)), job.recipe.views)
-    running = _Running(
-        job, photos, work, device or ("cuda" if torch.cuda.is_available() else "cpu"), progress, cancelled
-    )
+    running = _Running(job, photos, work, device, progress, cancelled)
     for turn in range(job.rounds):
         examples, left_out, tally = running.label(turn, views)
         trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, enough, watch)
