@@ -296,6 +296,21 @@ class Fake(nn.Module):
         return nn.functional.one_hot(self.rule(photos), 3).permute(0, 3, 1, 2).float()
 
 
+def test_weights_are_taken_off_again_outside_training(examples, tmp_path):
+    task = begin(tmp_path / "weighed", examples, weights=(0.5, 2, 4))
+    photos = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        for layer in task.network.modules():  # batch normalisation and dropout differ too: only the whole does here
+            layer.eval()
+        corrected = task.network(photos)
+        task.network.training = True
+        raw = task.network(photos)
+    odds = raw.softmax(1) / torch.tensor([0.5, 2, 4]).view(1, 3, 1, 1)
+    assert torch.allclose(corrected.softmax(1), odds / odds.sum(1, keepdim=True), atol=1e-5)
+    assert not torch.allclose(corrected, raw, atol=0.1)
+    assert torch.equal(task.average.log_weights, task.network.log_weights)
+
+
 def by_colour(photos: torch.Tensor) -> torch.Tensor:
     red, _, blue = photos.unbind(1)
     return torch.where(red > 0.65, 1, torch.where(blue > 0.65, 2, 0))

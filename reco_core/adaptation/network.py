@@ -66,11 +66,14 @@ class MiniPyramid(nn.Module):
 class DeepLab(nn.Module):
     """DeepLabv3+ (Chen et al., ECCV 2018) for photos (B, 3, H, W), RGB in 0..1, sides multiples of 32.
 
-    Returns (B, classes, H, W): logits, background first.
+    Returns (B, classes, H, W): logits, background first. What was trained with weights for its labels overstates
+    the heavy ones; outside training their logarithms are taken off again, so that probabilities mean what they say (logit
+    adjustment, Menon et al., ICLR 2021, section 4).
     """
 
     mean: Tensor
     std: Tensor
+    log_weights: Tensor
 
     def __init__(self, recipe: Recipe, classes: int) -> None:
         """Random weights (torch's random numbers).
@@ -83,6 +86,7 @@ class DeepLab(nn.Module):
         mean, std = (MINI_NETWORK.mean, MINI_NETWORK.std) if mini else (IMAGENET_MEAN, IMAGENET_STD)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("log_weights", torch.zeros(classes))
         encoder: Any = MiniPyramid(recipe.blocks) if mini else _encoder(recipe)
         self.encoder = encoder
         depth: Any = len(encoder.out_channels) - 1
@@ -93,9 +97,10 @@ class DeepLab(nn.Module):
 
     def forward(self, photos: Tensor) -> Tensor:
         features = self.encoder((photos - self.mean) / self.std)
-        return F.interpolate(
-            self.head(self.decoder(features)), size=photos.shape[2:], mode="bilinear", align_corners=False
-        )
+        logits = self.head(self.decoder(features))
+        if not self.training:
+            logits = logits - self.log_weights.view(1, -1, 1, 1)
+        return F.interpolate(logits, size=photos.shape[2:], mode="bilinear", align_corners=False)
 
 
 def _encoder(recipe: Recipe) -> nn.Module:

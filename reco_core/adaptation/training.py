@@ -43,6 +43,7 @@ class Training:
         self.crops, self.held, self.folder, self.device = crops, tuple(held), folder, device
         self.recipe: Recipe = crops.recipe
         self.weights = torch.from_numpy(weights).to(device)
+        network.log_weights.copy_(torch.from_numpy(weights).log())
         self.network = network.to(device).train()
         self.average = deepcopy(network).eval().requires_grad_(False)
         recipe, encoder = self.recipe, {id(parameter) for parameter in network.encoder.parameters()}
