@@ -110,19 +110,13 @@ def main() -> None:
         data.words, recipe, background=BACKGROUND_WORDS if data.background else (), rounds=args.rounds, seed=args.seed
     )
     measured: dict[str, list[dict]] = {"adapted": [], "held out": []}
-    minutes = []
+    minutes: list[float | None] = []
     own = parts(data, args.folds)
     for fold, part in enumerate(own):
-        started = time.perf_counter()
-        made = adapt(
-            reco,
-            source(part),
-            job,
-            args.work / f"part-{fold + 1}-of-{args.folds}",
-            device=args.device,
-            progress=Steps(),
-        )
-        minutes.append(round((time.perf_counter() - started) / 60, 2))
+        started, out_folder = time.perf_counter(), args.work / f"part-{fold + 1}-of-{args.folds}"
+        anew = not out_folder.exists()
+        made = adapt(reco, source(part), job, out_folder, device=args.device, progress=Steps())
+        minutes.append(round((time.perf_counter() - started) / 60, 2) if anew else None)  # None: not in this run alone
         rest = tuple(item for other in own if other is not part for item in other.items)
         for kind, items in (("adapted", part.items), ("held out", rest)):
             if items:
