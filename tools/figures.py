@@ -98,6 +98,14 @@ def adapted(names: tuple[str, ...]) -> str:
     return tables.markdown(["photos", "", "accuracy", "mIoU", "specialist's gain in mIoU", "s a photo"], rows)
 
 
+def specialists(names: tuple[str, ...]) -> str:
+    """The same in short: a row per method, a column per set and kind of photos."""
+    reports = [json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in names]
+    columns = [(report["data"], kind, report[kind]) for report in reports for kind in ("adapted", "held out")]
+    rows = [[method, *(pair(rows[method]) for _, _, rows in columns)] for method in columns[0][2]]
+    return tables.markdown(["", *(f"{data}, {kind}" for data, kind, _ in columns)], rows)
+
+
 def fill(file: Path, made: dict[str, str]) -> None:
     """Replace what stands between the comments of a file."""
     text = file.read_text(encoding="utf-8")
@@ -112,7 +120,7 @@ def main() -> None:
     full = {name: tables.table(report) for name, report in reports.items()}
     made = {
         "quality": quality(reports), "parts": parts(reports), "curves": curves(reports),
-        "differences": differences(reports), "crf": crf(reports), "adapted": adapted(ADAPTED),
+        "differences": differences(reports), "crf": crf(reports), "adapted": adapted(ADAPTED), "specialists": specialists(ADAPTED),
         "presence": tables.presence_table([r for name, r in reports.items() if name != "voc_objects_only"]),
         **{f"table {name}": table for name, table in full.items()},
         **{f"classes {name}": tables.class_table(_only(report, ("denseclip", "reco", "reco2", "reco2_crf")))
