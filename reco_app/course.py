@@ -22,7 +22,7 @@ MOST_NAMES = 30
 PREVIEW_SIDE, COMPARED_SIDE = 480, 900  # long sides of pictures on the page
 INTRO = f"""<h3>Train a small network on your photos</h3>
 <p class='reco-note'>Give photos of one kind, such as a street, a shelf or a field, and the names that matter in them. ReCo
-labels the photos, and a small network learns from these labels: a <b>specialist</b>, far faster than ReCo, for you to keep.</p>
+labels the photos, and a small network learns from these labels: a <b>specialist</b>, several times as fast as ReCo, for you to keep.</p>
 <p class='reco-note'>No masks are drawn. At most {MOST_PHOTOS} photos (20 or more are best), {MOST_NAMES} names,
 {jobs.MOST_MINUTES} minutes; a file of at most 30 MB. Nobody else sees photos or result, and both are deleted when you have been
 away for an hour. Keep this page open while it runs.</p>"""

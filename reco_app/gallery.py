@@ -44,7 +44,7 @@ ABOUT = """
 A name is compared with every photo of the archive. The nearest photos are **exemplars**; in each, ReCo finds the point
 that all the others agree with (the dot in the gallery), and averages what its features look like there. Your photo is
 then marked wherever it looks like that *and* fits the name. Words such as wall, sky or road compete as background.
-In the Adapt tab a small network learns from ReCo's own labels of your photos, and then marks such photos far faster.
+In the Adapt tab a small network learns from ReCo's own labels of your photos, and then marks such photos several times as fast.
 
 ### Limits
 The bundled preset runs on a laptop without a network and is far smaller than the paper's models. It finds common
