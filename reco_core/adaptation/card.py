@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from reco_core.adaptation.curve import Curve
+from reco_core.adaptation.labels import NONE
 from reco_core.adaptation.specialist import GRAPH, WEIGHTS, Specialist
 from reco_core.archives.source import optional
 from reco_core.photos import centre_crop, limit_size, read_photo
@@ -91,7 +92,7 @@ def text(about: dict[str, Any]) -> str:
     rows = "\n".join(
         f"| {label} | {_plain(name)} | {'#{:02x}{:02x}{:02x}'.format(*colour(label - 1)) if label else ''} "
         f"| {100 * shares[name]:.1f} % |"
-        for label, name in enumerate(("background", *about["names"]))
+        for label, name in enumerate((NONE, *about["names"]))
     )
     unknown = ", ".join(map(_plain, about["unknown"]))
     notes = (
@@ -99,9 +100,9 @@ def text(about: dict[str, Any]) -> str:
     )
     if about["left_out"]:
         notes.append(f"{len(about['left_out'])} files could not be read and were left out (see specialist.json).")
-    best = next(look for look in about["curve"] if look["step"] == about["step"])
-    kept = (f"On {about['held_out']} photos that were held out: mIoU with ReCo's sure labels {best['fits']}, the network agrees with itself "
-            f"on {best['agrees']} of the pixels.") if best["agrees"] is not None else "There were too few photos to hold any out."  # fmt: skip
+    best = Curve.of(about["curve"]).best
+    kept = (f"On {about['held_out']} photos that were held out: mIoU with ReCo's sure labels {best.fits}, the network agrees with itself "
+            f"on {best.agrees} of the pixels.") if best.agrees is not None else "There were too few photos to hold any out."  # fmt: skip
     return f"""# A specialist for {_plain(", ".join(about["names"][:8]))}{" and more" if len(about["names"]) > 8 else ""}
 
 A small network that marks these names, and nothing else, in photos like those that it learned from. It learned from

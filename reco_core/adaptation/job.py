@@ -15,7 +15,7 @@ import torch
 from reco_core.adaptation import card, network, specialist
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
-from reco_core.adaptation.labels import IGNORED, Scores, Tally, label, views_of
+from reco_core.adaptation.labels import IGNORED, NONE, Scores, Tally, label, views_of
 from reco_core.adaptation.network import DeepLab
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
@@ -32,7 +32,6 @@ from reco_core.whole import write_whole
 log = logging.getLogger(__name__)
 MOST_PHOTOS = 20_000
 MOST_NAMES = IGNORED - 1  # labels are uint8, and one of them is `IGNORED`
-NONE = "background"  # what is none of the names
 HELD, MOST_HELD = 6, 40  # one of so many photos is held out of training, at most so many
 WORK, JOB = "work", "job.json"  # of an unfinished job
 Progress = Callable[[str, int, int], None]

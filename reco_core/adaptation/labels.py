@@ -10,6 +10,7 @@ from reco_core.methods import Method
 from reco_core.pipeline import ReCo
 from reco_core.structures import References
 
+NONE = "background"  # label 0: what is none of the names
 IGNORED = 255  # the label of pixels that teach nothing
 LEVELS = 256  # of confidence, uint8
 CERTAIN = 0.9  # pixels that are surer than this always teach

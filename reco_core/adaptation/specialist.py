@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from reco_core.adaptation.labels import NONE
 from reco_core.adaptation.network import DeepLab
 from reco_core.adaptation.recipe import Recipe
 from reco_core.adaptation.training import shown, write_tensors
@@ -163,7 +164,7 @@ def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> 
             network, (torch.zeros(1, 3, *CHECKED[0]),), input_names=["photo"], output_names=["scores"], dynamo=True,
             dynamic_shapes={"photos": {2: size, 3: size}}, opset_version=18, verbose=False,
         )  # fmt: skip
-    program.model.metadata_props["names"] = json.dumps(["background", *names], ensure_ascii=False)
+    program.model.metadata_props["names"] = json.dumps([NONE, *names], ensure_ascii=False)
     program.save(file, external_data=False)
 
 
