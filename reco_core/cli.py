@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reco_core import adapt_cli, archive_cli, bench_cli
+from reco_core import adapt_cli, archive_cli, bench_cli, discover_cli
 from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import OptionError, RecoError
 from reco_core.install import ASK_ABOVE, install, missing, teach_from
@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     model_options(segment)
     segment.set_defaults(run=_segment)
 
+    discover_cli.add_parser(commands)
     adapt_cli.add_parser(commands)
     bench_cli.add_parser(commands)
     archive_cli.add_parser(commands)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reco_core.attention import embed_segments
 from reco_core.denseclip import ClipOutput, embed_clip, read_clip
 from reco_core.errors import OptionError
 
@@ -50,6 +51,11 @@ class Clip:
     def embed(self, images: Tensor) -> Tensor:
         """Normalised photos (B, 3, H, W), any size -> (B, D) float32, rows of norm 1."""
         return F.normalize(embed_clip(self.network.visual, images), dim=-1)
+
+    @torch.inference_mode()
+    def segments(self, image: Tensor, masks: Tensor) -> Tensor:
+        """Segments (S, h, w) of a normalised photo (1, 3, H, W) -> (S, D) float32, rows of norm 1; see `attention`."""
+        return F.normalize(embed_segments(self.network.visual, image, masks), dim=-1)
 
     def dense(self, images: Tensor, affinity: Tensor | None = None) -> ClipOutput:
         """Global embedding, language map and keys from one forward pass; see `denseclip.read_clip`."""

@@ -106,7 +106,7 @@ def embed_clip(visual: Any, images: Tensor) -> Tensor:
     """CLIP's global embedding (B, D) float32, not normalised, of normalised photos of any size (see `read_clip`)."""
     if hasattr(visual, "attnpool"):
         return _pool_resnet(visual.attnpool, _resnet_maps(visual, images)).float()
-    tokens, _ = _transformer_tokens(visual, images)
+    tokens, _ = begin_transformer(visual, images)
     return _pool_transformer(visual, tokens, project(visual.transformer.resblocks[-1], tokens)).float()
 
 
@@ -133,14 +133,14 @@ def _read_resnet(visual: Any, images: Tensor) -> ClipOutput:
     return ClipOutput(_pool_resnet(pool, maps).float(), language.float(), keys.float())
 
 
-def _transformer_tokens(visual: Any, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """What enters the last block, the class token first (B, 1 + h w, C), and the grid (h, w)."""
+def begin_transformer(visual: Any, images: Tensor, left: int = 1) -> tuple[Tensor, tuple[int, int]]:
+    """What enters the last `left` blocks, the class token first (B, 1 + h w, C), and the grid (h, w)."""
     patches = visual.conv1(images)
     grid = (patches.shape[-2], patches.shape[-1])
     first = visual.class_embedding.to(patches.dtype).expand(len(images), 1, -1)
     tokens = torch.cat([first, patches.flatten(2).transpose(1, 2)], 1)
     tokens = visual.ln_pre(tokens + grid_positions(visual.positional_embedding, grid).to(tokens.dtype))
-    for block in visual.transformer.resblocks[:-1]:
+    for block in visual.transformer.resblocks[:-left]:
         tokens = block(tokens)
     return tokens, grid
 
@@ -149,11 +149,11 @@ def _pool_transformer(visual: Any, tokens: Tensor, projected: Projected) -> Tens
     """The class token through the last block, as in CLIP; the others only answer it."""
     last = visual.transformer.resblocks[-1]
     attended = _attend(projected.queries[:, :1], projected.keys, projected.values, last.attn.num_heads)
-    return visual.ln_post(_finish(last, tokens[:, :1], attended, whole_block=True)[:, 0]) @ visual.proj
+    return visual.ln_post(finish_block(last, tokens[:, :1], attended, whole_block=True)[:, 0]) @ visual.proj
 
 
 def _read_transformer(visual: Any, images: Tensor, readout: Readout, affinity: Tensor | None) -> ClipOutput:
-    tokens, grid = _transformer_tokens(visual, images)
+    tokens, grid = begin_transformer(visual, images)
     last = visual.transformer.resblocks[-1]
     projected = project(last, tokens)
     language = visual.ln_post(read_values(last, tokens, projected, readout, grid, affinity)) @ visual.proj
@@ -189,14 +189,14 @@ def read_values(
         if there != grid:
             maps = F.interpolate(maps, size=there, mode="bilinear", align_corners=False)
         mixed = affinity.flatten(1, 2).to(values.dtype) @ maps.flatten(2).transpose(1, 2)
-        return _finish(block, tokens[:, 1:], mixed, readout.whole_block).unflatten(1, there)
+        return finish_block(block, tokens[:, 1:], mixed, readout.whole_block).unflatten(1, there)
     if readout.attention == "own":
         mixed = values[:, 1:]
     else:
         bonus = F.pad(neighbours(grid), (1, 0)).to(values) if readout.attention == "neighbour" else None
         pairs = {"query": (queries,), "both": (queries, keys), "neighbour": (keys,)}[readout.attention]
         mixed = torch.stack([_attend(like[:, 1:], like, values, heads, bonus) for like in pairs]).sum(0)
-    return _finish(block, tokens[:, 1:], mixed, readout.whole_block).unflatten(1, grid)
+    return finish_block(block, tokens[:, 1:], mixed, readout.whole_block).unflatten(1, grid)
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int, bonus: Tensor | None = None) -> Tensor:
@@ -206,7 +206,7 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int, bonus: Te
     return out.transpose(1, 2).flatten(2)
 
 
-def _finish(block: Any, before: Tensor, mixed: Tensor, whole_block: bool) -> Tensor:
+def finish_block(block: Any, before: Tensor, mixed: Tensor, whole_block: bool) -> Tensor:
     """The rest of a block after its attention: output projection, and residual and MLP if they stay."""
     projected = block.attn.out_proj(mixed)
     if not whole_block:

@@ -37,6 +37,13 @@ class Marker:
     def mark(self, photo: np.ndarray, encoded: Encoded, references: References, method: Method,
              temperatures: Temperatures | None = None) -> Marked:  # fmt: skip
         """Score a photo (H, W, 3) uint8, of which a batch of one was encoded, at its own size."""
+        asked = len(references.concepts)
+        scores, evidence = self.compete(photo, encoded, references, method, temperatures)
+        return Marked(inference.merge_background(scores, asked), evidence[:asked])
+
+    def compete(self, photo: np.ndarray, encoded: Encoded, references: References, method: Method,
+                temperatures: Temperatures | None = None) -> Marked:  # fmt: skip
+        """As `mark`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
         everything, device = (*references.concepts, *references.background), encoded.features.device
         texts = torch.stack([concept.text for concept in everything]).to(device)
         language = inference.similarities(encoded.language[0], texts)
@@ -72,7 +79,7 @@ class Marker:
             )  # fmt: skip
         if method.regions:
             scores = inference.vote(scores, torch.from_numpy(regions.superpixels(photo)).to(device))
-        return Marked(inference.merge_background(scores, asked), (evidence + LIKELIER * around)[:asked])
+        return Marked(scores, evidence + LIKELIER * around)
 
     def unusual(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.

@@ -65,6 +65,23 @@ class MiniNetwork(nn.Module):
             keys[:, 1:].unflatten(1, grid),
         )
 
+    def look(self, images: Tensor, seen: Tensor) -> Tensor:
+        """Name logits (B, N) of photos (B, 3, 16 h, 16 w) of which some patches count less.
+
+        seen: (B, h w), above 0: how much each patch counts as a key, in every attention; the class token counts 1.
+        """
+        tokens = self.embed(images)
+        bias = F.pad(seen, (1, 0), value=1.0).log()[:, None, None]
+        for block in self.vit.blocks:
+            queries, keys, values = (
+                project(block, tokens, part).unflatten(-1, (block.attn.num_heads, -1)).transpose(1, 2)
+                for part in range(3)
+            )
+            rows = (queries @ keys.transpose(-1, -2) * block.attn.scale + bias).softmax(-1)
+            tokens = tokens + block.attn.proj((rows @ values).transpose(1, 2).flatten(2))
+            tokens = tokens + block.mlp(block.norm2(tokens))
+        return self.classify(tokens[:, 0])
+
     def embed(self, images: Tensor) -> Tensor:
         """Photos -> tokens (B, 1 + h w, 192) with positions, interpolated where the size differs."""
         return self.vit._pos_embed(self.vit.patch_embed(images))

@@ -22,14 +22,19 @@ def machine_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--precision", help="float32, bfloat16 or float16 (default: half precision on a GPU)")
 
 
-def model_options(command: argparse.ArgumentParser) -> None:
-    """Add what `load` reads, and what says how names are learned."""
+def load_options(command: argparse.ArgumentParser) -> None:
+    """Add what `load` reads."""
     command.add_argument("--preset", default="mini", help=", ".join(PRESETS))
     command.add_argument("--archive", type=Path, action="append", default=[],
                          help="default: the preset's own; give more than one to join them")  # fmt: skip
     command.add_argument("--photos", type=Path, help="the archive's photos, if it stores no dense features")
     command.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
     machine_options(command)
+
+
+def model_options(command: argparse.ArgumentParser) -> None:
+    """Add what `load` reads, and what says how names are learned."""
+    load_options(command)
     command.add_argument("-k", type=int, help="exemplars per concept (default: the preset's)")
     command.add_argument("--background", default=", ".join(BACKGROUND_WORDS), help="words that compete as background")
     command.add_argument("--context", default=", ".join(CONTEXT_WORDS), help="words for context elimination")

@@ -1,4 +1,4 @@
-"""A segmentation as files: overlay, label map, JSON."""
+"""Results as files: overlay, label map, JSON."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reco_core.structures import Segmentation
-from reco_core.visualise import colour, overlay, palette
+from reco_core.structures import Discovery, Segmentation
+from reco_core.visualise import colour, overlay, palette, tag
 
 FOUND_FROM = 0.5  # presence below this is "not found"
 LEAST_SHARE = 0.0005  # a concept that wins fewer of the pixels was not found either
@@ -47,7 +47,7 @@ def describe(result: Segmentation) -> dict:
     }
 
 
-def label_image(result: Segmentation) -> Image.Image:
+def label_image(result: Segmentation | Discovery) -> Image.Image:
     """Labels as a palette PNG: pixel values are labels, colours those of the overlay."""
     image = Image.fromarray(result.labels, "P")
     image.putpalette(palette(len(result.names)).tobytes())
@@ -60,4 +60,30 @@ def write_report(result: Segmentation, photo: np.ndarray, folder: Path, settings
     Image.fromarray(overlay(photo, result.labels, len(result.names))).save(folder / "overlay.png")
     label_image(result).save(folder / "labels.png")
     text = json.dumps({**settings, **describe(result)}, indent=1, ensure_ascii=False)
+    (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+
+
+def describe_discovery(result: Discovery) -> dict:
+    """The result as plain data: per segment its name, colour, share of the photo, confidence, and what else it may be."""
+    return {
+        "size": [result.labels.shape[1], result.labels.shape[0]],
+        "segments": [
+            {
+                "label": index, "name": segment.name, "colour": "#{:02x}{:02x}{:02x}".format(*colour(index - 1)),
+                "share": round(result.share(index), 5), "confidence": round(segment.confidence, 4),
+                "others": [{"name": name, "confidence": round(sure, 4)} for name, sure in segment.others],
+            }
+            for index, segment in enumerate(result.segments, 1)
+        ],
+        "seconds": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
+    }  # fmt: skip
+
+
+def write_discovery(result: Discovery, photo: np.ndarray, folder: Path, settings: dict) -> None:
+    """Write overlay.png with names, labels.png and result.json; raises OSError if they cannot be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = tag(overlay(photo, result.labels, len(result.names)), result.labels, result.names)
+    Image.fromarray(picture).save(folder / "overlay.png")
+    label_image(result).save(folder / "labels.png")
+    text = json.dumps({**settings, **describe_discovery(result)}, indent=1, ensure_ascii=False)
     (folder / "result.json").write_text(text + "\n", encoding="utf-8")

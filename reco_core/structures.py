@@ -180,3 +180,38 @@ class Segmentation:
     def share(self, index: int) -> float:
         """The share of the photo's pixels that label `index` covers, 0..1."""
         return float((self.labels == index).mean())
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A discovered part of a photo: its name, how clearly it won (0..1), and (name, 0..1) of what else it may be."""
+
+    name: str
+    confidence: float
+    others: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found in a photo when nobody said what to look for.
+
+    labels: (H, W) uint8, i = segments[i - 1]; 0 nowhere. embeddings: (S, D), of the segments, norm 1, comparable with
+    the words'. timings: seconds by stage.
+    """
+
+    labels: np.ndarray
+    segments: tuple[Segment, ...]
+    embeddings: Tensor
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_shape("labels", self.labels, (None, None))
+        check_shape("embeddings", self.embeddings, (len(self.segments), None))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(segment.name for segment in self.segments)
+
+    def share(self, index: int) -> float:
+        """The share of the photo's pixels that segment `index`, from 1, covers, 0..1."""
+        return float((self.labels == index).mean())

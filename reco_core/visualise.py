@@ -1,11 +1,12 @@
 """Pictures of results: colours, overlays, feature pictures. Pure functions on arrays."""
 
 import colorsys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import distance_transform_edt
 from skimage.measure import find_contours
 
 # Distinct on photos and for most colour-blind people (after Okabe & Ito); index 0 is the first concept.
@@ -16,6 +17,8 @@ BASE_COLOURS = (
 GOLDEN = 0.618033988749895
 # Of dashed outlines, in 600ths of the photo's long side, but at least in pixels.
 LINE, DASH, GAP, HALO = 1.8, 8.0, 6.0, 0.9
+TAG = 32.0  # of a photo's long side, the height of a name's letters; at least `LEAST_TAG` pixels
+LEAST_TAG = 11
 
 
 def colour(index: int) -> tuple[int, int, int]:
@@ -52,6 +55,28 @@ def overlay(
             part = min(1.0, 1.5 * opacity) * cover[..., None]
             out = (1 - part) * out + part * shade
     return out.round().astype(np.uint8)
+
+
+def tag(picture: np.ndarray, labels: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    """Names written upon a picture (H, W, 3) uint8, each where its label (H, W) is widest; texts[i - 1] is that of i.
+
+    Labels without pixels get none. Names are moved into the picture; one that is wider than it is cut off.
+    """
+    height, width = labels.shape
+    image = Image.fromarray(picture)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(max(LEAST_TAG, round(max(height, width) / TAG)))
+    for i, text in enumerate(texts, 1):
+        inside = np.pad(labels == i, 1)
+        if text and inside.any():
+            y, x = np.unravel_index(distance_transform_edt(inside).argmax(), inside.shape)
+            left, top, right, bottom = (round(edge) for edge in pen.textbbox((0, 0), text, font=font, anchor="mm"))
+            pad = (bottom - top) // 3
+            x = max(pad - left, min(int(x) - 1, width - 1 - pad - right))
+            y = max(pad - top, min(int(y) - 1, height - 1 - pad - bottom))
+            box = (x + left - pad, y + top - pad, x + right + pad, y + bottom + pad)
+            pen.rounded_rectangle(box, pad, fill=(20, 20, 28), outline=colour(i - 1), width=max(1, pad // 3))
+            pen.text((x, y), text, (255, 255, 255), font, anchor="mm")
+    return np.asarray(image)
 
 
 def dashes(region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

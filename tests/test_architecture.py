@@ -26,6 +26,7 @@ LAYERS = [
     "mini",
     "dictionary",
     "denseclip",
+    "attention",
     "windows",
     "regions",
     "marking",
@@ -78,6 +79,12 @@ LAYERS = [
     "install",
     "pool",
     "report",
+    "zeroguidance.clustering",
+    "zeroguidance.naming",
+    "zeroguidance.merging",
+    "zeroguidance.embedding",
+    "zeroguidance.vocabulary",
+    "zeroguidance.discovery",
     "adaptation.recipe",
     "adaptation.network",
     "adaptation.labels",
@@ -99,12 +106,13 @@ LAYERS = [
     "steps",
     "options",
     "adapt_cli",
+    "discover_cli",
     "archive_cli",
     "bench_cli",
     "cli",
     "__main__",
 ]
-PACKAGES = ("adaptation", "archives", "datasets", "evaluation")
+PACKAGES = ("adaptation", "archives", "datasets", "evaluation", "zeroguidance")
 SOURCES = sorted(LIBRARY.rglob("*.py"))
 APP = [ROOT / "app.py", *sorted((ROOT / "reco_app").glob("*.py"))]
 
@@ -166,6 +174,10 @@ def test_pure_layers_know_no_files(file):
         "crf",
         "mini",
         "denseclip",
+        "attention",
+        "clustering",
+        "naming",
+        "merging",
         "windows",
         "regions",
         "marking",

@@ -1,0 +1,249 @@
+"""Discovery: finding and naming everything in a photo. The order of the stages; no maths.
+
+    discoverer = Discoverer(ReCo.load())
+    found = discoverer.discover(read_photo("street.jpg"))
+
+Parts grow from the preset's co-segmentation features, the models read each of them, the vocabulary gives names. Then ReCo
+judges: the likeliest names are learned from the archive and compete, with the background words, for the photo, and a
+part takes the name for which both speak.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reco_core import crf, inference
+from reco_core.errors import OptionError
+from reco_core.methods import BACKGROUND_WORDS, find_method
+from reco_core.photos import limit_size, resize_labels
+from reco_core.pipeline import WORKING_SIDE, ReCo
+from reco_core.structures import Discovery, Segment
+from reco_core.zeroguidance import merging, naming
+from reco_core.zeroguidance.clustering import Tree, belonging, grow
+from reco_core.zeroguidance.embedding import embed_segments, embed_words
+from reco_core.zeroguidance.merging import Group
+from reco_core.zeroguidance.vocabulary import Vocabulary, load_vocabulary
+
+log = logging.getLogger(__name__)
+
+METHOD = "reco2"
+MOST_PARTS = 20  # of a photo at the finest
+PARTS = 10  # by default
+CANDIDATES = 8  # names that ReCo learns for a photo
+BACKGROUND = (*BACKGROUND_WORDS, "person")  # compete in every photo; what archives know of them lies beside them
+FLOOR = 0.02  # of what a reading says for a name, so that it alone rules none out
+FOR_BACKGROUND = 0.2  # the least that a reading says for a background word: models know few words for stuff
+SMALLEST = 0.005  # of the photo; what is smaller falls to its neighbours
+OTHERS = 3  # further names told of a segment
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that is known of a photo before its pieces are counted; for any number of calls of `Discoverer.divide`.
+
+    photo: (h, w, 3) uint8, at most `WORKING_SIDE`; size: (H, W) of the original. nodes: parts of every node of the tree that
+    has pixels; embeddings: (S, D), theirs. names: K candidates and background words; belongs: (M, h, w), log-probabilities
+    of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their number.
+    read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.settle`.
+    """
+
+    photo: np.ndarray
+    size: tuple[int, int]
+    tree: Tree
+    nodes: dict[frozenset[int], int]
+    embeddings: Tensor
+    names: tuple[str, ...]
+    words: Tensor
+    belongs: Tensor
+    said: np.ndarray
+    areas: np.ndarray
+    read: np.ndarray
+    kind: np.ndarray
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Discoverer:
+    """A ReCo with a vocabulary; shared by any number of users, like ReCo itself."""
+
+    def __init__(self, reco: ReCo, vocabulary: Vocabulary | None = None,
+                 background: Sequence[str] = BACKGROUND) -> None:  # fmt: skip
+        """vocabulary: default the bundled nouns, embedded now if they are not yet. background: words that compete in
+        every photo, beside the vocabulary's.
+        """
+        self.reco = reco
+        self.vocabulary = vocabulary or load_vocabulary(reco.encoder)
+        self.background = tuple(background)
+        self._rows = {name.casefold(): row for row, name in enumerate(self.vocabulary.names)}
+        self._lock = threading.Lock()
+
+    def discover(self, photo: np.ndarray, parts: int = PARTS) -> Discovery:
+        """Find and name what is in a photo (H, W, 3) uint8; see `divide`."""
+        check_parts(parts)
+        return self.divide(self.read(photo), parts)
+
+    def read(self, photo: np.ndarray, step: Step = lambda what: None) -> Reading:
+        """All that takes time: parts, what the models say of them, the names that may be in the photo.
+
+        step: called with what is done next.
+        """
+        started = time.perf_counter()
+        timings: dict[str, float] = {}
+
+        def lap(name: str) -> None:
+            nonlocal started
+            now = time.perf_counter()
+            timings[name], started = now - started, now
+
+        step("Looking for parts")
+        working = limit_size(photo, WORKING_SIDE)
+        encoded = self.reco.encode(photo)
+        lap("encode")
+        features = encoded.features[0]
+        tree = grow(features, MOST_PARTS)
+        belongs = inference.resize(belonging(features, tree.parts), working.shape[:2]).log_softmax(0).cpu()
+        masks = belongs.argmax(0).numpy()[None] == np.arange(tree.count)[:, None, None]
+        areas = masks.sum((1, 2))
+        nodes, unions = self._nodes(tree, masks)
+        lap("parts")
+        step("Reading the parts")
+        embeddings = embed_segments(self.reco.encoder, working, unions)
+        lap("read")
+        step("Learning likely names")
+        probability = naming.probabilities(embeddings, self.vocabulary.embeddings, self.vocabulary.words.counts)
+        pooled = naming.pool(probability, self.vocabulary.below)
+        likely = self._likely(pooled, unions.mean((1, 2)))
+        references = self.reco.prepare(likely or self.background[:1] or self.vocabulary.names[:1], method=METHOD,
+                                       background=self.background)  # fmt: skip
+        marked = self.reco.marker.compete(working, encoded, references, find_method(METHOD))
+        concepts = (*references.concepts, *references.background)
+        said = np.stack([marked.scores.cpu().numpy()[:, mask].sum(1) for mask in masks], 1)
+        lap("learn")
+        names = tuple(concept.name for concept in concepts)
+        read, kind = self._compare(pooled, names)
+        return Reading(working, photo.shape[:2], tree, nodes, embeddings, names, self._embed(names), belongs, said, areas,
+                       read, kind, timings)  # fmt: skip
+
+    def divide(self, reading: Reading, parts: int = PARTS) -> Discovery:
+        """Segments with names, each name once.
+
+        parts: the photo is first cut into so many pieces, 1 to `MOST_PARTS`; then pieces that look alike and are
+            called alike, or the same, become one.
+
+        Raises:
+            OptionError: `parts` is out of range.
+        """
+        check_parts(parts)
+        started = time.perf_counter()
+        members = reading.tree.members
+        pieces = [frozenset(p for p in members[node] if reading.areas[p]) for node in reading.tree.cut(parts)]
+        told: dict[frozenset[int], tuple[int, np.ndarray]] = {}
+
+        def tell(piece: frozenset[int]) -> int:
+            if piece not in told:
+                told[piece] = self._name(reading, piece)
+            return told[piece][0]
+
+        groups = [
+            Group(piece, float(reading.areas[list(piece)].sum()), reading.embeddings[reading.nodes[piece]],
+                  reading.words[tell(piece)])
+            for piece in pieces if piece
+        ]  # fmt: skip
+        groups = merging.merge(groups, lambda piece: reading.words[tell(piece)])
+        alike: dict[int, Group] = {}
+        for group in groups:
+            row = tell(group.parts)
+            alike[row] = merging.join(alike[row], group, reading.words[row]) if row in alike else group
+        kept, labels = _draw(reading, list(alike.values()))
+        segments = tuple(self._segment(reading, *told.get(g.parts) or self._name(reading, g.parts)) for g in kept)
+        labels = resize_labels((labels + 1).astype(np.uint8), reading.size)
+        timings = {**reading.timings, "divide": time.perf_counter() - started}
+        return Discovery(labels, segments, torch.stack([group.image for group in kept]), timings)
+
+    def _nodes(self, tree: Tree, masks: np.ndarray) -> tuple[dict[frozenset[int], int], np.ndarray]:
+        """The distinct unions of parts in a tree that have pixels, and their masks (S, h, w)."""
+        nodes: dict[frozenset[int], int] = {}
+        for members in tree.members:
+            nodes.setdefault(frozenset(part for part in members if masks[part].any()), len(nodes))
+        nodes.pop(frozenset(), None)
+        nodes = {parts: row for row, parts in enumerate(nodes)}
+        return nodes, np.stack([masks[list(parts)].any(0) for parts in nodes])
+
+    def _likely(self, pooled: np.ndarray, areas: np.ndarray) -> tuple[str, ...]:
+        """The names that most speaks for: by probability and, less, by area. Without those that compete anyway."""
+        best = naming.choose(pooled, self.vocabulary.information)
+        weight: dict[str, float] = {}
+        for row, sure, area in zip(best, pooled[np.arange(len(best)), best], areas, strict=True):
+            name = self.vocabulary.names[row]
+            if name.casefold() not in self.background:
+                weight[name] = max(weight.get(name, 0.0), float(sure * area**0.5))
+        return tuple(sorted(weight, key=lambda name: -weight[name])[:CANDIDATES])
+
+    def _compare(self, pooled: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """What readings say for each of a few names (S, K), and which of them are kinds of others (K, K)."""
+        read, rows = np.zeros((len(pooled), len(names)), np.float32), []
+        for i, name in enumerate(names):
+            row = self._rows.get(name.casefold(), -1)
+            rows.append(row)
+            if row >= 0:
+                read[:, i] = pooled[:, row]
+            if name.casefold() in self.background:
+                read[:, i] = np.maximum(read[:, i], FOR_BACKGROUND)
+        known = np.array(rows)
+        kind = self.vocabulary.below[known][:, known].toarray().astype(bool) & (known >= 0) & (known >= 0)[:, None]
+        np.fill_diagonal(kind, False)
+        return read, kind
+
+    def _embed(self, names: tuple[str, ...]) -> Tensor:
+        """Names' embeddings, from the vocabulary where it has them."""
+        rows = [self._rows.get(name.casefold()) for name in names]
+        strange = tuple(name for name, row in zip(names, rows, strict=True) if row is None)
+        made = dict(zip(strange, embed_words(self.reco.encoder, strange), strict=True)) if strange else {}
+        return torch.stack([made[name] if row is None else self.vocabulary.embeddings[row]
+                            for name, row in zip(names, rows, strict=True)])  # fmt: skip
+
+    def _name(self, reading: Reading, piece: frozenset[int]) -> tuple[int, np.ndarray]:
+        """The row of a piece's name, and the probabilities (K,): ReCo's scores and the reading count alike."""
+        area, read, left = reading.areas[list(piece)].sum(), np.zeros(len(reading.names)), set(piece)
+        for node, row in sorted(reading.nodes.items(), key=lambda entry: -len(entry[0])):
+            if node <= left:
+                read += reading.read[row] * reading.areas[list(node)].sum() / area
+                left -= node
+        logits = reading.said[:, list(piece)].sum(1) / area + np.log(read + FLOOR)
+        probability = np.exp(logits - logits.max())
+        probability /= probability.sum()
+        return naming.settle(probability, reading.kind)[0], probability
+
+    def _segment(self, reading: Reading, row: int, probability: np.ndarray) -> Segment:
+        sure = probability + reading.kind.astype(float) @ probability
+        order = [i for i in np.argsort(-probability) if i != row][:OTHERS]
+        others = tuple((reading.names[i], float(probability[i])) for i in order)
+        return Segment(reading.names[row], float(sure[row]), others)
+
+
+def check_parts(parts: int) -> None:
+    """Raise OptionError unless a photo can be cut into so many parts."""
+    if not 1 <= parts <= MOST_PARTS:
+        raise OptionError("the number of parts is out of range", given=parts, expected=f"1 to {MOST_PARTS}")
+
+
+def _draw(reading: Reading, groups: list[Group]) -> tuple[list[Group], np.ndarray]:
+    """Labels (h, w) from 0 along the photo's edges, and the groups that have them; tiny ones fall to others."""
+    labels = _label(reading, groups)
+    areas = np.bincount(labels.ravel(), minlength=len(groups))
+    large = [group for group, area in zip(groups, areas, strict=True) if area >= SMALLEST * labels.size]
+    if len(large) < len(groups):
+        groups, labels = large, _label(reading, large)
+    used = np.unique(labels)
+    return [groups[i] for i in used], np.searchsorted(used, labels)
+
+
+def _label(reading: Reading, groups: list[Group]) -> np.ndarray:
+    scores = torch.stack([reading.belongs[sorted(group.parts)].logsumexp(0) for group in groups]).numpy()
+    return scores.argmax(0) if crf.unavailable() else crf.refine_fast(reading.photo, scores)
