@@ -99,6 +99,7 @@ LAYERS = [
     "evaluation.journal",
     "evaluation.bench",
     "evaluation.retrieval",
+    "evaluation.reassignment",
     "evaluation.comparison",
     "evaluation.published",
     "evaluation.tables",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from reco_core import crf, inference
@@ -23,7 +24,7 @@ from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, find_method
 from reco_core.photos import limit_size, resize_labels
 from reco_core.pipeline import WORKING_SIDE, ReCo
-from reco_core.structures import Discovery, Segment
+from reco_core.structures import MAX_LABELS, Discovery, Segment, check_shape
 from reco_core.zeroguidance import merging, naming
 from reco_core.zeroguidance.clustering import Tree, belonging, grow
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
@@ -51,7 +52,8 @@ class Reading:
     photo: (h, w, 3) uint8, at most `WORKING_SIDE`; size: (H, W) of the original. nodes: parts of every node of the tree that
     has pixels; embeddings: (S, D), theirs. names: K candidates and background words; belongs: (M, h, w), log-probabilities
     of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their number.
-    read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.settle`.
+    read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.settle`. given: whether the parts
+    came from elsewhere.
     """
 
     photo: np.ndarray
@@ -66,6 +68,7 @@ class Reading:
     areas: np.ndarray
     read: np.ndarray
     kind: np.ndarray
+    given: bool = False
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -80,6 +83,7 @@ class Discoverer:
         self.reco = reco
         self.vocabulary = vocabulary or load_vocabulary(reco.encoder)
         self.background = tuple(background)
+        self._folded = frozenset(word.casefold() for word in background)
         self._rows = {name.casefold(): row for row, name in enumerate(self.vocabulary.names)}
         self._lock = threading.Lock()
 
@@ -88,11 +92,23 @@ class Discoverer:
         check_parts(parts)
         return self.divide(self.read(photo), parts)
 
-    def read(self, photo: np.ndarray, step: Step = lambda what: None) -> Reading:
+    def read(self, photo: np.ndarray, step: Step = lambda what: None, regions: np.ndarray | None = None) -> Reading:
         """All that takes time: parts, what the models say of them, the names that may be in the photo.
 
-        step: called with what is done next.
+        Args:
+            photo: (H, W, 3) uint8.
+            step: called with what is done next.
+            regions: (H, W), numbers from 0, parts that something else found; `divide` does not cut or join them.
+
+        Raises:
+            OptionError: regions of another size, or more than `MAX_LABELS`.
         """
+        if regions is not None:
+            check_shape("regions", regions, photo.shape[:2])
+            if len(np.unique(regions)) > MAX_LABELS:
+                raise OptionError(
+                    "there are too many regions", given=len(np.unique(regions)), expected=f"at most {MAX_LABELS}"
+                )
         started = time.perf_counter()
         timings: dict[str, float] = {}
 
@@ -105,10 +121,13 @@ class Discoverer:
         working = limit_size(photo, WORKING_SIDE)
         encoded = self.reco.encode(photo)
         lap("encode")
-        features = encoded.features[0]
-        tree = grow(features, MOST_PARTS)
-        belongs = inference.resize(belonging(features, tree.parts), working.shape[:2]).log_softmax(0).cpu()
-        masks = belongs.argmax(0).numpy()[None] == np.arange(tree.count)[:, None, None]
+        if regions is None:
+            tree = grow(encoded.features[0], MOST_PARTS)
+            maps = belonging(encoded.features[0], tree.parts)
+            belongs = inference.resize(maps, working.shape[:2]).log_softmax(0).cpu()
+        else:
+            tree, belongs = _given(regions, working.shape[:2])
+        masks = belongs.argmax(0).numpy()[None] == np.arange(len(belongs))[:, None, None]
         areas = masks.sum((1, 2))
         nodes, unions = self._nodes(tree, masks)
         lap("parts")
@@ -128,13 +147,14 @@ class Discoverer:
         names = tuple(concept.name for concept in concepts)
         read, kind = self._compare(pooled, names)
         return Reading(working, photo.shape[:2], tree, nodes, embeddings, names, self._embed(names), belongs, said, areas,
-                       read, kind, timings)  # fmt: skip
+                       read, kind, regions is not None, timings)  # fmt: skip
 
     def divide(self, reading: Reading, parts: int = PARTS) -> Discovery:
-        """Segments with names, each name once.
+        """Segments with names, each name once; parts from elsewhere as they are, each with its name.
 
-        parts: the photo is first cut into so many pieces, 1 to `MOST_PARTS`; then pieces that look alike and are
-            called alike, or the same, become one.
+        Args:
+            parts: the photo is first cut into so many pieces, 1 to `MOST_PARTS`; then pieces that look alike and are
+                called alike, or the same, become one.
 
         Raises:
             OptionError: `parts` is out of range.
@@ -142,7 +162,10 @@ class Discoverer:
         check_parts(parts)
         started = time.perf_counter()
         members = reading.tree.members
-        pieces = [frozenset(p for p in members[node] if reading.areas[p]) for node in reading.tree.cut(parts)]
+        pieces = [
+            frozenset(p for p in members[node] if reading.areas[p])
+            for node in reading.tree.cut(reading.tree.count if reading.given else parts)
+        ]
         told: dict[frozenset[int], tuple[int, np.ndarray]] = {}
 
         def tell(piece: frozenset[int]) -> int:
@@ -155,12 +178,15 @@ class Discoverer:
                   reading.words[tell(piece)])
             for piece in pieces if piece
         ]  # fmt: skip
-        groups = merging.merge(groups, lambda piece: reading.words[tell(piece)])
-        alike: dict[int, Group] = {}
-        for group in groups:
-            row = tell(group.parts)
-            alike[row] = merging.join(alike[row], group, reading.words[row]) if row in alike else group
-        kept, labels = _draw(reading, list(alike.values()))
+        if reading.given:
+            kept, labels = groups, reading.tree.parts
+        else:
+            groups = merging.merge(groups, lambda piece: reading.words[tell(piece)])
+            alike: dict[int, Group] = {}
+            for group in groups:
+                row = tell(group.parts)
+                alike[row] = merging.join(alike[row], group, reading.words[row]) if row in alike else group
+            kept, labels = _draw(reading, list(alike.values()))
         segments = tuple(self._segment(reading, *told.get(g.parts) or self._name(reading, g.parts)) for g in kept)
         labels = resize_labels((labels + 1).astype(np.uint8), reading.size)
         timings = {**reading.timings, "divide": time.perf_counter() - started}
@@ -181,7 +207,7 @@ class Discoverer:
         weight: dict[str, float] = {}
         for row, sure, area in zip(best, pooled[np.arange(len(best)), best], areas, strict=True):
             name = self.vocabulary.names[row]
-            if name.casefold() not in self.background:
+            if name.casefold() not in self._folded:
                 weight[name] = max(weight.get(name, 0.0), float(sure * area**0.5))
         return tuple(sorted(weight, key=lambda name: -weight[name])[:CANDIDATES])
 
@@ -193,7 +219,7 @@ class Discoverer:
             rows.append(row)
             if row >= 0:
                 read[:, i] = pooled[:, row]
-            if name.casefold() in self.background:
+            if name.casefold() in self._folded:
                 read[:, i] = np.maximum(read[:, i], FOR_BACKGROUND)
         known = np.array(rows)
         kind = self.vocabulary.below[known][:, known].toarray().astype(bool) & (known >= 0) & (known >= 0)[:, None]
@@ -225,6 +251,15 @@ class Discoverer:
         order = [i for i in np.argsort(-probability) if i != row][:OTHERS]
         others = tuple((reading.names[i], float(probability[i])) for i in order)
         return Segment(reading.names[row], float(sure[row]), others)
+
+
+def _given(regions: np.ndarray, size: tuple[int, ...]) -> tuple[Tree, Tensor]:
+    """Regions from elsewhere as a tree without joins, at another size."""
+    small = np.asarray(Image.fromarray(regions.astype(np.int32)).resize((size[1], size[0]), Image.Resampling.NEAREST))
+    used, parts = np.unique(small, return_inverse=True)
+    parts = parts.reshape(size)
+    sure = torch.from_numpy(parts[None] == np.arange(len(used))[:, None, None])
+    return Tree(parts, ()), torch.where(sure, 0.0, -torch.inf)
 
 
 def check_parts(parts: int) -> None:

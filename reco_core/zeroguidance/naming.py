@@ -12,7 +12,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-TEMPERATURE = 0.07  # of cosines; with it mini is as sure as it is right on held-out titled photos (tools/fit_naming.py)
+TEMPERATURE = 0.065  # of cosines; with it mini is as sure as it is right on held-out titled photos (tools/fit_naming.py)
 VAGUE = 0.05  # a name that covers more of the vocabulary says too little ("artifact", "animal")
 MAJORITY = 0.5  # of a general name's probability, from which on one of its kinds is said instead
 
