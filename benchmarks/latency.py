@@ -3,7 +3,7 @@
     python benchmarks/latency.py [--threads 2] [--repeats 5]
 
 New concepts are words that are neither stored nor cached; the photo is 640 x 480; five known concepts
-and the default background words compete. All in one process, medians of one run.
+and the default background words compete. Discovery learns its names anew each time. All in one process, medians of one run.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.pipeline import ReCo
+from reco_core.zeroguidance.discovery import Discoverer
 
 NEW = ("teapot", "sailboat", "strawberry", "bicycle", "elephant", "violin", "castle", "sandal", "spider", "helmet")
 KNOWN = ["person", "rocket", "flag", "helmet", "astronaut"]
@@ -54,6 +55,17 @@ def main() -> None:
     for method, known in references.items():
         times = [seconds(lambda m=method, r=known: reco.segment(photo, r, method=m)) for _ in range(args.repeats)]
         show(f"640 x 480 photo, 5 concepts, {method}", times)
+    discoverer = Discoverer(ReCo(reco.encoder, reco.archive))
+    readings = []
+    for _ in range(args.repeats):
+        discoverer.reco = ReCo(reco.encoder, reco.archive)  # with an empty cache of names
+        readings.append(seconds(lambda: discoverer.discover(photo)))
+    show(f"640 x 480 photo, discovery, {len(discoverer.vocabulary.names):,} words", readings)
+    reading = discoverer.read(photo)
+    show(
+        "the same photo again, other parts",
+        [seconds(lambda n=n: discoverer.divide(reading, n)) for n in (4, 8, 12, 16, 20)],
+    )
     image = torch.zeros(1, 3, 448, 448)
     show("network alone, 448 x 448", [seconds(lambda: reco.encoder.encode(image)) for _ in range(args.repeats)])
     print(f"\n{torch.get_num_threads()} threads; largest resident memory of this process "

@@ -23,6 +23,10 @@ SETS = {
     "coco_panoptic": "coco_panoptic, 129 names", "camvid": "camvid, 11 names",
 }  # fmt: skip
 ADAPTED = ("adaptation_camvid", "adaptation_voc_objects")
+DISCOVERED = ("discovery_voc_objects", "discovery_coco_panoptic")
+SHARES = {"best_iou": "best match IoU", "miou_text": "mIoU by text", "miou_image": "mIoU by image", "right": "right segments",
+          "right_pixels": "right pixels"}  # fmt: skip
+IOUS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
 MAIN = (*METHODS, "reco2_crf")
 PAIRS = (
     ("denseclip", "reco"), ("reco", "reco_crf"), ("denseclip", "reco2"), ("reco", "reco2"), ("reco2", "reco2+crf"),
@@ -87,8 +91,7 @@ def crf(reports: dict[str, dict]) -> str:
 def adapted(names: tuple[str, ...]) -> str:
     """ReCo and ReCo+ on photos adapted to and on photos held out, from benchmarks/adaptation.py's reports."""
     rows = []
-    for name in names:
-        report = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    for report in _reports(names):
         for kind in ("adapted", "held out"):
             for method, row in report.get(kind, {}).items():
                 cells = [tables.percent(row[what], row[f"{what}_interval"]) for what in ("accuracy", "miou")]
@@ -100,10 +103,42 @@ def adapted(names: tuple[str, ...]) -> str:
 
 def specialists(names: tuple[str, ...]) -> str:
     """The same in short: a row per method, a column per set and kind of photos."""
-    reports = [json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in names]
-    columns = [(report["data"], kind, report[kind]) for report in reports for kind in ("adapted", "held out")]
+    columns = [(report["data"], kind, report[kind]) for report in _reports(names) for kind in ("adapted", "held out")]
     rows = [[method, *(pair(rows[method]) for _, _, rows in columns)] for method in columns[0][2]]
     return tables.markdown(["", *(f"{data}, {kind}" for data, kind, _ in columns)], rows)
+
+
+def discovered(names: tuple[str, ...]) -> str:
+    """Discovery and its baselines, from benchmarks/discovery.py's reports."""
+    rows = []
+    for report in _reports(names):
+        for method, row in report["rows"].items():
+            cells = [tables.percent(row[share], row.get(f"{share}_interval", ())) for share in SHARES]
+            rows.append(
+                [f"{report['data']}, {method}", tables.percent(row["recall"]["0.5"]), *cells, f"{row['segments']:.1f}"]
+            )
+    return tables.markdown(["", "recall at IoU 0.5", *SHARES.values(), "segments a photo"], rows)
+
+
+def discovered_short(names: tuple[str, ...]) -> str:
+    """The same without intervals, a column per set: recall at IoU 0.5, mIoU by text and by image, right segments."""
+    reports = _reports(names)
+    rows = [[method, *(" / ".join(tables.percent(share) for share in (row["recall"]["0.5"], row["miou_text"], row["miou_image"], row["right"]))
+                       for row in (report["rows"][method] for report in reports))] for method in reports[0]["rows"]]  # fmt: skip
+    return tables.markdown(
+        ["recall at IoU 0.5 / mIoU by text / by image / right segments", *(r["data"] for r in reports)], rows
+    )
+
+
+def recalls(names: tuple[str, ...]) -> str:
+    """Recall over IoU thresholds."""
+    rows = [[f"{report['data']}, {method}", *(tables.percent(row["recall"][iou]) for iou in IOUS)]
+            for report in _reports(names) for method, row in report["rows"].items()]  # fmt: skip
+    return tables.markdown(["recall at IoU", *IOUS], rows)
+
+
+def _reports(names: tuple[str, ...]) -> list[dict]:
+    return [json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in names]
 
 
 def fill(file: Path, made: dict[str, str]) -> None:
@@ -121,6 +156,8 @@ def main() -> None:
     made = {
         "quality": quality(reports), "parts": parts(reports), "curves": curves(reports),
         "differences": differences(reports), "crf": crf(reports), "adapted": adapted(ADAPTED), "specialists": specialists(ADAPTED),
+        "discovery": discovered(DISCOVERED), "discovery recall": recalls(DISCOVERED),
+        "discovery short": discovered_short(DISCOVERED),
         "presence": tables.presence_table([r for name, r in reports.items() if name != "voc_objects_only"]),
         **{f"table {name}": table for name, table in full.items()},
         **{f"classes {name}": tables.class_table(_only(report, ("denseclip", "reco", "reco2", "reco2_crf")))

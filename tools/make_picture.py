@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from reco_core.pipeline import ReCo, usual_method
-from reco_core.visualise import colour, overlay
+from reco_core.visualise import colour, overlay, tag
+from reco_core.zeroguidance.discovery import Discoverer
 
 HEIGHT, GAP, STRIP = 260, 8, 34
 PICTURES = {
@@ -31,6 +32,7 @@ PICTURES = {
     ],
 }  # fmt: skip
 COLUMNS = 6
+DISCOVERED = ("coffee", "astronaut", "motorcycle", "rocket")  # of docs/discover.md
 
 
 def panel(reco: ReCo, photo: np.ndarray, names: list[str]) -> Image.Image:
@@ -50,6 +52,14 @@ def panel(reco: ReCo, photo: np.ndarray, names: list[str]) -> Image.Image:
     return out
 
 
+def discovered(discoverer: Discoverer, photo: np.ndarray) -> Image.Image:
+    """A photo with what was discovered in it."""
+    result = discoverer.discover(photo)
+    told = [f"{segment.name} {segment.confidence:.0%}" for segment in result.segments]
+    out = Image.fromarray(tag(overlay(photo, result.labels, len(told)), result.labels, told))
+    return out.resize((round(out.width * HEIGHT / out.height), HEIGHT), Image.Resampling.LANCZOS)
+
+
 def load(name: str) -> np.ndarray:
     photo = skimage.data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(skimage.data, name)()
     return photo if photo.ndim == 3 else np.stack([photo] * 3, -1)
@@ -59,16 +69,22 @@ def main() -> None:
     reco, folder = ReCo.load(device="cpu"), Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for file, shown in PICTURES.items():
-        panels = [panel(reco, load(name), names) for name, names in shown]
-        rows = [panels[i : i + COLUMNS] for i in range(0, len(panels), COLUMNS)]
-        widths = [sum(p.width + GAP for p in row) - GAP for row in rows]
-        picture = Image.new("RGB", (max(widths), (HEIGHT + STRIP) * len(rows)), "white")
-        for i, row in enumerate(rows):
-            x = 0
-            for p in row:
-                picture.paste(p, (x, i * (HEIGHT + STRIP)))
-                x += p.width + GAP
-        picture.save(folder / file, quality=85)
+        sheet([panel(reco, load(name), names) for name, names in shown]).save(folder / file, quality=85)
+    discoverer = Discoverer(reco)
+    sheet([discovered(discoverer, load(name)) for name in DISCOVERED]).save(folder / "discover.jpg", quality=85)
+
+
+def sheet(panels: list[Image.Image]) -> Image.Image:
+    """Panels of one height side by side, in as many rows as needed."""
+    rows = [panels[i : i + COLUMNS] for i in range(0, len(panels), COLUMNS)]
+    widths = [sum(p.width + GAP for p in row) - GAP for row in rows]
+    picture = Image.new("RGB", (max(widths), panels[0].height * len(rows)), "white")
+    for i, row in enumerate(rows):
+        x = 0
+        for p in row:
+            picture.paste(p, (x, i * p.height))
+            x += p.width + GAP
+    return picture
 
 
 if __name__ == "__main__":
