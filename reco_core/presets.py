@@ -69,6 +69,7 @@ class Preset:
     around it. window, stride: when photo_side is set above window, photos are read in overlapping squares of
     window pixels, every stride (multiples of all patches).
     k: exemplars per concept. centre: share of the mean name embedding that is subtracted from text embeddings.
+    words: temperature of cosines with a vocabulary's words, when segments are named (default: CLIP's own scale).
     unrelated: cosine of two unrelated names' texts; None: that of the context words, on average.
     presence: weights of `inference.evidence`. served: mean similarity of a name's five best exemplars
     below which the archive has no such thing. fitted: whether these two and the temperatures were
@@ -96,6 +97,7 @@ class Preset:
     unrelated: float | None = None
     presence: tuple[float, float, float, float] = (0.68, 1.51, 1.05, -3.07)
     served: float = 0.35
+    words: float = 0.01
     temperatures: Temperatures = field(default_factory=Temperatures)
     fitted: bool = False
 
@@ -164,6 +166,7 @@ MINI = Preset(
     margin=1,
     centre=0.7,
     unrelated=0.0,
+    words=0.065,  # as sure as it is right on held-out titled photos (tools/fit_naming.py)
     fitted=True,
 )
 

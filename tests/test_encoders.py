@@ -25,6 +25,8 @@ from reco_core.presets import CLIP, CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET
 from reco_core.prompts import expand
 from reco_core.structures import PhotoRecord, Retrieved
 from reco_core.weights import ROOT
+from reco_core.zeroguidance.discovery import Discoverer
+from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
 
 
 def quick(preset: Preset) -> Preset:
@@ -164,7 +166,7 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
 
 
 @pytest.mark.parametrize("name", ["paper", "clip"])
-def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder, real_photos, tmp_path):
+def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder, real_photos, tmp_path, monkeypatch):
     encoder = ClipEncoder(quick(PRESETS[name]), random_networks(PRESETS[name]), "cpu", torch.float32)
     records = [record for record in list_photos(photo_folder) if record.file != "broken.jpg"][::4]
     write_archive(tmp_path / "a", Files("", [(record, photo_folder / record.file) for record in records]), encoder)
@@ -184,6 +186,13 @@ def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder
         result = again.segment(real_photos["cat"], references, method=method)
         assert result.labels.shape == real_photos["cat"].shape[:2]
         assert np.isfinite(result.scores).all()
+    if name == "clip":
+        monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
+        words = load_vocabulary(encoder, own_words(["cat", "coffee cup", "kettle"]))
+        found = Discoverer(again, words, ("sky",)).discover(real_photos["cat"], 4)
+        assert found.labels.shape == real_photos["cat"].shape[:2]
+        assert set(np.unique(found.labels)) == set(range(1, len(found.segments) + 1))
+        assert found.embeddings.shape[1] == words.embeddings.shape[1] == 512
     with pytest.raises(ArchiveError, match="made by another model"):
         ReCo(reseeded(name, encoder), archive)
 

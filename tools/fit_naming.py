@@ -1,4 +1,4 @@
-"""Fit how sure discovery is of names: naming.TEMPERATURE, with which mini is as sure as it is right.
+"""Fit how sure discovery is of names: presets.MINI.words, the temperature with which mini is as sure as it is right.
 
     python tools/fit_naming.py ../shared/data/train
 

@@ -135,8 +135,11 @@ class Discoverer:
         embeddings = embed_segments(self.reco.encoder, working, unions)
         lap("read")
         step("Learning likely names")
-        probability = naming.probabilities(embeddings, self.vocabulary.embeddings, self.vocabulary.words.counts)
-        pooled = naming.pool(probability, self.vocabulary.below)
+        words = self.vocabulary
+        probability = naming.probabilities(
+            embeddings, words.embeddings, words.words.counts, self.reco.encoder.preset.words
+        )
+        pooled = naming.pool(probability, words.below)
         likely = self._likely(pooled, unions.mean((1, 2)))
         references = self.reco.prepare(likely or self.background[:1] or self.vocabulary.names[:1], method=METHOD,
                                        background=self.background)  # fmt: skip

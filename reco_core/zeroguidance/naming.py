@@ -12,19 +12,17 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-TEMPERATURE = 0.065  # of cosines; with it mini is as sure as it is right on held-out titled photos (tools/fit_naming.py)
 VAGUE = 0.05  # a name that covers more of the vocabulary says too little ("artifact", "animal")
 MAJORITY = 0.5  # of a general name's probability, from which on one of its kinds is said instead
 
 
-def probabilities(
-    embeddings: Tensor, words: Tensor, counts: np.ndarray, temperature: float = TEMPERATURE
-) -> np.ndarray:
+def probabilities(embeddings: Tensor, words: Tensor, counts: np.ndarray, temperature: float) -> np.ndarray:
     """The probability of every word for every segment, before kinds are added up.
 
     Args:
         embeddings: (S, D) of segments and words: (N, D) of words, norm 1.
         counts: (N,), how often a word stands in texts.
+        temperature: cosines are divided by it.
 
     Returns:
         (S, N) float32, rows sum to 1.

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -110,13 +111,13 @@ def own_words(names: Sequence[str]) -> Words:
 
 
 def read_words(file: Path) -> Words:
-    """A user's own list from a text file, a word a line.
+    """A user's own list from a text file, a word a line, or with commas between.
 
     Raises:
         NamesError: see `own_words`; or it is no text. OSError: it cannot be read.
     """
     try:
-        return own_words(file.read_text(encoding="utf-8").splitlines())
+        return own_words(re.split(r"[,;\n\r]", file.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
         raise NamesError(f"{file.name} is no text", expected="words in UTF-8, one a line") from error
 
