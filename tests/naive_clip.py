@@ -58,11 +58,8 @@ def positions_at(positions, grid):
     return torch.cat([positions[:1], torch.stack(planes, -1)])
 
 
-def vit(image, w, heads, patch, readout, affinity=None, there=None):
-    """A CLIP vision transformer on one photo (3, H, W): (embedding (D,), language map (h, w, D)).
-
-    affinity: (n, n) for proxyclip, on the grid `there` (default: the transformer's own).
-    """
+def first_tokens(image, w, patch):
+    """What enters a transformer's first block for a photo (3, H, W), the class token first, and its grid."""
     grid = (image.shape[1] // patch, image.shape[2] // patch)
     pieces = [
         image[:, y * patch : (y + 1) * patch, x * patch : (x + 1) * patch].flatten()
@@ -70,9 +67,47 @@ def vit(image, w, heads, patch, readout, affinity=None, there=None):
     ]  # fmt: skip
     tokens = torch.stack(pieces) @ w["conv1.weight"].flatten(1).T
     tokens = torch.cat([w["class_embedding"][None], tokens]) + positions_at(w["positional_embedding"], grid)
-    tokens = norm(tokens, w, "ln_pre")
-    depth = 1 + max(int(key.split(".")[2]) for key in w if key.startswith("transformer.resblocks."))
-    for i in range(depth):
+    return norm(tokens, w, "ln_pre"), grid
+
+
+def depth_of(w):
+    return 1 + max(int(key.split(".")[2]) for key in w if key.startswith("transformer.resblocks."))
+
+
+def masked_vit(image, w, heads, patch, mask, blocks):
+    """Embedding (D,) of a segment of a photo (3, H, W), mask (h, w), by attention masking and global subtraction."""
+    tokens, _ = first_tokens(image, w, patch)
+    seen = torch.cat([torch.ones(1, dtype=mask.dtype), mask.flatten()])
+    for i in range(depth_of(w)):
+        block = f"transformer.resblocks.{i}."
+        q, k, v = projections(tokens, w, block)
+        if i < depth_of(w) - blocks:
+            mixed = attention(q, k, v, heads)
+        else:
+            pairs, cosines = [], []
+            for a, b in zip(heads_of(q, heads), heads_of(k, heads), strict=True):
+                logits = a @ b.T / math.sqrt(a.shape[-1])
+                rows = logits.exp() / logits.exp().sum(-1, keepdim=True)
+                masked = torch.stack([row * seen / (row * seen).sum() for row in rows])
+                cosines += [(m @ row) / (m.norm() * row.norm()) for m, row in zip(masked, rows, strict=True)]
+                pairs.append((rows, masked))
+            c = sum(float(cosine) for cosine in cosines) / len(cosines)
+            weight = math.exp(-((c + 1) ** 2) / 5)
+            values = heads_of(v, heads)
+            mixed = [(m - weight * rows[0]) @ value for (rows, m), value in zip(pairs, values, strict=True)]
+            mixed = torch.cat(mixed, -1)
+        tokens = tokens + out_projection(mixed, w, block)
+        tokens = tokens + mlp(tokens, w, block)
+    return norm(tokens[0], w, "ln_post") @ w["proj"]
+
+
+def vit(image, w, heads, patch, readout, affinity=None, there=None):
+    """A CLIP vision transformer on one photo (3, H, W): (embedding (D,), language map (h, w, D)).
+
+    affinity: (n, n) for proxyclip, on the grid `there` (default: the transformer's own).
+    """
+    tokens, grid = first_tokens(image, w, patch)
+    for i in range(depth_of(w)):
         block = f"transformer.resblocks.{i}."
         q, k, v = projections(tokens, w, block)
         before = tokens

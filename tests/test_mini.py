@@ -9,6 +9,7 @@ from reco_core import weights
 from reco_core.encoders import MiniEncoder, choose_device
 from reco_core.errors import OptionError, WeightsError
 from reco_core.mini import KEY_BLOCK, MiniNetwork, conse
+from reco_core.photos import to_tensor
 from reco_core.presets import MINI, MINI_NETWORK
 from reco_core.weights import ROOT
 
@@ -18,8 +19,14 @@ def layer_norm(x, weight, bias):
     return (x - mean) / (var + 1e-6).sqrt() * weight + bias
 
 
-def naive_forward(state: dict, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A vision transformer written out for one 224 x 224 photo, in the order of the formulas."""
+def naive_forward(
+    state: dict, image: torch.Tensor, seen: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A vision transformer written out for one 224 x 224 photo, in the order of the formulas.
+
+    seen: (196,), by how much each patch counts as a key.
+    """
+    counts = torch.ones(197) if seen is None else torch.cat([torch.ones(1), seen])
     w = {name: value.double() for name, value in state.items()}
     patches = image.double().unfold(1, 16, 16).unfold(2, 16, 16).permute(1, 2, 0, 3, 4).reshape(196, 768)
     tokens = patches @ w["patch_embed.proj.weight"].reshape(192, 768).T + w["patch_embed.proj.bias"]
@@ -43,7 +50,8 @@ def naive_forward(state: dict, image: torch.Tensor) -> tuple[torch.Tensor, torch
         heads = []
         for h in range(3):
             part = slice(64 * h, 64 * h + 64)
-            heads.append(torch.softmax(q[:, part] @ k[:, part].T / 8, dim=-1) @ v[:, part])
+            rows = torch.softmax(q[:, part] @ k[:, part].T / 8, dim=-1) * counts.double()
+            heads.append(rows / rows.sum(-1, keepdim=True) @ v[:, part])
         project = lambda y, b=b: y @ w[b + "attn.proj.weight"].T + w[b + "attn.proj.bias"]  # noqa: E731
         tokens = tokens + project(torch.cat(heads, -1))
         tokens = tokens + mlp(tokens, b)
@@ -65,6 +73,46 @@ def test_forward_equals_the_formulas(reco):
     for ours, theirs in [(out.name_logits[0], names), (out.patch_logits[0].flatten(0, 1), patches),
                          (out.keys[0].flatten(0, 1), keys)]:  # fmt: skip
         torch.testing.assert_close(ours.double(), theirs, atol=2e-3, rtol=1e-3)
+
+
+def shown(cat: np.ndarray, side: int = 224) -> torch.Tensor:
+    return to_tensor(cat, (side, side), MINI_NETWORK.mean, MINI_NETWORK.std)[None]
+
+
+@pytest.mark.parametrize("side", [64, 224])
+@torch.inference_mode()
+def test_a_look_at_everything_is_the_networks_own(reco, cat, side):
+    image = shown(cat, side)
+    logits = reco.encoder.network.look(image, torch.ones(1, (side // 16) ** 2))
+    torch.testing.assert_close(logits, reco.encoder.network(image).name_logits, atol=1e-3, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_a_look_at_parts_equals_the_formulas(reco, cat):
+    network, image = reco.encoder.network, shown(cat)
+    seen = torch.rand(2, 196, generator=torch.Generator().manual_seed(0)).clamp_min(0.1)
+    seen[1, :98] = 0.01
+    ours = network.look(image.expand(2, -1, -1, -1), seen)
+    for row, part in zip(ours, seen, strict=True):
+        naive, _, _ = naive_forward(network.vit.state_dict(), image[0], part)
+        torch.testing.assert_close(row.double(), naive, atol=2e-3, rtol=1e-3)
+    assert (ours[0] - ours[1]).abs().max() > 1
+
+
+@torch.inference_mode()
+def test_what_hardly_counts_hardly_matters(reco, cat):
+    """The right half becomes noise: that changes what is said only as far as it is seen."""
+    image, seen = shown(cat), torch.ones(1, 14, 14)
+    noise = image.clone()
+    noise[..., 112:] = torch.randn(1, 3, 224, 112, generator=torch.Generator().manual_seed(1))
+    changes = []
+    for share in (1.0, 0.1, 1e-6):
+        seen[..., 7:] = share
+        one, other = (reco.encoder.network.look(x, seen.flatten(1)) for x in (image, noise))
+        changes.append((one - other).abs().max().item())
+    assert changes[0] > changes[1] > changes[2]
+    assert changes[0] > 1
+    assert changes[2] < 0.01
 
 
 @pytest.mark.parametrize("size", [(16, 16), (32, 240), (448, 320)])

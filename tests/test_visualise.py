@@ -55,6 +55,65 @@ def test_a_faint_label_without_pixels_changes_nothing(disc):
     np.testing.assert_array_equal(visualise.overlay(photo, disc, 3, faint=[3]), visualise.overlay(photo, disc, 3))
 
 
+@pytest.fixture
+def halves() -> np.ndarray:
+    """Label 1 at the left, label 2 at the right, a pixel of label 4 between."""
+    labels = np.ones((120, 300), np.uint8)
+    labels[:, 150:], labels[60, 150] = 2, 4
+    return labels
+
+
+def test_names_are_written_where_their_label_is_widest(halves):
+    grey = np.full((120, 300, 3), 128, np.uint8)
+    written = {}
+    for texts in (("cat", ""), ("", "dog"), ("cat", "dog")):
+        picture = visualise.tag(grey, halves, texts)
+        assert picture.shape == grey.shape
+        assert picture.dtype == np.uint8
+        written[texts] = (picture != grey).any(-1)
+    for texts, (first, last) in (("cat", ""), (0, 150)), (("", "dog"), (150, 300)):
+        x = written[texts].nonzero()[1]
+        assert first + 20 < x.mean() < last - 20
+        assert first <= x.min() <= x.max() < last
+        assert 0.004 < written[texts].mean() < 0.1
+    np.testing.assert_array_equal(written["cat", "dog"], written["cat", ""] | written["", "dog"])
+    assert (grey == 128).all()
+
+
+def test_a_name_has_a_frame_in_its_labels_colour(halves):
+    picture = visualise.tag(np.full((120, 300, 3), 128, np.uint8), halves, ("cat", "dog"))
+    for i, half in enumerate((picture[:, :150], picture[:, 150:])):
+        assert (half == visualise.colour(i)).all(-1).any()
+        assert not (half == visualise.colour(1 - i)).all(-1).any()
+        assert (half > 240).all(-1).any()  # the letters
+
+
+def test_labels_without_pixels_or_text_get_no_name(halves):
+    grey = np.full((120, 300, 3), 128, np.uint8)
+    np.testing.assert_array_equal(visualise.tag(grey, halves, ("", "", "nobody")), grey)
+    np.testing.assert_array_equal(visualise.tag(grey, halves, ()), grey)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 199), (99, 0), (99, 199)])
+def test_names_are_moved_into_the_picture(corner):
+    labels = np.zeros((100, 200), np.uint8)
+    labels[corner] = 1
+    changed = (visualise.tag(np.full((100, 200, 3), 128, np.uint8), labels, ("zebra",)) != 128).any(-1)
+    y, x = changed.nonzero()
+    middle = (visualise.tag(np.full((100, 200, 3), 128, np.uint8), np.ones_like(labels), ("zebra",)) != 128).any(-1)
+    assert changed.sum() == middle.sum()  # all of it is there
+    assert y.min() <= 2 if corner[0] == 0 else y.max() >= 97
+    assert x.min() <= 2 if corner[1] == 0 else x.max() >= 197
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 300), (1200, 900)])
+@pytest.mark.parametrize("text", ["cat", "x" * 80, "Straße 猫 🐈"])
+def test_any_name_can_be_written_upon_any_photo(shape, text):
+    picture = visualise.tag(np.full((*shape, 3), 128, np.uint8), np.ones(shape, np.uint8), (text,))
+    assert picture.shape == (*shape, 3)
+    assert (picture != 128).any()
+
+
 @pytest.mark.parametrize("shape", [(40, 60), (900, 1200)])
 def test_dashes_stay_inside_the_photo_and_grow_with_it(shape):
     halo, line = visualise.dashes(np.ones(shape, bool))

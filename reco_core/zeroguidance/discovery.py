@@ -9,7 +9,6 @@ part takes the name for which both speak.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ log = logging.getLogger(__name__)
 
 METHOD = "reco2"
 MOST_PARTS = 20  # of a photo at the finest
-PARTS = 10  # by default
+PARTS = 8  # by default
 CANDIDATES = 8  # names that ReCo learns for a photo
 BACKGROUND = (*BACKGROUND_WORDS, "person")  # compete in every photo; what archives know of them lies beside them
 FLOOR = 0.02  # of what a reading says for a name, so that it alone rules none out
@@ -85,7 +84,6 @@ class Discoverer:
         self.background = tuple(background)
         self._folded = frozenset(word.casefold() for word in background)
         self._rows = {name.casefold(): row for row, name in enumerate(self.vocabulary.names)}
-        self._lock = threading.Lock()
 
     def discover(self, photo: np.ndarray, parts: int = PARTS) -> Discovery:
         """Find and name what is in a photo (H, W, 3) uint8; see `divide`."""
@@ -98,7 +96,8 @@ class Discoverer:
         Args:
             photo: (H, W, 3) uint8.
             step: called with what is done next.
-            regions: (H, W), numbers from 0, parts that something else found; `divide` does not cut or join them.
+            regions: (H, W), numbers from 0, parts that something else found; `divide` does not cut or join them. Photos
+                are read at a long side of at most `WORKING_SIDE`, and so are these.
 
         Raises:
             OptionError: regions of another size, or more than `MAX_LABELS`.
@@ -183,6 +182,7 @@ class Discoverer:
         ]  # fmt: skip
         if reading.given:
             kept, labels = groups, reading.tree.parts
+            rows = {group.parts: tell(group.parts) for group in groups}
         else:
             groups = merging.merge(groups, lambda piece: reading.words[tell(piece)])
             alike: dict[int, Group] = {}
@@ -190,7 +190,10 @@ class Discoverer:
                 row = tell(group.parts)
                 alike[row] = merging.join(alike[row], group, reading.words[row]) if row in alike else group
             kept, labels = _draw(reading, list(alike.values()))
-        segments = tuple(self._segment(reading, *told.get(g.parts) or self._name(reading, g.parts)) for g in kept)
+            rows = {group.parts: row for row, group in alike.items()}  # joined, they keep the name that joined them
+        segments = tuple(
+            self._segment(reading, rows[group.parts], self._name(reading, group.parts)[1]) for group in kept
+        )
         labels = resize_labels((labels + 1).astype(np.uint8), reading.size)
         timings = {**reading.timings, "divide": time.perf_counter() - started}
         return Discovery(labels, segments, torch.stack([group.image for group in kept]), timings)

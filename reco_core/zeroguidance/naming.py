@@ -43,7 +43,7 @@ def choose(pooled: np.ndarray, information: np.ndarray) -> np.ndarray:
     """
     count = len(information)
     useful = information >= -np.log(VAGUE) / np.log(max(count, 2))
-    return (pooled * np.where(useful, information, 0)).argmax(1) if useful.any() else pooled.argmax(1)
+    return np.where(useful, pooled * information, -1).argmax(1) if useful.any() else pooled.argmax(1)
 
 
 def settle(probability: Sequence[float], kind: np.ndarray) -> tuple[int, float]:

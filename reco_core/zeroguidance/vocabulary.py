@@ -4,6 +4,7 @@ import csv
 import hashlib
 import logging
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -177,7 +178,7 @@ def write_embeddings(file: Path, embeddings: Tensor, mark: str) -> None:
     """Write embeddings (N, D) in one step. mark: of whom they are."""
     codes, scale = _pack(embeddings)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".part")
+    partial = file.with_suffix(f".{uuid.uuid4().hex}.part")  # others may be making the same
     try:
         save_file({"codes": codes, "scale": scale}, partial, metadata={"mark": mark})
         partial.replace(file)
@@ -196,6 +197,6 @@ def _read(file: Path, mark: str, count: int) -> Tensor | None:
         tensors = load_file(file) if ours else {}
         if ours and len(tensors["codes"]) == count:
             return _unpack(tensors["codes"], tensors["scale"])
-    except (SafetensorError, KeyError, OSError) as error:
+    except (SafetensorError, KeyError, OSError, RuntimeError) as error:
         log.warning("%s is damaged and is made anew: %s", file.name, error)
     return None
