@@ -25,11 +25,13 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from reco_app import course, gallery
+from reco_app import course, discovered, gallery
 from reco_app.adapt import Adapting, AdaptTab
 from reco_app.archive import ArchiveTab, Archiving
+from reco_app.discover import Discovering, DiscoverTab
 from reco_app.jobs import Queue
 from reco_app.models import Chooser, Choosing
+from reco_app.photo import PhotoInput
 from reco_app.segment import MAX_K, Result, Segmenting, forget
 from reco_core import crf
 from reco_core.adaptation.recipe import QUICK, Recipe
@@ -45,6 +47,7 @@ log = logging.getLogger("reco_app")
 
 KEEP_SECONDS = 3600  # results and files of a session that went quiet
 SESSIONS = 200  # results are kept for at most this many visitors
+CSS = gallery.CSS + discovered.CSS + course.CSS
 METHODS_OFFERED = ("reco2_crf", "reco2", "reco", "denseclip", "reco_crf")
 EXAMPLES: tuple[tuple[str, Callable[[], np.ndarray], str], ...] = (
     ("chelsea", skimage.data.chelsea, "cat, dog"),
@@ -62,6 +65,24 @@ def write_examples(folder: Path) -> list[list[str]]:
     return [[str(folder / f"{name}.jpg"), names] for name, _, names in EXAMPLES]
 
 
+def _options(pool: Pool, device: str | None, may_install: bool) -> tuple:
+    """The Segment tab's controls that have good values already: models, method, k, words, "found from"."""
+    first, no_crf = find_preset(pool.first), crf.unavailable()
+    offered = [METHODS[name] for name in METHODS_OFFERED]
+    offered = [method for method in offered if not (no_crf and (method.crf or method.fast_crf))]
+    chooser = Chooser(Choosing(pool, device, may_install))
+    method = gr.Dropdown([(f"{m.name}: {m.summary}", m.name) for m in offered], value=usual_method(first),
+                         label="Method", info=no_crf and f"No CRF: {no_crf}")  # fmt: skip
+    k = gr.Slider(1, MAX_K, first.k, step=1, label="Exemplars per name (k)")
+    background = gr.Textbox(", ".join(BACKGROUND_WORDS), label="Background words",
+                            info="They compete with the names and count as background")  # fmt: skip
+    context = gr.Textbox(", ".join(CONTEXT_WORDS), label="Context words",
+                         info="Surroundings that must not be taken for the thing")  # fmt: skip
+    surely = gr.Slider(0.05, 0.95, FOUND_FROM, step=0.05, label="Say found from",
+                       info=gallery.PRESENCE, elem_id="found-from")  # fmt: skip
+    return chooser, method, k, background, context, surely
+
+
 def build_app(
     pool: Pool,
     *,
@@ -74,48 +95,35 @@ def build_app(
 
     recipe: of specialists.
     """
-    first = find_preset(pool.first)
-    no_crf = crf.unavailable()
-    offered = [METHODS[name] for name in METHODS_OFFERED]
-    offered = [method for method in offered if not (no_crf and (method.crf or method.fast_crf))]
     with gr.Blocks(title=gallery.TITLE, analytics_enabled=False, delete_cache=(600, KEEP_SECONDS)) as app:
         gr.HTML(gallery.INTRO, elem_id="title", apply_default_css=False)
         status = gr.HTML("Loading the model …", elem_id="status", apply_default_css=False)
         answer = gr.State(time_to_live=KEEP_SECONDS, delete_callback=forget)
-        with tempfile.TemporaryDirectory() as scratch, gr.Tab("Segment"):  # Gradio copies the examples
+        with tempfile.TemporaryDirectory() as scratch, gr.Tabs() as tabs:  # Gradio copies the examples
             rows = write_examples(Path(scratch))
-            with gr.Row():
-                with gr.Column(min_width=320):
-                    photo = gr.Image(rows[0][0], type="filepath", sources=["upload", "clipboard", "webcam"],
-                                     label="Photo", height=360, elem_id="photo")  # fmt: skip
-                    # The uploaded file untouched: read_photo checks sizes before decoding, knows EXIF and 16 bits.
-                    photo.preprocess = lambda file: file.path if file else None  # type: ignore
-                    names = gr.Textbox(rows[0][1], label="Names", info="What to look for, with commas between",
-                                       placeholder="cat, wall", lines=1, max_lines=1, elem_id="names")  # fmt: skip
-                    taught = gr.HTML(elem_id="taught", apply_default_css=False)
-                    button = gr.Button("Segment", variant="primary", elem_id="segment")
-                    examples = gr.Examples(rows, [photo, names], label="Examples: one click", cache_examples=False,
-                                           api_visibility="private", elem_id="examples")  # fmt: skip
-                    with gr.Accordion("Options", open=False, elem_id="options"):
-                        chooser = Chooser(Choosing(pool, device, may_install))
-                        method = gr.Dropdown([(f"{m.name}: {m.summary}", m.name) for m in offered], value=usual_method(first),
-                                             label="Method", info=no_crf and f"No CRF: {no_crf}")  # fmt: skip
-                        k = gr.Slider(1, MAX_K, first.k, step=1, label="Exemplars per name (k)")
-                        background = gr.Textbox(", ".join(BACKGROUND_WORDS), label="Background words",
-                                                info="They compete with the names and count as background")  # fmt: skip
-                        context = gr.Textbox(", ".join(CONTEXT_WORDS), label="Context words",
-                                             info="Surroundings that must not be taken for the thing")  # fmt: skip
-                        surely = gr.Slider(0.05, 0.95, FOUND_FROM, step=0.05, label="Say found from",
-                                           info=gallery.PRESENCE, elem_id="found-from")  # fmt: skip
-                with gr.Column(min_width=320):
-                    result = Result()
-            with gr.Column(visible=False, elem_id="evidence") as evidence:
-                gr.HTML(gallery.EVIDENCE, apply_default_css=False)
-                tiles = gr.HTML(elem_id="gallery", apply_default_css=False)
-        tab = ArchiveTab(Archiving(pool, photos, result.shown.GRADIO_CACHE), KEEP_SECONDS)
-        adapt_tab = AdaptTab(Adapting(pool, Queue(), result.shown.GRADIO_CACHE, recipe), KEEP_SECONDS)
-        with gr.Tab("About"):
-            gr.Markdown(gallery.ABOUT)
+            with gr.Tab("Segment", id="segment"):
+                with gr.Row():
+                    with gr.Column(min_width=320):
+                        photo = PhotoInput(rows[0][0], type="filepath", sources=["upload", "clipboard", "webcam"],
+                                      label="Photo", height=360, elem_id="photo")  # fmt: skip
+                        names = gr.Textbox(rows[0][1], label="Names", info="What to look for, with commas between",
+                                           placeholder="cat, wall", lines=1, max_lines=1, elem_id="names")  # fmt: skip
+                        taught = gr.HTML(elem_id="taught", apply_default_css=False)
+                        button = gr.Button("Segment", variant="primary", elem_id="segment")
+                        examples = gr.Examples(rows, [photo, names], label="Examples: one click", cache_examples=False,
+                                               api_visibility="private", elem_id="examples")  # fmt: skip
+                        with gr.Accordion("Options", open=False, elem_id="options"):
+                            chooser, method, k, background, context, surely = _options(pool, device, may_install)
+                    with gr.Column(min_width=320):
+                        result = Result()
+                with gr.Column(visible=False, elem_id="evidence") as evidence:
+                    gr.HTML(gallery.EVIDENCE, apply_default_css=False)
+                    tiles = gr.HTML(elem_id="gallery", apply_default_css=False)
+            discover_tab = DiscoverTab(Discovering(pool, result.shown.GRADIO_CACHE), KEEP_SECONDS, rows)
+            tab = ArchiveTab(Archiving(pool, photos, result.shown.GRADIO_CACHE), KEEP_SECONDS)
+            adapt_tab = AdaptTab(Adapting(pool, Queue(), result.shown.GRADIO_CACHE, recipe), KEEP_SECONDS)
+            with gr.Tab("About", id="about"):
+                gr.Markdown(gallery.ABOUT)
 
         do = Segmenting(pool, photos, result.shown.GRADIO_CACHE)
         settings = [photo, names, method, k, background, context, chooser.preset]
@@ -130,6 +138,9 @@ def build_app(
             gr.on([button.click, names.submit], do.run, asked, answered, **heavy),
             examples.load_input_event.then(do.run, asked, answered, **heavy),
         ]
+        for handed in discover_tab.connect(app, chooser.preset, photo, names, tabs):
+            handed.success(None, js=discovered.TO_RESULT, api_visibility="private")
+            finished.append(handed.success(do.run, asked, answered, **heavy))
         for event in finished:
             event.success(do.exemplars, [answer, tab.own], [evidence, tiles, tab.own, taught], **light)
         result.connect(do, answer, surely, finished, light)
@@ -182,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
         theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=["system-ui", "Segoe UI", "sans-serif"],
                                font_mono=["ui-monospace", "monospace"])  # from no outside host  # fmt: skip
         _, local, public = app.launch(
-            server_name=args.host, server_port=args.port, share=args.share, theme=theme, css=gallery.CSS + course.CSS,
+            server_name=args.host, server_port=args.port, share=args.share, theme=theme, css=CSS,
             max_file_size="30mb", state_session_capacity=SESSIONS, ssr_mode=False, show_error=False,
             head=gallery.HEAD, footer_links=["api"], quiet=True, prevent_thread_lock=True,
         )  # fmt: skip

@@ -11,6 +11,7 @@ import gradio as gr
 
 from reco_app import course, jobs, tiles
 from reco_app.jobs import Queue, Ticket, Work
+from reco_app.photo import PhotoInput
 from reco_app.told import or_why, told
 from reco_app.uploads import Uploads
 from reco_core.adaptation import card
@@ -153,9 +154,9 @@ class AdaptTab:
     def __init__(self, do: Adapting, keep: float) -> None:
         """keep: seconds until a job that nobody looked at is deleted."""
         self.do = do
-        self.ticket = gr.State(time_to_live=keep, delete_callback=lambda ticket: ticket and ticket.close())
-        self.timer = gr.Timer(1, active=False)
-        with gr.Tab("Adapt"), gr.Row(elem_id="adapt"):
+        with gr.Tab("Adapt", id="adapt"), gr.Row(elem_id="adapt"):
+            self.ticket = gr.State(time_to_live=keep, delete_callback=lambda ticket: ticket and ticket.close())
+            self.timer = gr.Timer(1, active=False)
             with gr.Column(min_width=320, scale=2):
                 gr.HTML(course.INTRO, apply_default_css=False)
                 self.files = gr.File(file_count="multiple", file_types=["image", ".zip"], label="Photos, or a zip of them",
@@ -179,9 +180,8 @@ class AdaptTab:
                 with gr.Column(visible=False, elem_id="adapt-result") as self.result:
                     self.download = gr.DownloadButton("Download (zip)", variant="primary", elem_id="adapt-download")
                     gr.HTML(course.TRY, apply_default_css=False)
-                    self.photo = gr.Image(type="filepath", sources=["upload", "clipboard", "webcam"], label="Photo", height=200,
+                    self.photo = PhotoInput(type="filepath", sources=["upload", "clipboard", "webcam"], label="Photo", height=200,
                                           elem_id="adapt-photo")  # fmt: skip
-                    self.photo.preprocess = lambda file: file.path if file else None  # type: ignore  # as in app.py
                     self.compare = gr.Button("Mark it with both", elem_id="adapt-compare")
                     self.compared = gr.HTML(elem_id="adapt-compared", apply_default_css=False)
 

@@ -12,6 +12,7 @@ from reco_app import tiles
 from reco_app.gallery import data_url
 from reco_app.joined import exemplars
 from reco_app.own import Own, Photo, join, one_name
+from reco_app.photo import PhotoInput
 from reco_app.pictures import Pictures
 from reco_app.saved import load, save
 from reco_app.told import or_why, told
@@ -182,8 +183,8 @@ class ArchiveTab:
     def __init__(self, do: Archiving, keep: float) -> None:
         """keep: seconds until own photos that nobody used are deleted."""
         self.do = do
-        self.own = gr.State(time_to_live=keep, delete_callback=lambda own: own and own.close())
-        with gr.Tab("Archive"), gr.Row(elem_id="archive"):
+        with gr.Tab("Archive", id="archive"), gr.Row(elem_id="archive"):
+            self.own = gr.State(time_to_live=keep, delete_callback=lambda own: own and own.close())
             with gr.Column(min_width=320, scale=2):
                 gr.HTML(tiles.OWN_INTRO, apply_default_css=False)
                 self.files = gr.File(file_count="multiple", file_types=["image", ".zip"], label="Photos, or a zip of them",
@@ -209,9 +210,8 @@ class ArchiveTab:
                         )
                         self.k = gr.Slider(1, MOST_FOUND, FOUND, step=1, label="How many photos", elem_id="many")
                         self.search = gr.Button("Search", variant="primary", elem_id="search")
-                    self.photo = gr.Image(type="filepath", sources=["upload", "clipboard"], label="Photo (optional)", height=200,
+                    self.photo = PhotoInput(type="filepath", sources=["upload", "clipboard"], label="Photo (optional)", height=200,
                                           min_width=200, elem_id="like")  # fmt: skip
-                    self.photo.preprocess = lambda file: file.path if file else None  # type: ignore  # as in app.py
                 self.found = gr.HTML(elem_id="found", apply_default_css=False)
 
     def connect(self, app: gr.Blocks, preset: gr.Dropdown, taught: gr.HTML) -> None:

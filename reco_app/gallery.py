@@ -44,7 +44,8 @@ ABOUT = """
 A name is compared with every photo of the archive. The nearest photos are **exemplars**; in each, ReCo finds the point
 that all the others agree with (the dot in the gallery), and averages what its features look like there. Your photo is
 then marked wherever it looks like that *and* fits the name. Words such as wall, sky or road compete as background.
-In the Adapt tab a small network learns from ReCo's own labels of your photos, and then marks such photos several times as fast.
+In the Discover tab nobody says what to look for: parts that look alike are found, and named from 18,000 nouns. In the Adapt
+tab a small network learns from ReCo's own labels of your photos, and then marks such photos several times as fast.
 
 ### Limits
 The bundled preset runs on a laptop without a network and is far smaller than the paper's models. It finds common
@@ -143,6 +144,7 @@ CSS = """
 #report .meta-text, #report .meta-text-center { display: none; }
 #evidence h3, #archive h3 { font-size: 1.2em; font-weight: 700; }
 @media (max-width: 640px) {
+  .tab-container button { padding: 0 9px; }
   .reco-bar { width: 36px; }
   .reco-tiles { grid-template-columns: repeat(3, minmax(0, 1fr)); }
   #examples td { font-size: .68em; }
