@@ -170,7 +170,7 @@ def main() -> None:
     items, classes = data.items[: args.limit], Classes(data, discoverer)
     settings = {"data": data.name, "photos": bench.fingerprint(items), "methods": list(METHODS),
                 "weights": discoverer.reco.encoder.hash, "archive": discoverer.reco.archive.hash,
-                "words": discoverer.vocabulary.words.hash, "parts": PARTS}  # fmt: skip
+                "words": discoverer.vocabulary.words.hash, "parts": PARTS, "count": len(items)}  # fmt: skip
     journal = Journal(args.json, settings)
     for done, item in enumerate(items, 1):
         if item.key not in journal.done:
