@@ -60,8 +60,9 @@ def random_networks() -> Callable[[Preset], encoders.Networks]:
         for model in preset.models:
             if model not in built:
                 torch.manual_seed(len(model.name))
-                fresh = encoders.network(model)
-                stir(fresh.network.visual if isinstance(fresh, Clip) else fresh.network)
+                with torch.inference_mode(False):  # whatever test asks first, others load weights into it
+                    fresh = encoders.network(model)
+                    stir(fresh.network.visual if isinstance(fresh, Clip) else fresh.network)
                 built[model] = fresh
         return encoders.Networks(built[preset.retrieval], built[preset.language], built[preset.features])
 

@@ -8,7 +8,6 @@ judges: the likeliest names are learned from the archive and compete, with the b
 part takes the name for which both speak.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +28,6 @@ from reco_core.zeroguidance.clustering import Tree, belonging, grow
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
 from reco_core.zeroguidance.merging import Group
 from reco_core.zeroguidance.vocabulary import Vocabulary, load_vocabulary
-
-log = logging.getLogger(__name__)
 
 METHOD = "reco2"
 MOST_PARTS = 20  # of a photo at the finest
