@@ -16,7 +16,7 @@ from reco_core.photos import model_size, to_tensor
 from reco_core.presets import IMAGENET_TEMPLATES, Preset
 from reco_core.prompts import embed_names
 
-OUTSIDE = 0.1  # how much mini counts what lies outside a segment; chosen on collages of training photos
+OUTSIDE = 0.1  # how much mini counts what lies outside a segment; a compromise, see docs/discover.md
 LEAST_SIDE = 64  # pixels; smaller segments are seen with some of what is around them
 AT_ONCE = 16
 WORD_TEMPLATES = ("a photo of a {}.",)  # of presets with dozens of templates, which would take hours for a vocabulary
