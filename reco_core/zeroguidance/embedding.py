@@ -28,7 +28,7 @@ def embed_segments(encoder: Encoder, photo: np.ndarray, masks: np.ndarray) -> Te
 
     CLIP transformers: attention masking with global subtraction (`attention`). mini: a square around the segment goes
     through the network at full size, and in every attention what lies outside counts a tenth. (Pooling its language map
-    over the segment instead names a fifth as many things rightly: docs/discover.md.)
+    over the segment instead names a third as many things rightly: docs/discover.md.)
 
     Args:
         photo: (H, W, 3) uint8. masks: (S, H, W) bool, none of them empty.
