@@ -167,30 +167,29 @@ class Discoverer:
         ]
         told: dict[frozenset[int], tuple[int, np.ndarray]] = {}
 
-        def tell(piece: frozenset[int]) -> int:
+        def tell(piece: frozenset[int]) -> tuple[int, np.ndarray]:
+            """The row of a piece's name, and the probabilities."""
             if piece not in told:
                 told[piece] = self._name(reading, piece)
-            return told[piece][0]
+            return told[piece]
 
         groups = [
             Group(piece, float(reading.areas[list(piece)].sum()), reading.embeddings[reading.nodes[piece]],
-                  reading.words[tell(piece)])
+                  reading.words[tell(piece)[0]])
             for piece in pieces if piece
         ]  # fmt: skip
         if reading.given:
             kept, labels = groups, reading.tree.parts
-            rows = {group.parts: tell(group.parts) for group in groups}
+            rows = {group.parts: tell(group.parts)[0] for group in groups}
         else:
-            groups = merging.merge(groups, lambda piece: reading.words[tell(piece)])
+            groups = merging.merge(groups, lambda piece: reading.words[tell(piece)[0]])
             alike: dict[int, Group] = {}
             for group in groups:
-                row = tell(group.parts)
+                row = tell(group.parts)[0]
                 alike[row] = merging.join(alike[row], group, reading.words[row]) if row in alike else group
             kept, labels = _draw(reading, list(alike.values()))
             rows = {group.parts: row for row, group in alike.items()}  # joined, they keep the name that joined them
-        segments = tuple(
-            self._segment(reading, rows[group.parts], self._name(reading, group.parts)[1]) for group in kept
-        )
+        segments = tuple(self._segment(reading, rows[group.parts], tell(group.parts)[1]) for group in kept)
         labels = resize_labels((labels + 1).astype(np.uint8), reading.size)
         timings = {**reading.timings, "divide": time.perf_counter() - started}
         return Discovery(labels, segments, torch.stack([group.image for group in kept]), timings)
