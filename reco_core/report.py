@@ -56,10 +56,14 @@ def label_image(result: Segmentation | Discovery) -> Image.Image:
 
 def write_report(result: Segmentation, photo: np.ndarray, folder: Path, settings: dict) -> None:
     """Write overlay.png, labels.png and result.json; raises OSError if they cannot be written."""
+    _write(result, overlay(photo, result.labels, len(result.names)), folder, {**settings, **describe(result)})
+
+
+def _write(result: Segmentation | Discovery, picture: np.ndarray, folder: Path, description: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(overlay(photo, result.labels, len(result.names))).save(folder / "overlay.png")
+    Image.fromarray(picture).save(folder / "overlay.png")
     label_image(result).save(folder / "labels.png")
-    text = json.dumps({**settings, **describe(result)}, indent=1, ensure_ascii=False)
+    text = json.dumps(description, indent=1, ensure_ascii=False)
     (folder / "result.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -81,9 +85,5 @@ def describe_discovery(result: Discovery) -> dict:
 
 def write_discovery(result: Discovery, photo: np.ndarray, folder: Path, settings: dict) -> None:
     """Write overlay.png with names, labels.png and result.json; raises OSError if they cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
     picture = tag(overlay(photo, result.labels, len(result.names)), result.labels, result.names)
-    Image.fromarray(picture).save(folder / "overlay.png")
-    label_image(result).save(folder / "labels.png")
-    text = json.dumps({**settings, **describe_discovery(result)}, indent=1, ensure_ascii=False)
-    (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+    _write(result, picture, folder, {**settings, **describe_discovery(result)})

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import naive_clip
-import open_clip
 import pytest
 import skimage.data
 import torch
 import torch.nn.functional as F
-from conftest import stir
+from conftest import small_tower
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
 
@@ -20,14 +19,7 @@ from reco_core.presets import CLIP_MEAN, CLIP_STD, PAPER
 
 @pytest.fixture(scope="module")
 def small() -> VisionTransformer:
-    """CLIP's architecture small enough for double precision: 4 blocks of width 32, trained on 4 x 4 patches of 8."""
-    torch.manual_seed(1)
-    tower = VisionTransformer(32, 8, 32, 4, 4, 4.0, output_dim=16, act_layer=open_clip.transformer.QuickGELU)
-    stir(tower)
-    with torch.no_grad():
-        for block in tower.transformer.resblocks:
-            block.attn.in_proj_weight.mul_(4)  # attention that is far from uniform
-    return tower.double().eval()
+    return small_tower(4)
 
 
 def photo(size: tuple[int, int]) -> torch.Tensor:

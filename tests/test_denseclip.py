@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 import torch
 import torch.nn.functional as F
-from conftest import stir
+from conftest import small_tower
 from open_clip.transformer import VisionTransformer
 from torch import nn
 
@@ -35,14 +35,7 @@ def vit_l_336(random_networks) -> Clip:
 
 @pytest.fixture(scope="module")
 def small() -> VisionTransformer:
-    """CLIP's architecture small enough for double precision: 3 blocks of width 32, trained on 4 x 4 patches of 8."""
-    torch.manual_seed(1)
-    tower = VisionTransformer(32, 8, 32, 3, 4, 4.0, output_dim=16, act_layer=open_clip.transformer.QuickGELU)
-    stir(tower)
-    with torch.no_grad():
-        for block in tower.transformer.resblocks:
-            block.attn.in_proj_weight.mul_(4)  # attention that is far from uniform
-    return tower.double().eval()
+    return small_tower(3)
 
 
 def same(actual: torch.Tensor, expected: torch.Tensor, atol: float = 1e-4) -> None:
