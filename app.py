@@ -71,15 +71,24 @@ def _options(pool: Pool, device: str | None, may_install: bool) -> tuple:
     offered = [METHODS[name] for name in METHODS_OFFERED]
     offered = [method for method in offered if not (no_crf and (method.crf or method.fast_crf))]
     chooser = Chooser(Choosing(pool, device, may_install))
-    method = gr.Dropdown([(f"{m.name}: {m.summary}", m.name) for m in offered], value=usual_method(first),
-                         label="Method", info=no_crf and f"No CRF: {no_crf}")  # fmt: skip
+    method = gr.Dropdown(
+        [(f"{m.name}: {m.summary}", m.name) for m in offered],
+        value=usual_method(first),
+        label="Method",
+        info=no_crf and f"No CRF: {no_crf}",
+    )
     k = gr.Slider(1, MAX_K, first.k, step=1, label="Exemplars per name (k)")
-    background = gr.Textbox(", ".join(BACKGROUND_WORDS), label="Background words",
-                            info="They compete with the names and count as background")  # fmt: skip
-    context = gr.Textbox(", ".join(CONTEXT_WORDS), label="Context words",
-                         info="Surroundings that must not be taken for the thing")  # fmt: skip
-    surely = gr.Slider(0.05, 0.95, FOUND_FROM, step=0.05, label="Say found from",
-                       info=gallery.PRESENCE, elem_id="found-from")  # fmt: skip
+    background = gr.Textbox(
+        ", ".join(BACKGROUND_WORDS),
+        label="Background words",
+        info="They compete with the names and count as background",
+    )
+    context = gr.Textbox(
+        ", ".join(CONTEXT_WORDS), label="Context words", info="Surroundings that must not be taken for the thing"
+    )
+    surely = gr.Slider(
+        0.05, 0.95, FOUND_FROM, step=0.05, label="Say found from", info=gallery.PRESENCE, elem_id="found-from"
+    )
     return chooser, method, k, background, context, surely
 
 
@@ -104,14 +113,33 @@ def build_app(
             with gr.Tab("Segment", id="segment"):
                 with gr.Row():
                     with gr.Column(min_width=320):
-                        photo = PhotoInput(rows[0][0], type="filepath", sources=["upload", "clipboard", "webcam"],
-                                      label="Photo", height=360, elem_id="photo")  # fmt: skip
-                        names = gr.Textbox(rows[0][1], label="Names", info="What to look for, with commas between",
-                                           placeholder="cat, wall", lines=1, max_lines=1, elem_id="names")  # fmt: skip
+                        photo = PhotoInput(
+                            rows[0][0],
+                            type="filepath",
+                            sources=["upload", "clipboard", "webcam"],
+                            label="Photo",
+                            height=360,
+                            elem_id="photo",
+                        )
+                        names = gr.Textbox(
+                            rows[0][1],
+                            label="Names",
+                            info="What to look for, with commas between",
+                            placeholder="cat, wall",
+                            lines=1,
+                            max_lines=1,
+                            elem_id="names",
+                        )
                         taught = gr.HTML(elem_id="taught", apply_default_css=False)
                         button = gr.Button("Segment", variant="primary", elem_id="segment")
-                        examples = gr.Examples(rows, [photo, names], label="Examples: one click", cache_examples=False,
-                                               api_visibility="private", elem_id="examples")  # fmt: skip
+                        examples = gr.Examples(
+                            rows,
+                            [photo, names],
+                            label="Examples: one click",
+                            cache_examples=False,
+                            api_visibility="private",
+                            elem_id="examples",
+                        )
                         with gr.Accordion("Options", open=False, elem_id="options"):
                             chooser, method, k, background, context, surely = _options(pool, device, may_install)
                     with gr.Column(min_width=320):
@@ -127,13 +155,27 @@ def build_app(
 
         do = Segmenting(pool, photos, result.shown.GRADIO_CACHE)
         settings = [photo, names, method, k, background, context, chooser.preset]
-        heavy: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "model",
-                                 "show_progress_on": result.shown}  # fmt: skip
-        light: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "light", "concurrency_limit": 4,
-                                 "show_progress": "hidden"}  # fmt: skip
+        heavy: dict[str, Any] = {
+            "api_visibility": "private",
+            "concurrency_id": "model",
+            "show_progress_on": result.shown,
+        }
+        light: dict[str, Any] = {
+            "api_visibility": "private",
+            "concurrency_id": "light",
+            "concurrency_limit": 4,
+            "show_progress": "hidden",
+        }
         asked = [*settings, result.opacity, tab.own, surely]
-        answered = [answer, result.column, result.shown, result.files[0], result.toggles, result.legend,
-                    *result.files[1:]]  # fmt: skip
+        answered = [
+            answer,
+            result.column,
+            result.shown,
+            result.files[0],
+            result.toggles,
+            result.legend,
+            *result.files[1:],
+        ]
         finished = [
             gr.on([button.click, names.submit], do.run, asked, answered, **heavy),
             examples.load_input_event.then(do.run, asked, answered, **heavy),
@@ -149,8 +191,13 @@ def build_app(
         tab.connect(app, chooser.preset, taught)
         adapt_tab.connect(chooser.preset)
         replies = [gr.File(visible=False, label=name) for name in ("overlay", "labels")]
-        gr.Button(visible=False).click(do.segment, settings, [*replies, gr.JSON(visible=False, label="description")],
-                                       api_name="segment", concurrency_id="model")  # fmt: skip
+        gr.Button(visible=False).click(
+            do.segment,
+            settings,
+            [*replies, gr.JSON(visible=False, label="description")],
+            api_name="segment",
+            concurrency_id="model",
+        )
     return app.queue(default_concurrency_limit=1, max_size=32)
 
 
@@ -188,15 +235,33 @@ def main(arguments: list[str] | None = None) -> int:
 
         pool = Pool(load, args.preset)
         alone = not args.share and _only_this_machine(args.host)
-        app = build_app(pool, photos=args.photos or cache_folder() / "photos", device=args.device,
-                        may_install=args.may_install or alone)  # fmt: skip
-        theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=["system-ui", "Segoe UI", "sans-serif"],
-                               font_mono=["ui-monospace", "monospace"])  # from no outside host  # fmt: skip
+        app = build_app(
+            pool,
+            photos=args.photos or cache_folder() / "photos",
+            device=args.device,
+            may_install=args.may_install or alone,
+        )
+        theme = gr.themes.Base(
+            primary_hue="rose",
+            neutral_hue="slate",
+            font=["system-ui", "Segoe UI", "sans-serif"],
+            font_mono=["ui-monospace", "monospace"],
+        )  # from no outside host
         _, local, public = app.launch(
-            server_name=args.host, server_port=args.port, share=args.share, theme=theme, css=CSS,
-            max_file_size="30mb", state_session_capacity=SESSIONS, ssr_mode=False, show_error=False,
-            head=gallery.HEAD, footer_links=["api"], quiet=True, prevent_thread_lock=True,
-        )  # fmt: skip
+            server_name=args.host,
+            server_port=args.port,
+            share=args.share,
+            theme=theme,
+            css=CSS,
+            max_file_size="30mb",
+            state_session_capacity=SESSIONS,
+            ssr_mode=False,
+            show_error=False,
+            head=gallery.HEAD,
+            footer_links=["api"],
+            quiet=True,
+            prevent_thread_lock=True,
+        )
         log.info("open %s%s", local, f" or {public}" if public else "")
         try:
             pool.get()

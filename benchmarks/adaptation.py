@@ -62,12 +62,16 @@ def summary(counts: dict[str, np.ndarray], seconds: dict[str, float], classes: t
     for row, own in counts.items():
         total, gained = metrics.score_counts(own.sum(0)), samples[ROW] - samples[row]
         out[row] = {
-            "accuracy": bench.rounded(total.accuracy), "accuracy_interval": bench.interval(samples[row][:, 0]),
-            "miou": bench.rounded(total.miou), "miou_interval": bench.interval(samples[row][:, 1]),
-            "accuracy_gained": bench.interval(gained[:, 0]), "miou_gained": bench.interval(gained[:, 1]),
+            "accuracy": bench.rounded(total.accuracy),
+            "accuracy_interval": bench.interval(samples[row][:, 0]),
+            "miou": bench.rounded(total.miou),
+            "miou_interval": bench.interval(samples[row][:, 1]),
+            "accuracy_gained": bench.interval(gained[:, 0]),
+            "miou_gained": bench.interval(gained[:, 1]),
             "per_class": {c: bench.rounded(iou) for c, iou in zip(classes, total.iou.tolist(), strict=True)},
-            "seconds_per_photo": bench.rounded(seconds[row]), "photos": len(own),
-        }  # fmt: skip
+            "seconds_per_photo": bench.rounded(seconds[row]),
+            "photos": len(own),
+        }
     return out
 
 
@@ -80,8 +84,11 @@ def table(rows: dict) -> str:
     lines = ["| | accuracy | mIoU | specialist's gain in accuracy | in mIoU | s a photo |", "|---|---|---|---|---|---|"]
     for name, row in rows.items():
         gains = [f"{100 * low:+.1f} to {100 * high:+.1f}" for low, high in (row["accuracy_gained"], row["miou_gained"])]
-        lines.append(f"| {name} | {percent(row['accuracy'], row['accuracy_interval'])} | {percent(row['miou'], row['miou_interval'])} "
-                     f"| {' | '.join(gains if name != ROW else ['', ''])} | {row['seconds_per_photo']:.3f} |")  # fmt: skip
+        lines.append(
+            f"| {name} | {percent(row['accuracy'], row['accuracy_interval'])} | "
+            f"{percent(row['miou'], row['miou_interval'])} "
+            f"| {' | '.join(gains if name != ROW else ['', ''])} | {row['seconds_per_photo']:.3f} |"
+        )
     return "\n".join(lines)
 
 
@@ -139,7 +146,8 @@ def main() -> None:
             }
             out[kind] = summary(pooled(reports), seconds, data.classes)
             print(
-                f"\n{data.name}, photos {kind}: {out[kind][ROW]['photos']}, adapted in {minutes} minutes\n\n{table(out[kind])}"
+                f"\n{data.name}, photos {kind}: {out[kind][ROW]['photos']}, adapted in {minutes} "
+                f"minutes\n\n{table(out[kind])}"
             )
     if args.json:
         args.json.write_text(json.dumps(out, indent=1) + "\n")

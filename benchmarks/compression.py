@@ -79,10 +79,14 @@ def main() -> None:
             seeds = [x.seed == y.seed for a, b in pairs for x, y in zip(a.exemplars, b.exemplars, strict=True)]
             codes = recos[dense].archive.parts[0].codes.values()
             report[f"{dense}, {method}"] = {
-                "bytes a photo": sum(int(np.prod(c.shape[1:])) for c in codes), "names": len(names),
-                "least cosine": cosines.min(), "5 %": np.quantile(cosines, 0.05), "median": np.median(cosines),
-                "share of at least 0.99": (cosines >= 0.99).mean(), "same seeds": np.mean(seeds),
-            }  # fmt: skip
+                "bytes a photo": sum(int(np.prod(c.shape[1:])) for c in codes),
+                "names": len(names),
+                "least cosine": cosines.min(),
+                "5 %": np.quantile(cosines, 0.05),
+                "median": np.median(cosines),
+                "share of at least 0.99": (cosines >= 0.99).mean(),
+                "same seeds": np.mean(seeds),
+            }
     for protocol in ("", "objects_only") if args.labelled else ():
         for dense, reco in recos.items():
             result = bench.run(reco, open_folder(args.labelled, protocol), of_methods(METHODS), limit=args.limit)

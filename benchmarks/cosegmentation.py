@@ -98,7 +98,8 @@ def main() -> None:
     base = statistics.median(run["seconds"] for run in runs["whole matrix"])
     print(f"k = {args.images}, {args.grid} x {args.grid} x {args.channels}, {torch.get_num_threads()} threads")
     print(
-        "| way | seconds (min, median, max) | times faster than the whole matrix | process peak MB (before) | same seeds |"
+        "| way | seconds (min, median, max) | times faster than the whole matrix | process peak MB "
+        "(before) | same seeds |"
     )
     print("|---|---|---|---|---|")
     for way, done in runs.items():

@@ -3,11 +3,12 @@
     python benchmarks/discovery.py FOLDER [--limit 60] [--json REPORT.json]
 
 FOLDER is a plain folder of labelled photos (images/*.jpg, labels/*.png, meta.json). Baselines: SLIC superpixels and
-k-means of the same features, both without merging, about as many as the paper's twenty parts; k-means also with as many as
+k-means of the same features, both without merging, about as many as the paper's twenty parts; k-means also with as
+many as
 discovery begins with. Names are reassigned to classes by text (sentence embeddings, below 0.5 to none, which is the
 background where the set has one) and by image (the segment's own embedding; where there is a background, its
-words compete). "right": the share of segments, and of pixels, whose name's class is the one that most of the segment has.
-With --json an interrupted run goes on from the journal beside the report.
+words compete). "right": the share of segments, and of pixels, whose name's class is the one that most of the segment
+has. With --json an interrupted run goes on from the journal beside the report.
 """
 
 import argparse
@@ -105,14 +106,16 @@ def measure(found: Discovery, truth: np.ndarray, classes: Classes) -> dict:
     things = judged & (true >= 1) if data.background else judged
     right = named == true
     return {
-        "matches": list(reassignment.best_matches(truth, labels, range(int(data.background), len(data.classes))).values()),
+        "matches": list(
+            reassignment.best_matches(truth, labels, range(int(data.background), len(data.classes))).values()
+        ),
         "text": sparse(reassignment.pixel_counts(truth, named[labels], len(data.classes))),
         "image": sparse(reassignment.pixel_counts(truth, seen[labels], len(data.classes))),
         "right": [int(right[judged].sum()), int(judged.sum())],
         "right_things": [int(right[things].sum()), int(things.sum())],
         "right_pixels": [int(areas[judged & right].sum()), int(areas[judged].sum())],
         "seconds": sum(found.timings.values()),
-    }  # fmt: skip
+    }
 
 
 def sparse(counts: np.ndarray) -> list[list[int]]:
@@ -136,8 +139,10 @@ def summary(entries: list[dict], classes: int) -> dict:
         right, all_ = np.sum([entry[of] for entry in entries], 0)
         return float(right / all_)
 
-    out = {"recall": dict(zip(map(str, reassignment.THRESHOLDS), reassignment.recall(matches), strict=True)),
-           "best_iou": float(np.mean(matches))}  # fmt: skip
+    out = {
+        "recall": dict(zip(map(str, reassignment.THRESHOLDS), reassignment.recall(matches), strict=True)),
+        "best_iou": float(np.mean(matches)),
+    }
     for of in ("text", "image"):
         counts = dense([entry[of] for entry in entries], classes)
         out[f"miou_{of}"] = metrics.score_counts(counts.sum(0)).miou
@@ -151,10 +156,28 @@ def summary(entries: list[dict], classes: int) -> dict:
 def table(rows: dict[str, dict]) -> str:
     """The figures in per cent."""
     columns = ["best_iou", "miou_text", "miou_image", "right", "right_things", "right_pixels"]
-    titles = ["", "recall at IoU 0.5", "best match IoU", "mIoU by text", "mIoU by image", "right segments",
-              "right segments on things", "right pixels", "segments", "s a photo"]  # fmt: skip
-    lines = [[name, percent(row["recall"]["0.5"]), *(percent(row[column]) for column in columns),
-              f"{row['segments']:.1f}", f"{row['seconds']:.2f}"] for name, row in rows.items()]  # fmt: skip
+    titles = [
+        "",
+        "recall at IoU 0.5",
+        "best match IoU",
+        "mIoU by text",
+        "mIoU by image",
+        "right segments",
+        "right segments on things",
+        "right pixels",
+        "segments",
+        "s a photo",
+    ]
+    lines = [
+        [
+            name,
+            percent(row["recall"]["0.5"]),
+            *(percent(row[column]) for column in columns),
+            f"{row['segments']:.1f}",
+            f"{row['seconds']:.2f}",
+        ]
+        for name, row in rows.items()
+    ]
     return markdown(titles, lines)
 
 
@@ -168,9 +191,16 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     data, discoverer = open_folder(args.folder), Discoverer(ReCo.load())
     items, classes = data.items[: args.limit], Classes(data, discoverer)
-    settings = {"data": data.name, "photos": bench.fingerprint(items), "methods": list(METHODS),
-                "weights": discoverer.reco.encoder.hash, "archive": discoverer.reco.archive.hash,
-                "words": discoverer.vocabulary.words.hash, "parts": PARTS, "count": len(items)}  # fmt: skip
+    settings = {
+        "data": data.name,
+        "photos": bench.fingerprint(items),
+        "methods": list(METHODS),
+        "weights": discoverer.reco.encoder.hash,
+        "archive": discoverer.reco.archive.hash,
+        "words": discoverer.vocabulary.words.hash,
+        "parts": PARTS,
+        "count": len(items),
+    }
     journal = Journal(args.json, settings)
     for done, item in enumerate(items, 1):
         if item.key not in journal.done:

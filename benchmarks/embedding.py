@@ -63,7 +63,8 @@ def main() -> None:
             pass
         ours.append(len(records) / (time.perf_counter() - began))
         print(
-            f"turn {turn + 1}: bare model {bare[-1]:.1f}, embed {ours[-1]:.1f} photos/s, ratio {ours[-1] / bare[-1]:.2f}"
+            f"turn {turn + 1}: bare model {bare[-1]:.1f}, embed {ours[-1]:.1f} photos/s, ratio "
+            f"{ours[-1] / bare[-1]:.2f}"
         )
     ratios = [a / b for a, b in zip(ours, bare, strict=True)]
     print(f"median ratio {statistics.median(ratios):.2f} of {args.rounds} turns, {len(records)} photos")

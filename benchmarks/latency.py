@@ -3,7 +3,8 @@
     python benchmarks/latency.py [--threads 2] [--repeats 5]
 
 New concepts are words that are neither stored nor cached; the photo is 640 x 480; five known concepts
-and the default background words compete. Discovery learns its names anew each time. All in one process, medians of one run.
+and the default background words compete. Discovery learns its names anew each time. All in one process, medians of
+one run.
 """
 
 import argparse
@@ -68,8 +69,10 @@ def main() -> None:
     )
     image = torch.zeros(1, 3, 448, 448)
     show("network alone, 448 x 448", [seconds(lambda: reco.encoder.encode(image)) for _ in range(args.repeats)])
-    print(f"\n{torch.get_num_threads()} threads; largest resident memory of this process "
-          f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")  # fmt: skip
+    print(
+        f"\n{torch.get_num_threads()} threads; largest resident memory of this process "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    )
 
 
 if __name__ == "__main__":

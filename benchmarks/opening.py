@@ -67,16 +67,29 @@ def main() -> None:
         with store.changing(folder / "archive") as work:
             hashes = chance.integers(1, 2**63, args.count).astype(np.uint64)
             written = assemble(work, records, hashes, flat, {}, "none", {}, (), "fp16")
-            moments = {f"{of}.{what}": torch.zeros(args.dimension, *extra)
-                       for of in ("photos", "positions") for what, extra in (("mean", ()), ("covariance", (1,)))}  # fmt: skip
+            moments = {
+                f"{of}.{what}": torch.zeros(args.dimension, *extra)
+                for of in ("photos", "positions")
+                for what, extra in (("mean", ()), ("covariance", (1,)))
+            }
             (work / "typical.safetensors").write_bytes(save(moments))
             shared, more = store.adopt({"typical": work / "typical.safetensors"})
-            manifest = store.Manifest("mini", "0" * 64, args.dimension, (14, 14), (14, 14), (written.part,),
-                                      {"typical": shared["typical"].name}, {**written.known, **more})  # fmt: skip
+            manifest = store.Manifest(
+                "mini",
+                "0" * 64,
+                args.dimension,
+                (14, 14),
+                (14, 14),
+                (written.part,),
+                {"typical": shared["typical"].name},
+                {**written.known, **more},
+            )
             store.commit(folder / "archive", manifest, {**written.new, shared["typical"].name: shared["typical"]})
         size = sum(file.stat().st_size for file in (folder / "archive").iterdir())
-        print(f"{args.count:,} x {args.dimension}: written in {time.perf_counter() - began:.0f} s, {size / 1e6:,.0f} MB, "
-              f"of which credits {manifest.files[written.part.files['photos']].bytes / args.count:.0f} bytes a photo")  # fmt: skip
+        print(
+            f"{args.count:,} x {args.dimension}: written in {time.perf_counter() - began:.0f} s, {size / 1e6:,.0f} MB, "
+            f"of which credits {manifest.files[written.part.files['photos']].bytes / args.count:.0f} bytes a photo"
+        )
         for _ in range(3):
             subprocess.run([sys.executable, "-c", OPEN, str(folder / "archive")], check=True, cwd=ROOT)
 

@@ -4,8 +4,8 @@
 
 Files with random weights in the published files' names and layout are loaded as the real ones would be: speed and
 memory do not depend on the values. Each preset runs in a process of its own, after another one has built its
-archive of 60 crops of scikit-image's photos. A new concept includes its text and k exemplars from stored features; context words
-are learned already, as they are beside every archive.
+archive of 60 crops of scikit-image's photos. A new concept includes its text and k exemplars from stored features;
+context words are learned already, as they are beside every archive.
 """
 
 import argparse
@@ -64,13 +64,19 @@ def as_written(preset: Preset, folder: Path) -> Preset:
         return replace(model, weights=(replace(first, sha256=sha256(folder / weights.place(first))),))
 
     models = {model: known(model) for model in preset.models}
-    return replace(preset, retrieval=models[preset.retrieval], language=models[preset.language],
-                   features=models[preset.features])  # fmt: skip
+    return replace(
+        preset, retrieval=models[preset.retrieval], language=models[preset.language], features=models[preset.features]
+    )
 
 
 def write_photos(folder: Path) -> None:
-    photos = [skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut(), skimage.data.rocket(),
-              skimage.data.stereo_motorcycle()[0]]  # fmt: skip
+    photos = [
+        skimage.data.chelsea(),
+        skimage.data.coffee(),
+        skimage.data.astronaut(),
+        skimage.data.rocket(),
+        skimage.data.stereo_motorcycle()[0],
+    ]
     random = np.random.default_rng(0)
     for i in range(CROPS):
         photo = photos[i % len(photos)]
@@ -91,8 +97,13 @@ def build(preset: Preset, folder: Path, args: argparse.Namespace) -> None:
 
 def use(preset: Preset, folder: Path, args: argparse.Namespace) -> None:
     started = time.perf_counter()
-    reco = ReCo.load(as_written(preset, folder), archive=folder / "archive", device=args.device, weights=folder,
-                     precision=args.precision)  # fmt: skip
+    reco = ReCo.load(
+        as_written(preset, folder),
+        archive=folder / "archive",
+        device=args.device,
+        weights=folder,
+        precision=args.precision,
+    )
     device = reco.encoder.device
 
     def show(what: str, figure: str) -> None:

@@ -2,9 +2,10 @@
 
     python benchmarks/reading.py TRAIN [--count 60]
 
-TRAIN is the folder of training photos; held-out ones are made into collages (tools/collages.py), whose photos have titles.
-Of each photo in a collage the segment that covers most of its middle is read, and compared with all frequent titles. Nobody
-drew these segments: they come from the same clustering as in discovery, ten a collage.
+TRAIN is the folder of training photos; held-out ones are made into collages (tools/collages.py), whose photos have
+titles.
+Of each photo in a collage the segment that covers most of its middle is read, and compared with all frequent titles.
+Nobody drew these segments: they come from the same clustering as in discovery, ten a collage.
 """
 
 import argparse
@@ -44,8 +45,11 @@ def segments(picture: Picture, encoded: Encoded, titles: list[str]) -> Iterator[
         whole, middle = np.zeros(size, bool), np.zeros(size, bool)
         whole[top : top + height, left : left + width] = True
         middle[top + height // 4 : top + 3 * height // 4, left + width // 4 : left + 3 * width // 4] = True
-        fits = [mask for mask in (labels == part for part in range(PARTS))
-                if (mask & whole).sum() >= max(INSIDE * mask.sum(), LEAST * whole.sum())]  # fmt: skip
+        fits = [
+            mask
+            for mask in (labels == part for part in range(PARTS))
+            if (mask & whole).sum() >= max(INSIDE * mask.sum(), LEAST * whole.sum())
+        ]
         if fits:
             yield word, max(fits, key=lambda mask: (mask & middle).sum())
 

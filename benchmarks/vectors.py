@@ -213,8 +213,13 @@ def measure(args: argparse.Namespace, folder: Path) -> dict:
             "query_seconds_95": float(np.quantile(times, 0.95)),
         }
         searched[job] = {**built[who].pop(kind), **quantiles, **middle}
-    machine = {"cpus": os.cpu_count(), "processor": platform.machine(), "threads": faiss.omp_get_max_threads(),
-               "faiss": faiss.__version__, "load": os.getloadavg()[0]}  # fmt: skip
+    machine = {
+        "cpus": os.cpu_count(),
+        "processor": platform.machine(),
+        "threads": faiss.omp_get_max_threads(),
+        "faiss": faiss.__version__,
+        "load": os.getloadavg()[0],
+    }
     sizes = {name: getattr(args, name) for name in ("count", "dimension", "queries", "repeats")}
     ratios = {
         f"{kind} {of}": searched[f"ours {kind}"][of] / searched[f"plain {kind}"][of]

@@ -45,8 +45,16 @@ class Adapting:
                 count = 0
             return course.estimate(count, int(steps), self.queue.pace, len(self.queue))
 
-    def start(self, files: list[str] | None, names: str, everything: bool, steps: int, preset: str, ticket: Ticket | None,
-              progress=gr.Progress()) -> tuple:  # noqa: B008 - how Gradio finds it  # fmt: skip
+    def start(
+        self,
+        files: list[str] | None,
+        names: str,
+        everything: bool,
+        steps: int,
+        preset: str,
+        ticket: Ticket | None,
+        progress=gr.Progress(),
+    ) -> tuple:
         """Read the photos, and put the job in the queue. The one before is let go, with its result.
 
         everything: whether the names cover all that is in the photos, so that no background competes.
@@ -60,9 +68,12 @@ class Adapting:
             wanted = clean_names(parse_names(names or ""), course.MOST_NAMES)
             recipe = replace(self.recipe, steps=int(steps), check=max(CHECK, int(steps) // LOOKS))
             reco, uploads = self.pool.get(preset), Uploads(files)
-            work = Work(partial(adapt, reco, device=str(reco.encoder.device), fetch=False),
-                        Job(wanted, recipe, usual_method(reco.encoder.preset), () if everything else BACKGROUND_WORDS),
-                        self.cache, preset)  # fmt: skip
+            work = Work(
+                partial(adapt, reco, device=str(reco.encoder.device), fetch=False),
+                Job(wanted, recipe, usual_method(reco.encoder.preset), () if everything else BACKGROUND_WORDS),
+                self.cache,
+                preset,
+            )
             work.take(uploads, lambda done: progress((done, len(uploads)), desc="Reading your photos", unit="photos"))
             if ticket:
                 ticket.close()
@@ -74,9 +85,13 @@ class Adapting:
         """What the page shows of a job that waits or runs. That it is asked for keeps it."""
         with told():
             if ticket is None:
-                return None, *_stay(timer=gr.Timer(active=False), report=tiles.problem("This job is no longer kept."),
-                                    start=gr.Button(interactive=True), finish=gr.Button(visible=False),
-                                    cancel=gr.Button(visible=False))  # fmt: skip
+                return None, *_stay(
+                    timer=gr.Timer(active=False),
+                    report=tiles.problem("This job is no longer kept."),
+                    start=gr.Button(interactive=True),
+                    finish=gr.Button(visible=False),
+                    cancel=gr.Button(visible=False),
+                )
             return self._page(ticket)
 
     def finish(self, ticket: Ticket | None) -> None:
@@ -87,8 +102,7 @@ class Adapting:
         if ticket:
             ticket.close()
 
-    def compare(self, photo: str | None, ticket: Ticket | None,
-                progress=gr.Progress()) -> tuple[str, Ticket | None]:  # noqa: B008  # fmt: skip
+    def compare(self, photo: str | None, ticket: Ticket | None, progress=gr.Progress()) -> tuple[str, Ticket | None]:  # noqa: B008
         """Mark a photo with the specialist and with ReCo."""
 
         def marked() -> str:
@@ -105,8 +119,10 @@ class Adapting:
             references = reco.prepare(specialist.names, method=method, background=work.job.background)
             specialist.segment(pixels)  # ReCo has its first photo behind it too
             answers = []
-            for who, segment in (("Specialist", specialist.segment),
-                                 ("ReCo", partial(reco.segment, references=references, method=method))):  # fmt: skip
+            for who, segment in (
+                ("Specialist", specialist.segment),
+                ("ReCo", partial(reco.segment, references=references, method=method)),
+            ):
                 started = time.perf_counter()
                 answers.append((who, segment(pixels), time.perf_counter() - started))
             return course.compared(pixels, answers)
@@ -123,21 +139,30 @@ class Adapting:
         if at.stage not in (jobs.DONE, jobs.FAILED):
             seen = {"look": course.look(work) or course.BEFORE, "result": gr.Column(visible=False)} if fresh else {}
             return ticket, *_stay(
-                **seen, timer=gr.Timer(active=True), start=gr.Button(interactive=False),
+                **seen,
+                timer=gr.Timer(active=True),
+                start=gr.Button(interactive=False),
                 finish=gr.Button(visible=at.stage == jobs.TRAINING and not work.finishing),
                 cancel=gr.Button(visible=at.stage != jobs.EXPORTING),
                 report=course.status(work, self.queue.before(work)) + course.left_out(work.left_out),
-            )  # fmt: skip
-        ended: dict[str, Any] = {"timer": gr.Timer(active=False), "start": gr.Button(interactive=True),
-                                 "finish": gr.Button(visible=False), "cancel": gr.Button(visible=False)}  # fmt: skip
+            )
+        ended: dict[str, Any] = {
+            "timer": gr.Timer(active=False),
+            "start": gr.Button(interactive=True),
+            "finish": gr.Button(visible=False),
+            "cancel": gr.Button(visible=False),
+        }
         if at.stage == jobs.FAILED:
             return ticket, *_stay(**ended, report=or_why(work.fail, tiles.problem), look=course.BEFORE)
         charts = course.curves(work.curve, work.job.recipe.steps) if work.curve else ""
         return ticket, *_stay(
-            **ended, report=course.left_out(work.left_out), result=gr.Column(visible=True), compared="",
+            **ended,
+            report=course.left_out(work.left_out),
+            result=gr.Column(visible=True),
+            compared="",
             look=course.learned(work, (work.out / card.EXAMPLES).read_bytes()) + charts,
             download=gr.DownloadButton(value=str(work.zip)),
-        )  # fmt: skip
+        )
 
 
 SHOWN = ("timer", "start", "finish", "cancel", "report", "look", "result", "download", "compared")
@@ -159,14 +184,35 @@ class AdaptTab:
             self.timer = gr.Timer(1, active=False)
             with gr.Column(min_width=320, scale=2):
                 gr.HTML(course.INTRO, apply_default_css=False)
-                self.files = gr.File(file_count="multiple", file_types=["image", ".zip"], label="Photos, or a zip of them",
-                                     height=150, elem_id="adapt-drop")  # fmt: skip
-                self.names = gr.Textbox(label="Names", info="What to mark, with commas between", lines=1, max_lines=1,
-                                        placeholder="sky, building, road, tree, car", elem_id="adapt-names")  # fmt: skip
-                self.everything = gr.Checkbox(label="These names cover everything", elem_id="adapt-everything",
-                                              info="For whole scenes, such as streets: every pixel gets one of them")  # fmt: skip
-                self.steps = gr.Slider(FEWEST, MOST, STEPS, step=10, label="Training steps", elem_id="adapt-steps",
-                                       info="More are better up to a point; it stops by itself when nothing gets better")  # fmt: skip
+                self.files = gr.File(
+                    file_count="multiple",
+                    file_types=["image", ".zip"],
+                    label="Photos, or a zip of them",
+                    height=150,
+                    elem_id="adapt-drop",
+                )
+                self.names = gr.Textbox(
+                    label="Names",
+                    info="What to mark, with commas between",
+                    lines=1,
+                    max_lines=1,
+                    placeholder="sky, building, road, tree, car",
+                    elem_id="adapt-names",
+                )
+                self.everything = gr.Checkbox(
+                    label="These names cover everything",
+                    elem_id="adapt-everything",
+                    info="For whole scenes, such as streets: every pixel gets one of them",
+                )
+                self.steps = gr.Slider(
+                    FEWEST,
+                    MOST,
+                    STEPS,
+                    step=10,
+                    label="Training steps",
+                    elem_id="adapt-steps",
+                    info="More are better up to a point; it stops by itself when nothing gets better",
+                )
                 self.time = gr.HTML(
                     course.estimate(0, STEPS, do.queue.pace, 0), elem_id="adapt-time", apply_default_css=False
                 )
@@ -180,8 +226,13 @@ class AdaptTab:
                 with gr.Column(visible=False, elem_id="adapt-result") as self.result:
                     self.download = gr.DownloadButton("Download (zip)", variant="primary", elem_id="adapt-download")
                     gr.HTML(course.TRY, apply_default_css=False)
-                    self.photo = PhotoInput(type="filepath", sources=["upload", "clipboard", "webcam"], label="Photo", height=200,
-                                          elem_id="adapt-photo")  # fmt: skip
+                    self.photo = PhotoInput(
+                        type="filepath",
+                        sources=["upload", "clipboard", "webcam"],
+                        label="Photo",
+                        height=200,
+                        elem_id="adapt-photo",
+                    )
                     self.compare = gr.Button("Mark it with both", elem_id="adapt-compare")
                     self.compared = gr.HTML(elem_id="adapt-compared", apply_default_css=False)
 
@@ -194,13 +245,33 @@ class AdaptTab:
         # Asked every second by everyone who waits: not in Gradio's queue, where it would stand behind others' photos.
         at_once: dict[str, Any] = {**quiet, "queue": False, "show_progress": "hidden"}
         # One event of both: of two, the earlier one's answer could come last.
-        gr.on([self.files.change, self.steps.change], do.estimate, [self.files, self.steps], self.time,
-              trigger_mode="always_last", **light)  # fmt: skip
-        gr.on([self.start.click, self.names.submit], do.start, [self.files, self.names, self.everything, self.steps, preset, ticket], shown,
-              concurrency_id="photos", concurrency_limit=2, show_progress_on=self.report, **quiet)  # fmt: skip
+        gr.on(
+            [self.files.change, self.steps.change],
+            do.estimate,
+            [self.files, self.steps],
+            self.time,
+            trigger_mode="always_last",
+            **light,
+        )
+        gr.on(
+            [self.start.click, self.names.submit],
+            do.start,
+            [self.files, self.names, self.everything, self.steps, preset, ticket],
+            shown,
+            concurrency_id="photos",
+            concurrency_limit=2,
+            show_progress_on=self.report,
+            **quiet,
+        )
         self.timer.tick(do.tick, ticket, shown, **at_once)
         for button, call in ((self.finish, do.finish), (self.cancel, do.cancel)):
             press: Callable = button.click
             press(call, ticket, None, **at_once).then(do.tick, ticket, shown, **at_once)
-        self.compare.click(do.compare, [self.photo, ticket], [self.compared, ticket], concurrency_id="model",
-                           show_progress_on=self.compared, **quiet)  # fmt: skip
+        self.compare.click(
+            do.compare,
+            [self.photo, ticket],
+            [self.compared, ticket],
+            concurrency_id="model",
+            show_progress_on=self.compared,
+            **quiet,
+        )

@@ -58,16 +58,21 @@ class Archiving:
             query = reco.encoder.query(*_asked(words, photo, k))
             return [
                 {
-                    "similarity": round(hit.similarity, 4), "file": hit.record.file, "title": hit.record.title,
-                    "author": hit.record.author, "licence": hit.record.licence,
-                    "licence_scope": hit.record.licence_scope, "source_url": hit.record.source_url,
+                    "similarity": round(hit.similarity, 4),
+                    "file": hit.record.file,
+                    "title": hit.record.title,
+                    "author": hit.record.author,
+                    "licence": hit.record.licence,
+                    "licence_scope": hit.record.licence_scope,
+                    "source_url": hit.record.source_url,
                     "landing_url": hit.record.landing_url,
                 }
                 for hit in exemplars(reco.archive, reco.archive.search(query, int(k)))
-            ]  # fmt: skip
+            ]
 
-    def look(self, words: str, photo: str | None, k: int, preset: str, own: Own | None,
-             progress=gr.Progress()) -> tuple[str, Own | None]:  # noqa: B008 - how Gradio finds it  # fmt: skip
+    def look(
+        self, words: str, photo: str | None, k: int, preset: str, own: Own | None, progress=gr.Progress()
+    ) -> tuple[str, Own | None]:
         """The same with the visitor's own photos, as tiles."""
 
         def found() -> str:
@@ -78,9 +83,10 @@ class Archiving:
 
         return or_why(found, tiles.problem), own
 
-    def add(self, files: list[str] | None, name: str, preset: str, own: Own | None,
-            progress=gr.Progress()) -> tuple:  # noqa: B008  # fmt: skip
-        """Keep photos and learn from them. The files that were dropped go as all uploads do: others may have given the same."""
+    def add(self, files: list[str] | None, name: str, preset: str, own: Own | None, progress=gr.Progress()) -> tuple:  # noqa: B008
+        """Keep photos and learn from them. The files that were dropped go as all uploads do: others may have given
+        the same.
+        """
         mine = own or Own()
 
         def added() -> tuple:
@@ -90,9 +96,11 @@ class Archiving:
             wanted = one_name(name) if name and name.strip() else ""
             uploads = Uploads(files)
             count, left_out = mine.add(
-                uploads, wanted, learn=lambda: self._seeds(mine, preset, progress),
+                uploads,
+                wanted,
+                learn=lambda: self._seeds(mine, preset, progress),
                 progress=lambda done: progress((done, len(uploads)), desc="Looking at photos", unit="photos"),
-            )  # fmt: skip
+            )
             return None, "", *self._shown(mine, preset, tiles.added(count, wanted, left_out))
 
         return or_why(added, lambda why: (gr.skip(), gr.skip(), *_unchanged(mine, why)))
@@ -125,12 +133,12 @@ class Archiving:
                 shutil.rmtree(folder)
                 raise
             if target.stat().st_size > MOST_LOADED:
-                gr.Warning("This zip is larger than 30 MB, so it cannot be loaded here again as a whole. "
-                           "The photos in it can.")  # fmt: skip
+                gr.Warning(
+                    "This zip is larger than 30 MB, so it cannot be loaded here again as a whole. The photos in it can."
+                )
             return str(target)
 
-    def load(self, file: str | None, preset: str, own: Own | None,
-             progress=gr.Progress()) -> Shown:  # noqa: B008  # fmt: skip
+    def load(self, file: str | None, preset: str, own: Own | None, progress=gr.Progress()) -> Shown:  # noqa: B008
         """Photos and names of a saved zip join those that are there."""
         mine = own or Own()
 
@@ -187,10 +195,20 @@ class ArchiveTab:
             self.own = gr.State(time_to_live=keep, delete_callback=lambda own: own and own.close())
             with gr.Column(min_width=320, scale=2):
                 gr.HTML(tiles.OWN_INTRO, apply_default_css=False)
-                self.files = gr.File(file_count="multiple", file_types=["image", ".zip"], label="Photos, or a zip of them",
-                                     height=150, elem_id="drop")  # fmt: skip
-                self.name = gr.Textbox(label="What is it? (optional)", placeholder="a name of your choice", lines=1,
-                                       max_lines=1, elem_id="what")  # fmt: skip
+                self.files = gr.File(
+                    file_count="multiple",
+                    file_types=["image", ".zip"],
+                    label="Photos, or a zip of them",
+                    height=150,
+                    elem_id="drop",
+                )
+                self.name = gr.Textbox(
+                    label="What is it? (optional)",
+                    placeholder="a name of your choice",
+                    lines=1,
+                    max_lines=1,
+                    elem_id="what",
+                )
                 with gr.Row():
                     self.add = gr.Button("Add", variant="primary", min_width=100, elem_id="add")
                     self.cancel = gr.Button("Cancel", visible=False, min_width=100, elem_id="cancel-add")
@@ -198,8 +216,9 @@ class ArchiveTab:
                 self.list = gr.HTML(tiles.NOTHING, js_on_load=tiles.ON_LOAD, elem_id="own", apply_default_css=False)
                 with gr.Row():
                     self.save = gr.Button("Save as zip", size="sm", min_width=100, elem_id="save")
-                    self.load = gr.UploadButton("Load a saved zip", file_types=[".zip"], size="sm", min_width=100,
-                                                elem_id="load")  # fmt: skip
+                    self.load = gr.UploadButton(
+                        "Load a saved zip", file_types=[".zip"], size="sm", min_width=100, elem_id="load"
+                    )
                 self.saved = gr.DownloadButton("Download", visible="hidden", elem_id="saved")
             with gr.Column(min_width=320, scale=3):
                 gr.HTML(tiles.INTRO, apply_default_css=False)
@@ -210,8 +229,14 @@ class ArchiveTab:
                         )
                         self.k = gr.Slider(1, MOST_FOUND, FOUND, step=1, label="How many photos", elem_id="many")
                         self.search = gr.Button("Search", variant="primary", elem_id="search")
-                    self.photo = PhotoInput(type="filepath", sources=["upload", "clipboard"], label="Photo (optional)", height=200,
-                                          min_width=200, elem_id="like")  # fmt: skip
+                    self.photo = PhotoInput(
+                        type="filepath",
+                        sources=["upload", "clipboard"],
+                        label="Photo (optional)",
+                        height=200,
+                        min_width=200,
+                        elem_id="like",
+                    )
                 self.found = gr.HTML(elem_id="found", apply_default_css=False)
 
     def connect(self, app: gr.Blocks, preset: gr.Dropdown, taught: gr.HTML) -> None:
@@ -228,10 +253,17 @@ class ArchiveTab:
         app.load(do.begin, None, own, **light)
 
         asked = [self.words, self.photo, self.k, preset]
-        gr.on([self.search.click, self.words.submit], do.look, [*asked, own], [self.found, own],
-              show_progress_on=self.found, **{**quiet, "concurrency_id": "model"})  # fmt: skip
-        gr.Button(visible=False).click(do.search, asked, gr.JSON(visible=False, label="photos"), api_name="search",
-                                       concurrency_id="model")  # fmt: skip
+        gr.on(
+            [self.search.click, self.words.submit],
+            do.look,
+            [*asked, own],
+            [self.found, own],
+            show_progress_on=self.found,
+            **{**quiet, "concurrency_id": "model"},
+        )
+        gr.Button(visible=False).click(
+            do.search, asked, gr.JSON(visible=False, label="photos"), api_name="search", concurrency_id="model"
+        )
 
         self._cancellable(
             self.add.click, do.add, [self.files, self.name, preset, own], [self.files, self.name, *shown], heavy
@@ -239,13 +271,16 @@ class ArchiveTab:
         self._cancellable(self.load.upload, do.load, [self.load, preset, own], shown, heavy)
         self.cancel.click(do.cancel, own, None, queue=False, **quiet)
         self.list.click(do.remove, own, shown, trigger_mode="multiple", **light).success(
-            do.learned, [own, preset], self.list, show_progress="hidden", **heavy)  # fmt: skip
+            do.learned, [own, preset], self.list, show_progress="hidden", **heavy
+        )
         self.save.click(do.save, [own, preset], self.saved, show_progress="hidden", **heavy).success(
-            None, js="() => { setTimeout(() => document.querySelector('#saved').click(), 200); }", **quiet)  # fmt: skip
+            None, js="() => { setTimeout(() => document.querySelector('#saved').click(), 200); }", **quiet
+        )
 
     def _cancellable(self, event: Any, call: Any, inputs: list, outputs: list, options: dict[str, Any]) -> None:
         """With the button Cancel for as long as it takes."""
         show, hide = (partial(gr.update, visible=visible) for visible in (True, False))
         quiet: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         event(show, None, self.cancel, **quiet).then(
-            call, inputs, outputs, show_progress_on=self.report, **options).then(hide, None, self.cancel, **quiet)  # fmt: skip
+            call, inputs, outputs, show_progress_on=self.report, **options
+        ).then(hide, None, self.cancel, **quiet)

@@ -1,4 +1,6 @@
-"""The Adapt tab's words and HTML: how a job goes, its curve and marks, what came of it. Pure functions; every text is escaped."""
+"""The Adapt tab's words and HTML: how a job goes, its curve and marks, what came of it. Pure functions; every text is
+escaped.
+"""
 
 import base64
 import io
@@ -28,10 +30,12 @@ labels the photos, and a small network learns from these labels: a <b>specialist
 away for an hour. Keep this page open while it runs.</p>"""
 BEFORE = """<ol class='reco-plan'>
 <li><b>ReCo labels your photos.</b> Each at two sizes and mirrored, so that it is known where ReCo is sure.</li>
-<li><b>The network learns</b> from what ReCo is sure of. You watch what it marks in photos that it does not learn from.</li>
-<li><b>You take it home:</b> one zip for any runtime of ONNX or for PyTorch, and you try it here on new photos.</li></ol>"""
+<li><b>The network learns</b> from what ReCo is sure of. You watch what it marks in photos that it does not learn
+from.</li> <li><b>You take it home:</b> one zip for any runtime of ONNX or for PyTorch, and you try it here on new
+photos.</li></ol>"""
 TRY = """<h3>Try it on a new photo</h3>
-<p class='reco-note'>A photo of the same kind that was not among those above: the specialist and ReCo side by side.</p>"""
+<p class='reco-note'>A photo of the same kind that was not among those above: the specialist and ReCo side by
+side.</p>"""
 STAGES = {jobs.LABELLING: "Label", jobs.TRAINING: "Learn", jobs.EXPORTING: "Pack"}
 BLUE, GREEN, GREY = "#0072e6", "#00a35a", "#8a8f98"
 CSS = """
@@ -63,17 +67,21 @@ CSS = """
   vertical-align: .25em; background: var(--key); }
 .reco-marks { display: grid; gap: 6px; grid-template-columns: repeat(3, minmax(0, 1fr)); margin: .8em 0 .3em; }
 .reco-marks figure, .reco-pair figure { margin: 0; min-width: 0; }
-.reco-marks img, .reco-pair img, .reco-sheet { display: block; width: 100%; height: auto; border-radius: 6px; margin: 0; }
-.reco-marks figure { display: flex; flex-direction: column; justify-content: flex-end; }
+.reco-marks img, .reco-pair img, .reco-sheet { display: block; width: 100%; height: auto; border-radius: 6px; margin:
+0; } .reco-marks figure { display: flex; flex-direction: column; justify-content: flex-end; }
 .reco-empty { display: grid; place-items: center; flex: 1; min-height: 60px; border-radius: 6px; padding: 4px;
-  text-align: center; font-size: .8em; background: var(--background-fill-secondary); color: var(--body-text-color-subdued); }
-.reco-names { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: .92em; margin: .4em 0; overflow-wrap: anywhere; }
-.reco-learned { width: 100%; border-collapse: collapse; margin: .4em 0; }
-.reco-learned td, .reco-learned th { padding: 4px 8px 4px 0; border: 0; border-top: 1px solid var(--border-color-primary);
+  text-align: center; font-size: .8em; background: var(--background-fill-secondary); color:
+  var(--body-text-color-subdued); }
+.reco-names { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: .92em; margin: .4em 0; overflow-wrap:
+anywhere; } .reco-learned { width: 100%; border-collapse: collapse; margin: .4em 0; }
+.reco-learned td, .reco-learned th { padding: 4px 8px 4px 0; border: 0; border-top: 1px solid
+var(--border-color-primary);
   text-align: left; font-weight: 400; overflow-wrap: anywhere; }
 .reco-learned tr:first-child > * { border-top: 0; }
-.reco-learned td:not(:first-child) { width: 1%; padding-left: 10px; white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
-@media (max-width: 640px) { .reco-charts, .reco-pair { grid-template-columns: minmax(0, 1fr); } .reco-marks { gap: 4px; } }
+.reco-learned td:not(:first-child) { width: 1%; padding-left: 10px; white-space: nowrap; text-align: right;
+font-variant-numeric: tabular-nums; }
+@media (max-width: 640px) { .reco-charts, .reco-pair { grid-template-columns: minmax(0, 1fr); } .reco-marks { gap:
+4px; } }
 """
 
 
@@ -165,9 +173,11 @@ def look(work: jobs.Work) -> str:
 
 def legend(names: Sequence[str]) -> str:
     """The colour of each name."""
-    return "<div class='reco-names'>" + "".join(
-        f"<span>{swatch(i)}{escape(name)}</span>" for i, name in enumerate(names)
-    ) + "</div>"  # fmt: skip
+    return (
+        "<div class='reco-names'>"
+        + "".join(f"<span>{swatch(i)}{escape(name)}</span>" for i, name in enumerate(names))
+        + "</div>"
+    )
 
 
 def curves(curve: Curve, steps: int) -> str:
@@ -178,15 +188,20 @@ def curves(curve: Curve, steps: int) -> str:
         (label, shade, [(look.step, value) for look in curve.looks if (value := getattr(look, kind)) is not None])
         for label, shade, kind in (("fits ReCo's labels", BLUE, "fits"), ("agrees with itself", GREEN, "agrees"))
     ]
-    held = chart("In photos that it does not learn from:", said, steps, 1.0, curve.best.step) if said[1][2] else (
-        "<p class='reco-note'>With fewer than six photos none are kept aside to look at.</p>"
-    )  # fmt: skip
-    return (f"<div class='reco-charts'>{held}"
-            f"{chart('What it gets wrong while it learns:', [('loss', GREY, loss)], steps, top)}</div>")  # fmt: skip
+    held = (
+        chart("In photos that it does not learn from:", said, steps, 1.0, curve.best.step)
+        if said[1][2]
+        else ("<p class='reco-note'>With fewer than six photos none are kept aside to look at.</p>")
+    )
+    return (
+        f"<div class='reco-charts'>{held}"
+        f"{chart('What it gets wrong while it learns:', [('loss', GREY, loss)], steps, top)}</div>"
+    )
 
 
-def chart(title: str, lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]], steps: int, top: float,
-          best: int = 0) -> str:  # fmt: skip
+def chart(
+    title: str, lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]], steps: int, top: float, best: int = 0
+) -> str:
     """Lines by step, drawn as SVG. lines: label, colour, points. top: of the values' axis. best: a step to mark."""
     width, height, left = 330, 120, 30
 
@@ -199,26 +214,38 @@ def chart(title: str, lines: Sequence[tuple[str, str, Sequence[tuple[int, float]
     drawn = []
     for share in (0, 0.5, 1):
         _, y = at(0, share * top)
-        drawn.append(f"<line x1='{left}' x2='{width}' y1='{y}' y2='{y}' stroke='currentColor' stroke-opacity='.15'/>"
-                     f"<text x='{left - 5}' y='{y + 4}' text-anchor='end'>{number(share * top)}</text>")  # fmt: skip
+        drawn.append(
+            f"<line x1='{left}' x2='{width}' y1='{y}' y2='{y}' stroke='currentColor' stroke-opacity='.15'/>"
+            f"<text x='{left - 5}' y='{y + 4}' text-anchor='end'>{number(share * top)}</text>"
+        )
     if best:
         x, _ = at(best, 0)
-        drawn.append(f"<line x1='{x:.1f}' x2='{x:.1f}' y1='0' y2='{height}' stroke='currentColor' stroke-opacity='.4' "
-                     f"stroke-dasharray='2 4'><title>best so far: step {best}</title></line>")  # fmt: skip
+        drawn.append(
+            f"<line x1='{x:.1f}' x2='{x:.1f}' y1='0' y2='{height}' stroke='currentColor' stroke-opacity='.4' "
+            f"stroke-dasharray='2 4'><title>best so far: step {best}</title></line>"
+        )
     for label, shade, points in lines:
         places = [at(*point) for point in points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         drawn.append(
             f"<polyline points='{path}' fill='none' stroke='{shade}' stroke-width='2' stroke-linejoin='round'/>"
         )
-        drawn += [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.6' fill='{shade}'><title>{label}, step {step}: {number(value)}"
-                  "</title></circle>" for (x, y), (step, value) in zip(places, points, strict=True)]  # fmt: skip
-    keys = "".join(f"<span class='reco-key' style='--key:{shade}'>{label} {number(points[-1][1])}</span>"
-                   for label, shade, points in lines if points)  # fmt: skip
-    return (f"<figure class='reco-chart'><figcaption>{title}<br>{keys}</figcaption>"
-            f"<svg viewBox='0 -6 {width + 4} {height + 26}' role='img' aria-label='{title}'>{''.join(drawn)}"
-            f"<text x='{left}' y='{height + 15}'>0</text><text x='{width}' y='{height + 15}' text-anchor='end'>"
-            f"step {steps}</text></svg></figure>")  # fmt: skip
+        drawn += [
+            f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.6' fill='{shade}'><title>{label}, step {step}: {number(value)}"
+            "</title></circle>"
+            for (x, y), (step, value) in zip(places, points, strict=True)
+        ]
+    keys = "".join(
+        f"<span class='reco-key' style='--key:{shade}'>{label} {number(points[-1][1])}</span>"
+        for label, shade, points in lines
+        if points
+    )
+    return (
+        f"<figure class='reco-chart'><figcaption>{title}<br>{keys}</figcaption>"
+        f"<svg viewBox='0 -6 {width + 4} {height + 26}' role='img' aria-label='{title}'>{''.join(drawn)}"
+        f"<text x='{left}' y='{height + 15}'>0</text><text x='{width}' y='{height + 15}' text-anchor='end'>"
+        f"step {steps}</text></svg></figure>"
+    )
 
 
 def learned(work: jobs.Work, sheet: bytes) -> str:
@@ -231,8 +258,14 @@ def learned(work: jobs.Work, sheet: bytes) -> str:
         for i, name in enumerate(about["names"])
     )
     missing = ", ".join(f"<b>{escape(name)}</b>" for name in unknown)
-    warning = (f"<p class='reco-problem'>ReCo found nothing in these photos that it takes for {missing}, so the specialist does not "
-               "know it.</p>") if unknown else ""  # fmt: skip
+    warning = (
+        (
+            f"<p class='reco-problem'>ReCo found nothing in these photos that it takes for {missing}, so the specialist does not "
+            "know it.</p>"
+        )
+        if unknown
+        else ""
+    )
     kept = (
         f"It learned from {many(about['photos'] - about['held_out'])}; step {about['step']} of {work.job.recipe.steps} "
         + (f"was the best, by {many(about['held_out'])} kept aside" if about["held_out"] else "was the last")
@@ -258,14 +291,17 @@ def compared(photo: np.ndarray, answers: Sequence[tuple[str, Segmentation, float
     head = "".join(f"<td>{escape(who)}</td>" for who, _, _ in answers)
     rows = "".join(
         f"<tr><td>{swatch(i)}<span class='reco-name'>{escape(name)}</span></td>"
-        + "".join(f"<td>{percent(result.share(i + 1))}</td>" for _, result, _ in answers) + "</tr>"
+        + "".join(f"<td>{percent(result.share(i + 1))}</td>" for _, result, _ in answers)
+        + "</tr>"
         for i, name in enumerate(names)
-    )  # fmt: skip
+    )
     times = answers[-1][2] / max(1e-3, answers[0][2])
     faster = f"The specialist was {times:.0f} times as fast. " if times >= 2 else ""
-    return (f"<div class='reco-pair'>{figures}</div><table class='reco-learned'><tr><th></th>{head}</tr>{rows}</table>"
-            f"<p class='reco-note'>{faster}Times are for this photo alone, on this server, where both were warm and ReCo "
-            "knew the names already. Above: shares of the photo.</p>")  # fmt: skip
+    return (
+        f"<div class='reco-pair'>{figures}</div><table class='reco-learned'><tr><th></th>{head}</tr>{rows}</table>"
+        f"<p class='reco-note'>{faster}Times are for this photo alone, on this server, where both were warm and ReCo "
+        "knew the names already. Above: shares of the photo.</p>"
+    )
 
 
 def address(picture: np.ndarray, side: int) -> str:

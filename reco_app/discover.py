@@ -43,8 +43,9 @@ class Discovering:
         """A new visitor's result: none."""
         return Find(self.cache)
 
-    def run(self, photo: str | None, parts: int, words: str, preset: str, find: Find | None,
-            progress=gr.Progress()) -> tuple:  # noqa: B008 - how Gradio finds it  # fmt: skip
+    def run(
+        self, photo: str | None, parts: int, words: str, preset: str, find: Find | None, progress=gr.Progress()
+    ) -> tuple:
         """Find and name what is in the photo, and show it."""
         with told():
             pixels, discoverer, reading = self._read(photo, parts, words, preset, progress)
@@ -95,8 +96,9 @@ class Discovering:
         """The same with one row's name."""
         return self.hand_over(find, [str(event.what)])
 
-    def discover(self, photo: str | None, parts: int = PARTS, words: str = "",
-                 preset: str = "") -> tuple[str, str, dict]:  # fmt: skip
+    def discover(
+        self, photo: str | None, parts: int = PARTS, words: str = "", preset: str = ""
+    ) -> tuple[str, str, dict]:
         """Find and name everything in a photo, without being told what to look for.
 
         Args:
@@ -106,8 +108,8 @@ class Discovering:
             preset: which models: mini, or another one that this server has; "" for its first.
 
         Returns:
-            overlay: PNG of the photo with coloured segments and their names, long side at most 1600. labels: PNG as large
-            as the photo; its pixel values are i for the i-th segment. description: per segment its name,
+            overlay: PNG of the photo with coloured segments and their names, long side at most 1600. labels: PNG as
+            large as the photo; its pixel values are i for the i-th segment. description: per segment its name,
             colour, share of the photo, confidence (0 to 1), and what else it may be.
         """
         with told():
@@ -116,8 +118,9 @@ class Discovering:
             files = write(limit_size(pixels, SHOWN_SIDE), found, Path(tempfile.mkdtemp(dir=self.cache)), {})
             return files.overlay, files.labels, describe_discovery(found)
 
-    def _read(self, photo: str | None, parts: int, words: str, preset: str,
-              progress: gr.Progress | None) -> tuple[np.ndarray, Discoverer, Reading]:  # fmt: skip
+    def _read(
+        self, photo: str | None, parts: int, words: str, preset: str, progress: gr.Progress | None
+    ) -> tuple[np.ndarray, Discoverer, Reading]:
         if not photo or not Path(photo).is_file():  # uploads are deleted after a while
             raise PhotoError("there is no photo", remedy="Upload one, paste one, or click an example")
         check_parts(int(parts))
@@ -185,37 +188,68 @@ class DiscoverTab:
     """The tab's controls: the photo on one side, what was found in it on the other."""
 
     def __init__(self, do: Discovering, keep: float, examples: list[list[str]]) -> None:
-        """keep: seconds until a result that nobody used is deleted. examples: photos, a row each, and what else is said."""
+        """keep: seconds until a result that nobody used is deleted. examples: photos, a row each, and what else is
+        said.
+        """
         self.do = do
         photos = [row[:1] for row in examples]
         with gr.Tab("Discover", id="discover"), gr.Row(elem_id="discover"):
             self.find = gr.State(time_to_live=keep, delete_callback=lambda find: find and find.close())
             with gr.Column(min_width=320):
                 gr.HTML(discovered.INTRO, apply_default_css=False)
-                self.photo = PhotoInput(photos[1][0], type="filepath", sources=["upload", "clipboard", "webcam"],
-                                   label="Photo", height=360, elem_id="discover-photo")  # fmt: skip
+                self.photo = PhotoInput(
+                    photos[1][0],
+                    type="filepath",
+                    sources=["upload", "clipboard", "webcam"],
+                    label="Photo",
+                    height=360,
+                    elem_id="discover-photo",
+                )
                 self.button = gr.Button("Discover", variant="primary", elem_id="discover-start")
-                self.examples = gr.Examples(photos, [self.photo], label="Examples: one click", cache_examples=False,
-                                            api_visibility="private", elem_id="discover-examples")  # fmt: skip
+                self.examples = gr.Examples(
+                    photos,
+                    [self.photo],
+                    label="Examples: one click",
+                    cache_examples=False,
+                    api_visibility="private",
+                    elem_id="discover-examples",
+                )
                 with gr.Accordion("Options", open=False, elem_id="discover-options"):
                     self.words = gr.Textbox(
-                        "", label="Your own words", placeholder="cup, spoon, table", lines=2, max_lines=6,
-                        info=f"What things may be called, with commas, up to {MOST_WORDS:,}. Empty: 18,000 nouns. Words for "
-                        "surroundings, such as wall and sky, compete in any case", elem_id="discover-words")  # fmt: skip
+                        "",
+                        label="Your own words",
+                        placeholder="cup, spoon, table",
+                        lines=2,
+                        max_lines=6,
+                        info=f"What things may be called, with commas, up to {MOST_WORDS:,}. Empty: 18,000 "
+                        "nouns. Words for "
+                        "surroundings, such as wall and sky, compete in any case",
+                        elem_id="discover-words",
+                    )
             with gr.Column(min_width=320):
-                self.shown = gr.Image(label="Found", interactive=False, height=400, buttons=["fullscreen"],
-                                      elem_id="discover-overlay")  # fmt: skip
+                self.shown = gr.Image(
+                    label="Found", interactive=False, height=400, buttons=["fullscreen"], elem_id="discover-overlay"
+                )
                 with gr.Column(visible=False, elem_id="discover-results") as self.column:
-                    self.parts = gr.Slider(1, MOST_PARTS, PARTS, step=1, label="Coarser – finer", elem_id="discover-parts",
-                                           info="How many parts the photo is cut into, before alike ones become one")  # fmt: skip
+                    self.parts = gr.Slider(
+                        1,
+                        MOST_PARTS,
+                        PARTS,
+                        step=1,
+                        label="Coarser – finer",
+                        elem_id="discover-parts",
+                        info="How many parts the photo is cut into, before alike ones become one",
+                    )
                     self.legend = gr.HTML(
                         elem_id="discover-legend", js_on_load=discovered.ON_LOAD, apply_default_css=False
                     )
                     self.names = gr.CheckboxGroup(label="Look for these in the whole photo", elem_id="discover-names")
                     self.send = gr.Button("Segment these with ReCo", elem_id="discover-send")
                     with gr.Row():
-                        self.files = [gr.DownloadButton(label, size="sm", min_width=90, elem_classes="discover-download")
-                                      for label in ("Overlay PNG", "Labels PNG", "JSON")]  # fmt: skip
+                        self.files = [
+                            gr.DownloadButton(label, size="sm", min_width=90, elem_classes="discover-download")
+                            for label in ("Overlay PNG", "Labels PNG", "JSON")
+                        ]
 
     def connect(self, app: gr.Blocks, preset: gr.Dropdown, photo: gr.Image, names: gr.Textbox, tabs: gr.Tabs) -> list:
         """Make the controls work. preset: what is chosen for segmenting. photo, names: of the Segment tab.
@@ -236,8 +270,15 @@ class DiscoverTab:
         self.parts.release(*divided, trigger_mode="always_last", **light)
         self.legend.submit(do.rename, [find, self.names], [find, *shown], trigger_mode="multiple", **light)
         replies = [gr.File(visible=False, label=name) for name in ("overlay", "labels")]
-        gr.Button(visible=False).click(do.discover, asked, [*replies, gr.JSON(visible=False, label="description")],
-                                       api_name="discover", concurrency_id="model")  # fmt: skip
+        gr.Button(visible=False).click(
+            do.discover,
+            asked,
+            [*replies, gr.JSON(visible=False, label="description")],
+            api_name="discover",
+            concurrency_id="model",
+        )
         given = [find, photo, names, tabs]
-        return [self.send.click(do.hand_over, [find, self.names], given, **light),
-                self.legend.click(do.hand_over_one, find, given, **light)]  # fmt: skip
+        return [
+            self.send.click(do.hand_over, [find, self.names], given, **light),
+            self.legend.click(do.hand_over_one, find, given, **light),
+        ]

@@ -8,11 +8,14 @@ from reco_core.structures import Discovery, Segment
 
 LEAST_TOLD = 0.01  # what else a segment may be is told from this probability on
 INTRO = """<h3>Find and name everything in a photo</h3>
-<p class='reco-note'>No words needed: parts that look alike are found, and each gets the likeliest of 18,000 nouns. The names
+<p class='reco-note'>No words needed: parts that look alike are found, and each gets the likeliest of 18,000 nouns.
+The names
 are guesses, and small or rare things are often missed or misnamed: look at how sure each one is, correct it, and
 let ReCo look for it in the whole photo.</p>"""
-PENCIL = ("<svg viewBox='0 0 16 16' width='13' height='13' fill='none' stroke='currentColor' stroke-width='1.5' "
-          "stroke-linejoin='round' aria-hidden='true'><path d='M2.5 13.5l.7-3.2 7.6-7.6 2.5 2.5-7.6 7.6z'/></svg>")  # fmt: skip
+PENCIL = (
+    "<svg viewBox='0 0 16 16' width='13' height='13' fill='none' stroke='currentColor' stroke-width='1.5' "
+    "stroke-linejoin='round' aria-hidden='true'><path d='M2.5 13.5l.7-3.2 7.6-7.6 2.5 2.5-7.6 7.6z'/></svg>"
+)
 # The name turns into a box; until the server has taken the new one, the old one stands there.
 ON_LOAD = """const edit = (label, old) => {
   const box = document.createElement('input');
@@ -47,9 +50,11 @@ element.addEventListener('click', event => {
 TO_RESULT = "() => setTimeout(() => document.querySelector('#overlay').scrollIntoView({block: 'center'}), 100)"
 CSS = """
 #discover h3 { font-size: 1.2em; font-weight: 700; }
-#discover-examples > div > .gallery, #discover-examples > .gallery { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 6px; }
+#discover-examples > div > .gallery, #discover-examples > .gallery { display: grid; grid-template-columns: repeat(5,
+minmax(0, 1fr)); gap: 6px; }
 #discover-examples .gallery-item { width: 100%; min-width: 0; aspect-ratio: 1; border-radius: 8px; overflow: hidden; }
-#discover-examples .gallery-item :is(span, div) { display: block; width: 100% !important; height: 100% !important; max-height: none !important;
+#discover-examples .gallery-item :is(span, div) { display: block; width: 100% !important; height: 100% !important;
+max-height: none !important;
   min-width: 0 !important; max-width: none !important; border: 0 !important; }
 #discover-examples .gallery-item img { width: 100% !important; height: 100% !important; object-fit: cover; }
 .reco-finds .reco-bar::after { display: none; }
@@ -87,19 +92,27 @@ def legend(result: Discovery, given: Collection[str] = (), seconds: float | None
 
 def _row(index: int, segment: Segment, share: float, given: bool) -> str:
     name = escape(segment.name)
-    sure = "named by you" if given else (
-        f"<span class='reco-bar'><i style='width:{100 * segment.confidence:.0f}%'></i></span>{100 * segment.confidence:.0f} %"
-    )  # fmt: skip
+    sure = (
+        "named by you"
+        if given
+        else (
+            "<span class='reco-bar'><i "
+            f"style='width:{100 * segment.confidence:.0f}%'></i></span>{100 * segment.confidence:.0f} %"
+        )
+    )
     others = ", ".join(
         f"<button type='button' class='reco-or' data-old='{name}' data-take='{escape(other)}' title='Call it so'>"
         f"{escape(other)}</button>"
-        for other, chance in segment.others if chance >= LEAST_TOLD
-    )  # fmt: skip
+        for other, chance in segment.others
+        if chance >= LEAST_TOLD
+    )
     remark = f"<tr class='reco-remark'><td colspan='3'>or: {others}</td></tr>" if others else ""
     return (
         f"<tr class='reco-row'><td><span class='reco-label'>{swatch(index)}<span class='reco-words'>"
         f"<span class='reco-name'>{name}</span>"
-        f"<button type='button' class='reco-pencil' data-old='{name}' aria-label='Rename {name}' title='Rename'>{PENCIL}</button>"
+        f"<button type='button' class='reco-pencil' data-old='{name}' aria-label='Rename {name}' "
+        f"title='Rename'>{PENCIL}</button>"
         f"<button type='button' class='reco-show' data-reco='{name}' title='Segment {name} with ReCo'>ReCo</button>"
-        f"</span></span></td><td class='reco-share'>{percent(share)}</td><td class='reco-number'>{sure}</td></tr>{remark}"
+        f"</span></span></td><td class='reco-share'>{percent(share)}</td><td "
+        f"class='reco-number'>{sure}</td></tr>{remark}"
     )

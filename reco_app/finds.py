@@ -97,8 +97,13 @@ class Find:
         if self.found is None or self.photo is None:
             raise ValueError("there is nothing to draw")
         result = renamed(self.found, self.renamed)
-        return result, write(self.photo, result, Path(tempfile.mkdtemp(dir=folder or self.folder)),
-                             {"preset": self.preset, "parts": self.parts}, self.given)  # fmt: skip
+        return result, write(
+            self.photo,
+            result,
+            Path(tempfile.mkdtemp(dir=folder or self.folder)),
+            {"preset": self.preset, "parts": self.parts},
+            self.given,
+        )
 
 
 def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
@@ -126,7 +131,9 @@ def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
 
 
 def write(photo: np.ndarray, result: Discovery, folder: Path, settings: dict, given: Collection[str] = ()) -> Files:
-    """Write a result's files. photo: (h, w, 3) uint8, as large as the overlay shall be. given: names that a user gave."""
+    """Write a result's files. photo: (h, w, 3) uint8, as large as the overlay shall be. given: names that a user
+    gave.
+    """
     height, width = photo.shape[:2]
     pixels = label_image(result)
     labels = np.asarray(pixels.resize((width, height), Image.Resampling.NEAREST))

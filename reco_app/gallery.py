@@ -36,7 +36,8 @@ INTRO = f"""<h1>{TITLE}</h1>
 The bundled model is small and errs often, so every answer comes with its evidence: how sure ReCo is that the thing is
 there at all, and the photos it learned from.</p>"""
 EVIDENCE = """<h3>What ReCo learned the names from</h3>
-<p class='reco-note'>The archive's photos nearest to each name, or those that you gave for it; the dot is the point that ReCo takes for the thing.
+<p class='reco-note'>The archive's photos nearest to each name, or those that you gave for it; the dot is the point
+that ReCo takes for the thing.
 Wrong photos here mean a wrong answer above. Blurred colours stand in for photos that cannot be loaded: they are what
 the model sees of them.</p>"""
 ABOUT = """
@@ -44,7 +45,8 @@ ABOUT = """
 A name is compared with every photo of the archive. The nearest photos are **exemplars**; in each, ReCo finds the point
 that all the others agree with (the dot in the gallery), and averages what its features look like there. Your photo is
 then marked wherever it looks like that *and* fits the name. Words such as wall, sky or road compete as background.
-In the Discover tab nobody says what to look for: parts that look alike are found, and named from 18,000 nouns. In the Adapt
+In the Discover tab nobody says what to look for: parts that look alike are found, and named from 18,000 nouns. In the
+Adapt
 tab a small network learns from ReCo's own labels of your photos, and then marks such photos several times as fast.
 
 ### Limits
@@ -130,7 +132,8 @@ CSS = """
 .reco-remove { position: absolute; top: 3px; right: 3px; width: 24px; height: 24px; border-radius: 50%; border: 0;
   background: rgba(0, 0, 0, .6); color: #fff; font-size: 15px; line-height: 24px; padding: 0; cursor: pointer; }
 .reco-remove:hover, .reco-remove:focus-visible { background: #d6004b; }
-.reco-quiet { background: none; border: 0; padding: 2px 4px; cursor: pointer; font-size: .9em; text-decoration: underline;
+.reco-quiet { background: none; border: 0; padding: 2px 4px; cursor: pointer; font-size: .9em; text-decoration:
+underline;
   text-underline-offset: 2px; color: var(--body-text-color-subdued); }
 .reco-own { border-top: 1px solid var(--border-color-primary); padding: .5em 0 .7em; }
 .reco-own .reco-tiles { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 8px; margin-top: .4em; }
@@ -223,7 +226,8 @@ def _legend_row(index: int, concept: Concept, share: float, presence: float, dra
             button = f"<button type='button' class='reco-show' data-show='{index}'>{HIDE if drawn else SHOW}</button>"
     if not concept.served:
         remarks.append(
-            "not in this archive: the archive hardly has photos of this. Take it with caution, or add photos of it in the "
+            "not in this archive: the archive hardly has photos of this. Take it with caution, or add "
+            "photos of it in the "
             "Archive tab"
         )
     said = f"<tr class='reco-remark'><td colspan='3'>{'; '.join(remarks)}</td></tr>" if remarks else ""
@@ -289,13 +293,18 @@ def tile(exemplar: Exemplar, photo: str, stand_in: str, *, searched: bool = Fals
     named = f"<span class='reco-name'>{escape(title or 'your photo')}</span>" if searched else ""
     given = own and not searched and exemplar.similarity == 1  # it teaches the name, so nothing was compared
     said = "given by you" if given else f"similarity {exemplar.similarity:.2f}"
-    credit = "<span class='reco-yours'>yours</span>" if own else (
-        f"<span>{_link(author, web_url(record.landing_url))}</span>"
-        f'<span title="{escape(record.licence + scope)}">'
-        f"{_link(licence_name(record.licence), web_url(record.licence))}</span>"
-    )  # fmt: skip
+    credit = (
+        "<span class='reco-yours'>yours</span>"
+        if own
+        else (
+            f"<span>{_link(author, web_url(record.landing_url))}</span>"
+            f'<span title="{escape(record.licence + scope)}">'
+            f"{_link(licence_name(record.licence), web_url(record.licence))}</span>"
+        )
+    )
     return (
-        f'<figure class="reco-tile" title="{escape(title)}">{frame(photo, stand_in, None if searched else exemplar.seed)}'
+        '<figure class="reco-tile" '
+        f'title="{escape(title)}">{frame(photo, stand_in, None if searched else exemplar.seed)}'
         f'<figcaption>{named}<span title="similarity of photo and {"search" if searched else "name"}">'
         f"{said}</span>{credit}</figcaption></figure>"
     )

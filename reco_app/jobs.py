@@ -42,7 +42,9 @@ Adapt = Callable[..., Specialist]  # `adaptation.job.adapt`, its models given
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds for a photo's label, for a step, for the rest: at first those of two cores, then those of the last job."""
+    """Seconds for a photo's label, for a step, for the rest: at first those of two cores, then those of the last
+    job.
+    """
 
     photo: float = 1.5
     step: float = 0.9
@@ -133,8 +135,11 @@ class Work:
                 continue
             size += len(small.data)
             if self.photos == MOST_PHOTOS or size > MOST_BYTES:
-                raise OptionError("these are too many photos", remedy="Give fewer",
-                                  expected=f"at most {MOST_PHOTOS}, of {MOST_BYTES // 1_000_000} MB in all")  # fmt: skip
+                raise OptionError(
+                    "these are too many photos",
+                    remedy="Give fewer",
+                    expected=f"at most {MOST_PHOTOS}, of {MOST_BYTES // 1_000_000} MB in all",
+                )
             self._photos.append(self.folder / f"{self.photos:03}.jpg")
             self._photos[-1].write_bytes(small.data)
         if not self._photos:
@@ -169,7 +174,8 @@ class Work:
     def run(self, most: float) -> None:
         """Do it; what goes wrong is its `problem`.
 
-        most: seconds after which training ends with the best that there is, or the job with an error if there is nothing.
+        most: seconds after which training ends with the best that there is, or the job with an error if there is
+        nothing.
         """
         started = time.monotonic()
         self.at, self._deadline = At(LABELLING, 0, self.photos, started), started + most
@@ -177,9 +183,14 @@ class Work:
         try:
             source = Files("your photos", list(zip(records, self._photos, strict=True)))
             made = self.adapt(
-                source, self.job, self.out, progress=self._progress, cancelled=lambda: self._halt() is not None,
-                enough=lambda: self.finishing, watch=self._watch,
-            )  # fmt: skip
+                source,
+                self.job,
+                self.out,
+                progress=self._progress,
+                cancelled=lambda: self._halt() is not None,
+                enough=lambda: self.finishing,
+                watch=self._watch,
+            )
             with zipfile.ZipFile(self.zip, "w") as packed:  # weights hardly get smaller
                 for name in FILES:
                     packed.write(self.out / name, f"specialist/{name}")
@@ -207,8 +218,10 @@ class Work:
         if self._stop.is_set():
             return Cancelled("the job was cancelled", remedy="Nothing of it is kept")
         if now - self.seen > ABSENT:
-            return Cancelled(f"this page was closed or asleep for {ABSENT / 60:.0f} minutes, so the job was cancelled",
-                             remedy="Start it again, and keep the page open")  # fmt: skip
+            return Cancelled(
+                f"this page was closed or asleep for {ABSENT / 60:.0f} minutes, so the job was cancelled",
+                remedy="Start it again, and keep the page open",
+            )
         if now > self._deadline and not self.curve:
             return OptionError("the time for one job is over, and nothing was learned yet", remedy="Give fewer photos")
         return None

@@ -54,8 +54,9 @@ class Joined:
         self._taught: dict[tuple, Concept] = {}
         self._lock = threading.Lock()
 
-    def taught(self, names: tuple[str, ...], method: str = "", k: int = 0,
-               context: tuple[str, ...] = CONTEXT_WORDS) -> dict[str, Concept]:  # fmt: skip
+    def taught(
+        self, names: tuple[str, ...], method: str = "", k: int = 0, context: tuple[str, ...] = CONTEXT_WORDS
+    ) -> dict[str, Concept]:
         """What own photos teach of these names. method, k: the preset's if not given."""
         preset = self.reco.encoder.preset
         method, k = method or preset.method, k or preset.k

@@ -34,8 +34,10 @@ class Choosing:
             reco = self.pool.get(name)
             device = str(reco.encoder.device)
             threads = f" · {torch.get_num_threads()} threads" if device == "cpu" else ""
-            return (f"Preset {escape(reco.encoder.preset.name)} · {escape(device)}{threads} · "
-                    f"{len(reco.archive):,} photos in the archive {escape(reco.archive.folder.name)}")  # fmt: skip
+            return (
+                f"Preset {escape(reco.encoder.preset.name)} · {escape(device)}{threads} · "
+                f"{len(reco.archive):,} photos in the archive {escape(reco.archive.folder.name)}"
+            )
 
     def choose(self, name: str) -> tuple:
         """Show a preset; load it if nothing is missing. Its own method and k are set too."""
@@ -99,8 +101,15 @@ class Chooser:
         shown = [self.card, self.install, self.cancel, status]
         quiet: dict[str, Any] = {"api_visibility": "private"}
         self.preset.input(self.do.choose, self.preset, [*shown, method, k], show_progress_on=status, **quiet)
-        self.install.click(self.do.install, self.preset, shown, show_progress="hidden", concurrency_id="install",
-                           concurrency_limit=2, **quiet)  # fmt: skip
+        self.install.click(
+            self.do.install,
+            self.preset,
+            shown,
+            show_progress="hidden",
+            concurrency_id="install",
+            concurrency_limit=2,
+            **quiet,
+        )
         self.cancel.click(self.do.cancel, None, None, queue=False, **quiet)
 
 
@@ -110,27 +119,39 @@ def _buttons(install: bool = False, cancel: bool = False) -> tuple[gr.Button, gr
 
 def ready(preset: Preset) -> str:
     """What a preset is, for those who have it."""
-    fitted = "" if preset.fitted else (
-        " Its thresholds (is it there? does the archive have it?) were not fitted to these models yet: take them as rough."
-    )  # fmt: skip
-    return (f"<div class='reco-card'><p>Licence {escape(', '.join(preset.licences))}. Expected quality: "
-            f"{escape(preset.quality)}.{fitted}</p><p class='reco-note'>{escape(preset.citation)}</p></div>")  # fmt: skip
+    fitted = (
+        ""
+        if preset.fitted
+        else (
+            " Its thresholds (is it there? does the archive have it?) were not fitted to these models "
+            "yet: take them as rough."
+        )
+    )
+    return (
+        f"<div class='reco-card'><p>Licence {escape(', '.join(preset.licences))}. Expected quality: "
+        f"{escape(preset.quality)}.{fitted}</p><p class='reco-note'>{escape(preset.citation)}</p></div>"
+    )
 
 
 def needs(preset: Preset, lacks: Missing, said: str = "") -> str:
     """What would be fetched, how much, under which licence, from where. said: HTML below it."""
     rows = [
         f"<li><b>{escape(place(file))}</b>: {file.megabytes:,.0f} MB, licence {escape(file.licence)}, from "
-        f"{escape(urlsplit(address(file)).netloc)}; its hash is {'published' if file.sha256 else escape(file.hash_from)}</li>"
+        f"{escape(urlsplit(address(file)).netloc)}; its hash is "
+        f"{'published' if file.sha256 else escape(file.hash_from)}</li>"
         for file in lacks.weights
     ]
     if lacks.archive:
-        rows.append("<li><b>the bundled archive's photos</b>: about 660 MB, each under its own licence (3,574 of 6,874 open, "
-                    "the others for research only), from where they were published, to be embedded by these models, which "
-                    "makes an archive of about 1.4 GB: minutes on a GPU, half an hour to hours without</li>")  # fmt: skip
+        rows.append(
+            "<li><b>the bundled archive's photos</b>: about 660 MB, each under its own licence (3,574 of 6,874 open, "
+            "the others for research only), from where they were published, to be embedded by these models, which "
+            "makes an archive of about 1.4 GB: minutes on a GPU, half an hour to hours without</li>"
+        )
     total = f" {lacks.megabytes:,.0f} MB of weights" if lacks.weights else ""
-    return (f"<div class='reco-card'><p><b>{escape(preset.name)}</b> is not on this machine yet. It needs{total}:</p>"
-            f"<ul>{''.join(rows)}</ul><p class='reco-note'>{escape(preset.citation)}</p>{said}</div>")  # fmt: skip
+    return (
+        f"<div class='reco-card'><p><b>{escape(preset.name)}</b> is not on this machine yet. It needs{total}:</p>"
+        f"<ul>{''.join(rows)}</ul><p class='reco-note'>{escape(preset.citation)}</p>{said}</div>"
+    )
 
 
 def step(what: str, done: int, of: int) -> str:
@@ -138,5 +159,7 @@ def step(what: str, done: int, of: int) -> str:
     photos = what in ("photos", "embedding photos")
     amount = f"{done:,} of {of:,}" if photos else f"{done / 1e6:,.0f} of {of / 1e6:,.0f} MB"
     share = 100 * done / of if of else 0
-    return (f"<p id='step'><span class='reco-bar'><i style='width:{share:.0f}%'></i></span>"
-            f"{escape(what or 'starting')}{f': {amount}' if done else ''}</p>")  # fmt: skip
+    return (
+        f"<p id='step'><span class='reco-bar'><i style='width:{share:.0f}%'></i></span>"
+        f"{escape(what or 'starting')}{f': {amount}' if done else ''}</p>"
+    )

@@ -1,7 +1,7 @@
 """A visitor's own photos and the names that they teach.
 
-The truth of a session is its photos, kept small, and their names. Archives are derived from these, for the preset that is
-asked for and when it is asked for: adding, removing, loading and switching the preset need no care.
+The truth of a session is its photos, kept small, and their names. Archives are derived from these, for the preset
+that is asked for and when it is asked for: adding, removing, loading and switching the preset need no care.
 """
 
 import hashlib
@@ -92,11 +92,18 @@ class Own:
         if self._changing.locked():
             self._stop.set()
 
-    def add(self, given: Iterable[Small | LeftOut], name: str = "", *, learn: Callable[[], object] = lambda: None,
-            progress: Callable[[int], None] = lambda done: None) -> tuple[int, list[LeftOut]]:  # fmt: skip
+    def add(
+        self,
+        given: Iterable[Small | LeftOut],
+        name: str = "",
+        *,
+        learn: Callable[[], object] = lambda: None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> tuple[int, list[LeftOut]]:
         """Keep photos: all that are readable and new, or none if that is too many, or it is cancelled.
 
-        name: what they teach; "" for what each says itself. learn: done at the end; if it fails, nothing is kept either.
+        name: what they teach; "" for what each says itself. learn: done at the end; if it fails, nothing is kept
+        either.
         Returns how many photos are new or have got a name, and those left out.
 
         Raises:
@@ -202,10 +209,11 @@ class Own:
         photo = Photo(f"{hashlib.sha256(small.data).hexdigest()[:32]}.jpg", name, len(small.data), look)
         if len(kept) >= MOST_PHOTOS or sum(p.size for p in kept.values()) + photo.size > MOST_BYTES:
             raise OptionError(
-                "these are too many photos", given=f"{len(self.photos)} that you have, and more than fit beside them",
+                "these are too many photos",
+                given=f"{len(self.photos)} that you have, and more than fit beside them",
                 expected=f"at most {MOST_PHOTOS} photos and {MOST_BYTES // 1_000_000} MB in all",
                 remedy="Nothing was added. Give fewer, or remove some",
-            )  # fmt: skip
+            )
         self.path(photo).parent.mkdir(exist_ok=True)
         self.path(photo).write_bytes(small.data)
         kept[photo.file] = photo

@@ -6,7 +6,8 @@ import gradio as gr
 class PhotoInput(gr.Image):
     """An image whose uploaded file comes untouched: `read_photo` checks sizes before decoding, knows EXIF and 16 bits.
 
-    A class, for Gradio makes a session's controls anew when an example is clicked. (Gradio also writes photo.pyi beside this.)
+    A class, for Gradio makes a session's controls anew when an example is clicked. (Gradio also writes photo.pyi
+    beside this.)
     """
 
     is_template = True  # in the page it is Gradio's own image

@@ -1,8 +1,9 @@
 """A session's photos as one zip, to take home and to bring back.
 
-It is an archive like any other (`--archive FOLDER --photos FOLDER/photos`), with its photos and photos.json, their names,
-beside it. What is brought back is verified as a whole, but only photos and names are taken from it: the archive is derived
-from them anew, byte for byte the same, so that nobody's embeddings or codecs need to be trusted.
+It is an archive like any other (`--archive FOLDER --photos FOLDER/photos`), with its photos and photos.json, their
+names,
+beside it. What is brought back is verified as a whole, but only photos and names are taken from it: the archive is
+derived from them anew, byte for byte the same, so that nobody's embeddings or codecs need to be trusted.
 """
 
 import hashlib
@@ -58,13 +59,18 @@ def load(file: Path, encoder: Encoder) -> list[Small]:
                 return _photos(folder, manifest.photos)
         except (*WRONG, KeyError, TypeError, RecoError) as error:  # a RecoError would name the server's folders
             reason = str(error).partition(". ")[0].replace(f"{folder}", "").removeprefix("/")
-            raise ArchiveError(f"{file.name} is not what was saved here, or it is damaged", given=reason,
-                               expected="a zip made by Save", remedy="Nothing was changed") from error  # fmt: skip
+            raise ArchiveError(
+                f"{file.name} is not what was saved here, or it is damaged",
+                given=reason,
+                expected="a zip made by Save",
+                remedy="Nothing was changed",
+            ) from error
     raise ArchiveError(
-        f"{file.name} was saved with other models", given=f"preset {manifest.preset}, weights {manifest.weights[:12]}",
+        f"{file.name} was saved with other models",
+        given=f"preset {manifest.preset}, weights {manifest.weights[:12]}",
         expected=f"preset {encoder.preset.name}, weights {encoder.hash[:12]}",
         remedy="Choose that preset in the Segment tab under Options, or add the photos themselves: they lie in the zip",
-    )  # fmt: skip
+    )
 
 
 def _unpack(opened: zipfile.ZipFile, folder: Path) -> None:

@@ -76,15 +76,16 @@ class Result:
     """The picture with its legend, and what changes them without running the model."""
 
     def __init__(self) -> None:
-        self.shown = gr.Image(label="Result", interactive=False, height=360, buttons=["fullscreen"],
-                              elem_id="overlay")  # fmt: skip
+        self.shown = gr.Image(label="Result", interactive=False, height=360, buttons=["fullscreen"], elem_id="overlay")
         with gr.Column(visible=False, elem_id="results") as self.column:
             self.toggles = gr.CheckboxGroup(label="Show", elem_id="toggles")
             self.legend = gr.HTML(elem_id="legend", js_on_load=gallery.ON_LOAD, apply_default_css=False)
             self.opacity = gr.Slider(0, 1, OPACITY, step=0.05, label="Opacity", elem_id="opacity")
             with gr.Row():
-                self.files = [gr.DownloadButton(label, size="sm", min_width=90, elem_classes="download")
-                              for label in ("Overlay PNG", "Labels PNG", "JSON")]  # fmt: skip
+                self.files = [
+                    gr.DownloadButton(label, size="sm", min_width=90, elem_classes="download")
+                    for label in ("Overlay PNG", "Labels PNG", "JSON")
+                ]
 
     def connect(self, do: "Segmenting", answer: gr.State, found_from: gr.Slider, finished: list, options: dict) -> None:
         """Make the controls work. finished: events after which a new answer is there."""
@@ -94,8 +95,13 @@ class Result:
         for event in finished:
             event.success(*judging, **options)  # in case that it was changed meanwhile
         for change in (self.toggles.input, self.opacity.release):
-            change(do.redraw, [answer, self.toggles, self.opacity], [self.shown, self.files[0], self.legend],
-                   trigger_mode="always_last", **options)  # fmt: skip
+            change(
+                do.redraw,
+                [answer, self.toggles, self.opacity],
+                [self.shown, self.files[0], self.legend],
+                trigger_mode="always_last",
+                **options,
+            )
 
 
 class Segmenting:
@@ -107,20 +113,43 @@ class Segmenting:
         Path(cache).mkdir(parents=True, exist_ok=True)
         self._pictures = Pictures(pool, photos)
 
-    def run(self, photo: str | None, names: str, method: str, k: int, background: str, context: str, preset: str,
-            opacity: float, progress=gr.Progress(), own: Own | None = None,  # noqa: B008 - how Gradio finds it
-            found_from: float = FOUND_FROM) -> tuple:  # fmt: skip
+    def run(
+        self,
+        photo: str | None,
+        names: str,
+        method: str,
+        k: int,
+        background: str,
+        context: str,
+        preset: str,
+        opacity: float,
+        progress=gr.Progress(),
+        own: Own | None = None,
+        found_from: float = FOUND_FROM,
+    ) -> tuple:
         """Segment and show; the gallery follows by itself. own: the visitor's photos."""
         with told():
             _, answer = self._answer(photo, names, method, k, background, context, preset, progress, own)
             answer = replace(answer, found_from=found_from)
             drawn = [i for i, found in enumerate(answer.found) if found]
-            return (answer, gr.Column(visible=True), *show(answer, drawn, opacity),
-                    str(answer.folder / "labels.png"), str(answer.folder / "result.json"))  # fmt: skip
+            return (
+                answer,
+                gr.Column(visible=True),
+                *show(answer, drawn, opacity),
+                str(answer.folder / "labels.png"),
+                str(answer.folder / "result.json"),
+            )
 
-    def segment(self, photo: str | None, names: str, method: str = "reco2", k: int = 20,
-                background: str = ", ".join(BACKGROUND_WORDS), context: str = ", ".join(CONTEXT_WORDS),
-                preset: str = "") -> tuple[str, str, dict]:  # fmt: skip
+    def segment(
+        self,
+        photo: str | None,
+        names: str,
+        method: str = "reco2",
+        k: int = 20,
+        background: str = ", ".join(BACKGROUND_WORDS),
+        context: str = ", ".join(CONTEXT_WORDS),
+        preset: str = "",
+    ) -> tuple[str, str, dict]:
         """Mark named things in a photo.
 
         Args:
@@ -142,8 +171,9 @@ class Segmenting:
             _, file = draw(answer, range(len(result.names)), OPACITY)
             return file, str(answer.folder / "labels.png"), describe(result)
 
-    def _answer(self, photo, names, method, k, background, context, preset, progress,
-                own: Own | None = None) -> "tuple[Segmentation, Answer]":  # fmt: skip
+    def _answer(
+        self, photo, names, method, k, background, context, preset, progress, own: Own | None = None
+    ) -> "tuple[Segmentation, Answer]":
         if not photo or not Path(photo).is_file():  # uploads are deleted after a while
             raise PhotoError("there is no photo", remedy="Upload one, paste one, or click an example")
         wanted = parse_names(names or "")
@@ -157,8 +187,15 @@ class Segmenting:
         reco = used.reco
         learning = progress and (lambda done, of, name: progress((done, of), desc=f"Learning {name}", unit="names"))
         taught = used.taught(wanted, method, int(k), around)
-        references = reco.prepare(wanted, k=int(k), method=method, background=others, context=around,
-                                  taught=list(taught.values()), progress=learning)  # fmt: skip
+        references = reco.prepare(
+            wanted,
+            k=int(k),
+            method=method,
+            background=others,
+            context=around,
+            taught=list(taught.values()),
+            progress=learning,
+        )
         result = reco.segment(pixels, references, method=method)
         folder = Path(tempfile.mkdtemp(dir=self.cache))
         settings = {"preset": reco.encoder.preset.name, "method": method, "k": int(k), "context_words": around}
@@ -169,8 +206,9 @@ class Segmenting:
         shares = tuple(result.share(i + 1) for i in range(len(result.names)))
         learnt, marked = result.timings["prepare"], sum(result.timings.values()) - result.timings["prepare"]
         note = f"Names learned in {learnt:.1f} s, photo marked in {marked:.1f} s."
-        return result, Answer(shown, labels, references.concepts, shares, result.presence, folder, preset, used.shelf,
-                              note)  # fmt: skip
+        return result, Answer(
+            shown, labels, references.concepts, shares, result.presence, folder, preset, used.shelf, note
+        )
 
     def redraw(self, answer: Answer | None, drawn: list[int], opacity: float) -> tuple[str, str, str]:
         """The overlay and the legend with other concepts or opacity."""

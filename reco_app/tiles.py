@@ -54,9 +54,11 @@ def _group(
     name: str, photos: list[Photo], seeds: Mapping[str, tuple[float, float]], picture: Callable[[Photo], str]
 ) -> str:
     shown = "".join(
-        "<figure class='reco-tile'>" + gallery.frame(picture(photo), seed=seeds.get(photo.file), inside=_cross(photo, i))
-        + "</figure>" for i, photo in enumerate(photos, 1)
-    )  # fmt: skip
+        "<figure class='reco-tile'>"
+        + gallery.frame(picture(photo), seed=seeds.get(photo.file), inside=_cross(photo, i))
+        + "</figure>"
+        for i, photo in enumerate(photos, 1)
+    )
     head = f"<span class='reco-name'>{escape(name)}</span>" if name else "<span>Without a name</span>"
     what = f"name:{name}"
     return (
@@ -68,8 +70,9 @@ def _group(
 
 def _cross(photo: Photo, number: int) -> str:
     told = escape(f"Remove photo {number}" + (f" of {photo.name}" if photo.name else ""))
-    return (f"<button class='reco-remove' data-remove='{escape(photo.file)}' aria-label='{told}' title='{told}'>"
-            "✕</button>")  # fmt: skip
+    return (
+        f"<button class='reco-remove' data-remove='{escape(photo.file)}' aria-label='{told}' title='{told}'>✕</button>"
+    )
 
 
 def added(count: int, name: str, left_out: Sequence[LeftOut]) -> str:

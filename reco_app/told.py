@@ -27,8 +27,9 @@ def told() -> Iterator[None]:
         raise gr.Error(escape(text, quote=False), title="Please check", print_exception=False) from error
     except Exception as error:
         log.exception("unexpected error")
-        raise gr.Error("Something went wrong here; it has been logged. Please try again.", title="Sorry",
-                       print_exception=False) from error  # fmt: skip
+        raise gr.Error(
+            "Something went wrong here; it has been logged. Please try again.", title="Sorry", print_exception=False
+        ) from error
 
 
 def or_why(do: Callable[[], Any], refused: Callable[[str], Any]) -> Any:

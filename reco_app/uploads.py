@@ -47,8 +47,11 @@ def open_zip(file: Path) -> zipfile.ZipFile:
     total = sum(entry.file_size for entry in opened.infolist())
     if total > MOST_BYTES or len(opened.infolist()) > MOST_FILES:
         opened.close()
-        raise ArchiveError(f"{file.name} is too large", given=f"{total / 1e6:,.0f} MB unpacked, in {len(opened.infolist()):,} files",
-                           expected=f"at most {MOST_BYTES // 1_000_000} MB in {MOST_FILES:,} files")  # fmt: skip
+        raise ArchiveError(
+            f"{file.name} is too large",
+            given=f"{total / 1e6:,.0f} MB unpacked, in {len(opened.infolist()):,} files",
+            expected=f"at most {MOST_BYTES // 1_000_000} MB in {MOST_FILES:,} files",
+        )
     return opened
 
 

@@ -20,12 +20,15 @@ log = logging.getLogger("reco_core")
 def add_parser(commands) -> None:
     """Add `adapt` to the subparsers of the command line."""
     command = commands.add_parser(
-        "adapt", help="train a small, fast specialist for your own photos, without labels (ReCo+)",
-        description="ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by "
+        "adapt",
+        help="train a small, fast specialist for your own photos, without labels (ReCo+)",
+        description="ReCo labels your photos, and a network learns from these labels. An interrupted run is continued "
+        "by "
         "the same command.",
-    )  # fmt: skip
-    command.add_argument("source", metavar="PHOTOS",
-                         help=f"{KINDS}; or {ARCHIVE}: photos that the archive has of the names")  # fmt: skip
+    )
+    command.add_argument(
+        "source", metavar="PHOTOS", help=f"{KINDS}; or {ARCHIVE}: photos that the archive has of the names"
+    )
     command.add_argument("names", help='for example "road, car, tree, sky"')
     command.add_argument("--out", type=Path, required=True, help="a new folder for the specialist")
     command.add_argument(
@@ -50,9 +53,15 @@ def run(args: argparse.Namespace) -> None:
     names = parse_names(args.names, MOST_NAMES)
     changed = {name: value for name in ("encoder", "steps", "batch") if (value := getattr(args, name)) is not None}
     job = Job(
-        names, replace(find_recipe(args.recipe), **changed), args.method, words_of(args.background),
-        words_of(args.context), args.rounds, args.seed, RANDOM if args.random else "auto",
-    )  # fmt: skip
+        names,
+        replace(find_recipe(args.recipe), **changed),
+        args.method,
+        words_of(args.background),
+        words_of(args.context),
+        args.rounds,
+        args.seed,
+        RANDOM if args.random else "auto",
+    )
     progress = Steps()
     reco = load(args)
     photos: Source
@@ -62,5 +71,12 @@ def run(args: argparse.Namespace) -> None:
         photos = open_source(args.source)
     with photos:
         made = adapt(reco, photos, job, args.out, device=args.device, progress=progress)
-    log.info("written to %s: %d names from %d photos; step %d was kept. Try it: python -m reco_core segment PHOTO "
-             "--specialist %s --out RESULT", args.out, len(made.names), made.about["photos"], made.about["step"], args.out)  # fmt: skip
+    log.info(
+        "written to %s: %d names from %d photos; step %d was kept. Try it: python -m reco_core segment PHOTO "
+        "--specialist %s --out RESULT",
+        args.out,
+        len(made.names),
+        made.about["photos"],
+        made.about["step"],
+        args.out,
+    )

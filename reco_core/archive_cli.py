@@ -30,8 +30,10 @@ from reco_core.weights import ROOT, cache_folder
 
 log = logging.getLogger("reco_core")
 COLUMNS = ("similarity", "file", "licence", "author", "title", "landing_url", "source_url", "sha256")
-SOURCES = ("a folder of photos; zip, tar or WebDataset shards; a CSV, TSV or Parquet table of paths or addresses; "
-           "hf:OWNER/NAME of the Hugging Face Hub")  # fmt: skip
+SOURCES = (
+    "a folder of photos; zip, tar or WebDataset shards; a CSV, TSV or Parquet table of paths or addresses; "
+    "hf:OWNER/NAME of the Hugging Face Hub"
+)
 
 
 def add_parser(commands) -> None:
@@ -67,8 +69,13 @@ def add_parser(commands) -> None:
 def _search_parsers(action: Callable) -> None:
     remove = action("remove", _remove, "take photos out, whatever they are meant by", "archive")
     remove.add_argument("ids", nargs="*", help="photos' files, as `search` prints them, or SHA-256")
-    remove.add_argument("--where", metavar="COLUMN=TEXT", action="append", default=[],
-                        help="all photos whose author, licence, title, source_url ... contains a text")  # fmt: skip
+    remove.add_argument(
+        "--where",
+        metavar="COLUMN=TEXT",
+        action="append",
+        default=[],
+        help="all photos whose author, licence, title, source_url ... contains a text",
+    )
     remove.add_argument("--query", help="the photos that `search` finds for words, --above a similarity")
     remove.add_argument("--above", type=float, help="least similarity for --query")
     remove.add_argument("--yes", action="store_true", help="do it; otherwise they are only listed")
@@ -92,8 +99,9 @@ def _share_parsers(action: Callable) -> None:
     merge.add_argument("--keep-duplicates", action="store_true", help="photos that several have, as often")
     _machine(merge)
 
-    push = action("push", _push, "upload an archive to the Hugging Face Hub, with a card of sources and licences",
-                  "archive")  # fmt: skip
+    push = action(
+        "push", _push, "upload an archive to the Hugging Face Hub, with a card of sources and licences", "archive"
+    )
     push.add_argument("repository", help="OWNER/NAME")
     push.add_argument("--private", action="store_true")
     pull = action("pull", _pull, "download an archive from the Hugging Face Hub")
@@ -115,8 +123,9 @@ def _machine(parser: argparse.ArgumentParser) -> None:
 
 
 def _encoder(args: argparse.Namespace, preset: str) -> Encoder:
-    return load_encoder(find_preset(preset), args.device, args.weights, precision=args.precision,
-                        progress=Steps("fetching"))  # fmt: skip
+    return load_encoder(
+        find_preset(preset), args.device, args.weights, precision=args.precision, progress=Steps("fetching")
+    )
 
 
 def _elsewhere(args: argparse.Namespace, preset: str) -> Elsewhere | None:
@@ -125,8 +134,16 @@ def _elsewhere(args: argparse.Namespace, preset: str) -> Elsewhere | None:
     from reco_core.archives.cluster import on_ray  # an optional library
 
     steps = Steps()
-    return on_ray(args.ray, args.photos, preset, workers=args.workers, open_only=args.open_only, weights=args.weights,
-                  precision=args.precision, progress=lambda done, of: steps("embedded", done, of))  # fmt: skip
+    return on_ray(
+        args.ray,
+        args.photos,
+        preset,
+        workers=args.workers,
+        open_only=args.open_only,
+        weights=args.weights,
+        precision=args.precision,
+        progress=lambda done, of: steps("embedded", done, of),
+    )
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -135,9 +152,13 @@ def _build(args: argparse.Namespace) -> None:
         source
     ):
         build_archive(
-            _encoder(args, args.preset), source, args.out, Options(args.dense, args.keep_duplicates),
-            progress=lambda done, of: steps("photos", done, of), elsewhere=_elsewhere(args, args.preset),
-        )  # fmt: skip
+            _encoder(args, args.preset),
+            source,
+            args.out,
+            Options(args.dense, args.keep_duplicates),
+            progress=lambda done, of: steps("photos", done, of),
+            elsewhere=_elsewhere(args, args.preset),
+        )
     _say(Archive(args.out))
 
 
@@ -148,9 +169,13 @@ def _add(args: argparse.Namespace) -> None:
         source
     ):
         part = changes.add_photos(
-            args.archive, source, encoder, duplicates=args.keep_duplicates,
-            progress=lambda done, of: steps("photos", done, of), elsewhere=_elsewhere(args, preset),
-        )  # fmt: skip
+            args.archive,
+            source,
+            encoder,
+            duplicates=args.keep_duplicates,
+            progress=lambda done, of: steps("photos", done, of),
+            elsewhere=_elsewhere(args, preset),
+        )
     learn_words(encoder, args.archive)
     log.info("%d photos added; left out: %s", part.photos, _counts(part.left_out) or "none")
 
@@ -172,8 +197,11 @@ def _remove(args: argparse.Namespace) -> None:
     meant = [record for record in archive.records if unwanted(record)]
     unknown = ids - {name for record in meant for name in (record.file, record.sha256)}
     if unknown or not meant:
-        raise ArchiveError("there are no such photos", given=", ".join(sorted(unknown)) or args.where or "nothing",
-                           expected="files or SHA-256 as `archive search` prints them; nothing was removed")  # fmt: skip
+        raise ArchiveError(
+            "there are no such photos",
+            given=", ".join(sorted(unknown)) or args.where or "nothing",
+            expected="files or SHA-256 as `archive search` prints them; nothing was removed",
+        )
     _table([{"file": record.file, **_row(record)} for record in meant], False)
     if not args.yes:
         log.info("%d photos are meant; nothing was removed. Say --yes to remove them", len(meant))
@@ -205,8 +233,13 @@ def _search(args: argparse.Namespace) -> None:
     encoder = _encoder(args, archive.preset)
     photo = read_photo(args.image) if args.image else None
     found = archive.search(encoder.query(args.words, photo), args.k)
-    _table([{"similarity": round(float(similarity), 3), "file": archive.records[row].file, **_row(archive.records[row])}
-            for row, similarity in zip(found.rows, found.similarity, strict=True)], args.json)  # fmt: skip
+    _table(
+        [
+            {"similarity": round(float(similarity), 3), "file": archive.records[row].file, **_row(archive.records[row])}
+            for row, similarity in zip(found.rows, found.similarity, strict=True)
+        ],
+        args.json,
+    )
 
 
 def _row(record: PhotoRecord) -> dict[str, object]:
@@ -228,8 +261,11 @@ def _verify(args: argparse.Namespace) -> None:
     for name, problem in problems:
         log.error("%s: %s", name, problem)
     if problems:
-        raise ArchiveError("the archive is damaged", given=f"{len(problems)} of {len(manifest.named)} files",
-                           remedy="Rebuild it, or pull or copy it again")  # fmt: skip
+        raise ArchiveError(
+            "the archive is damaged",
+            given=f"{len(problems)} of {len(manifest.named)} files",
+            remedy="Rebuild it, or pull or copy it again",
+        )
     Archive(args.archive)
     for name in sorted(store.strays(args.archive, manifest)):
         log.warning("%s lies there too, and is not part of the archive", name)
@@ -245,7 +281,8 @@ def _say(archive: Archive) -> None:
     size = sum(manifest.files[name].bytes for name in manifest.named)
     dense = sum(int(np.prod(codes.shape[1:])) for codes in archive.parts[0].codes.values())
     lines = [
-        f"{manifest.photos:,} photos in {len(manifest.parts)} parts, preset {manifest.preset}, weights {manifest.weights[:12]}",
+        f"{manifest.photos:,} photos in {len(manifest.parts)} parts, preset {manifest.preset}, weights "
+        f"{manifest.weights[:12]}",
         f"{size / 1e6:,.1f} MB, {size / manifest.photos:,.0f} bytes a photo; dense features: {dense:,} bytes a photo",
     ]
     for part in manifest.parts:
@@ -268,15 +305,15 @@ def _merge(args: argparse.Namespace) -> None:
 
 def _push(args: argparse.Namespace) -> None:
     steps = Steps()
-    address = remote.push(args.archive, args.repository, private=args.private,
-                          progress=lambda done, of: steps("bytes", done, of))  # fmt: skip
+    address = remote.push(
+        args.archive, args.repository, private=args.private, progress=lambda done, of: steps("bytes", done, of)
+    )
     log.info("uploaded to %s", address)
 
 
 def _pull(args: argparse.Namespace) -> None:
     steps = Steps()
-    remote.pull(args.repository, args.out, revision=args.revision,
-                progress=lambda done, of: steps("bytes", done, of))  # fmt: skip
+    remote.pull(args.repository, args.out, revision=args.revision, progress=lambda done, of: steps("bytes", done, of))
     _say(Archive(args.out))
 
 
@@ -285,7 +322,10 @@ def _fetch(args: argparse.Namespace) -> None:
         raise OptionError("--connections must be at least 1", given=args.connections)
     folder, steps = args.out or cache_folder() / "photos", Steps()
     got = fetch_photos(
-        list(Archive(args.archive).records), folder, open_only=args.open_only, connections=args.connections,
+        list(Archive(args.archive).records),
+        folder,
+        open_only=args.open_only,
+        connections=args.connections,
         progress=lambda done, of, file: steps("photos", done, of),
-    )  # fmt: skip
+    )
     log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.here, len(got.failed), folder)

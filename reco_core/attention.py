@@ -65,7 +65,9 @@ def _embed(visual: Any, tokens: Tensor, masks: Tensor, blocks: int) -> Tensor:
 
 
 def masked_attention(rows: Tensor, seen: Tensor) -> Tensor:
-    """Attention rows with masked keys and global subtraction: (S, heads, n, n) that sum to 1, (S, n) -> (S, heads, n, n)."""
+    """Attention rows with masked keys and global subtraction: (S, heads, n, n) that sum to 1, (S, n) -> (S, heads, n,
+    n).
+    """
     masked = rows * seen[:, None, None]
     masked = masked / masked.sum(-1, keepdim=True).clamp_min(torch.finfo(masked.dtype).tiny)
     agreement = F.cosine_similarity(masked, rows, dim=-1).mean((1, 2))

@@ -46,14 +46,19 @@ class Backbone:
         return rename(state, self.network) if rename else state
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Features (B, h, w, C) float32, not normalised, of normalised photos (B, 3, H, W), sides multiples of the patch.
+        """Features (B, h, w, C) float32, not normalised, of normalised photos (B, 3, H, W), sides multiples of the
+        patch.
 
         Class, distillation and register tokens are dropped.
         """
         (maps,) = self.network.forward_intermediates(
-            images, indices=[self.block], norm=self.last, intermediates_only=True, output_fmt="NCHW",
+            images,
+            indices=[self.block],
+            norm=self.last,
+            intermediates_only=True,
+            output_fmt="NCHW",
             stop_early=not self.last,
-        )  # fmt: skip
+        )
         grid = tuple(maps.shape[-2:])
         if self.read == "tokens":
             return maps.permute(0, 2, 3, 1).float()

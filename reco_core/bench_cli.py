@@ -29,12 +29,15 @@ def add_parser(commands) -> None:
     """Add `bench` to the subparsers of the command line."""
     listed = "\n".join(f"  {a.name:<22} {a.summary}; --root holds {a.layout}" for a in DATASETS.values())
     command = commands.add_parser(
-        "bench", help="measure methods on labelled photos, or compare two reports",
+        "bench",
+        help="measure methods on labelled photos, or compare two reports",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Measure methods on labelled photos. `bench compare A.json B.json` says whether B is better than A.",
-        epilog=f"data sets:\n{listed}\n  imagenet               purity of what is retrieved; --root holds val/WNID/*.JPEG\n"
+        description="Measure methods on labelled photos. `bench compare A.json B.json` says whether B is better than "
+        "A.",
+        epilog=f"data sets:\n{listed}\n  imagenet               purity of what is retrieved; --root holds "
+        "val/WNID/*.JPEG\n"
         "  class_folder           the same; --root holds a folder of photos per class",
-    )  # fmt: skip
+    )
     command.add_argument("dataset", help="a data set (below), the path of a plain folder, or compare")
     command.add_argument("reports", nargs="*", type=Path, help="for compare: two files that --json wrote")
     command.add_argument("--root", type=Path, help="where the data set was unpacked")
@@ -44,8 +47,11 @@ def add_parser(commands) -> None:
     command.add_argument(
         "--specialist", type=Path, action="append", default=[], help="folder that `adapt` made: one more row"
     )
-    command.add_argument("--ablation", action="store_true",
-                         help="every part of the methods, k, archive size and encoders; with --json also plots")  # fmt: skip
+    command.add_argument(
+        "--ablation",
+        action="store_true",
+        help="every part of the methods, k, archive size and encoders; with --json also plots",
+    )
     command.add_argument("--protocol", choices=PROTOCOLS, help="of plain folders")
     command.add_argument("--limit", type=int, help="only the first photos")
     command.add_argument("--per-class", action="store_true", help="also a table of every class")
@@ -73,8 +79,14 @@ def _measure(args: argparse.Namespace) -> None:
     data, published = _open(args)
     k = find_preset(args.preset).k if args.k is None else args.k
     variants = ablation(k) if args.ablation else of_methods(_listed(args.methods))
-    options = {"k": args.k, "limit": args.limit, "background": words_of(args.background),
-               "context": words_of(args.context), "seed": args.seed, "report": args.json}  # fmt: skip
+    options = {
+        "k": args.k,
+        "limit": args.limit,
+        "background": words_of(args.background),
+        "context": words_of(args.context),
+        "seed": args.seed,
+        "report": args.json,
+    }
     called = [folder.name for folder in args.specialist]
     specialists = {
         name if called.count(name) == 1 else str(folder): Specialist(folder, args.device)
@@ -112,8 +124,12 @@ def _open(args: argparse.Namespace) -> tuple[Dataset, str]:
         return open_folder(folder, args.protocol or ""), ""
     adapter = find_dataset(args.dataset, (*RETRIEVAL, "compare"))
     if args.root is None:
-        raise OptionError("where is the data set?", given=args.dataset, expected=f"--root FOLDER with {adapter.layout}",
-                          remedy=f"It comes from {adapter.where}")  # fmt: skip
+        raise OptionError(
+            "where is the data set?",
+            given=args.dataset,
+            expected=f"--root FOLDER with {adapter.layout}",
+            remedy=f"It comes from {adapter.where}",
+        )
     if args.dataset == "folder":
         return open_folder(args.root, args.protocol or ""), ""
     if args.protocol:

@@ -53,8 +53,13 @@ def parser() -> argparse.ArgumentParser:
     segment.add_argument("names", nargs="?", default="", help='for example "cat, wall"; none with --specialist')
     segment.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
     segment.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
-    segment.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[],
-                         help="learn a name from these photos alone (a folder, zip, ...), whatever it means")  # fmt: skip
+    segment.add_argument(
+        "--teach",
+        metavar="NAME=PHOTOS",
+        action="append",
+        default=[],
+        help="learn a name from these photos alone (a folder, zip, ...), whatever it means",
+    )
     segment.add_argument("--specialist", type=Path, help="folder that `adapt` made: marks its names, without ReCo")
     segment.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
     model_options(segment)
@@ -93,19 +98,27 @@ def _segment(args: argparse.Namespace) -> None:
                 raise OptionError(
                     "--teach is not understood", given=text, expected="NAME=PHOTOS, with one of the names"
                 )
-            reco, concept = teach_from(reco, name, source, Path(scratch) / str(i), method=method,
-                                       context=words_of(args.context))  # fmt: skip
+            reco, concept = teach_from(
+                reco, name, source, Path(scratch) / str(i), method=method, context=words_of(args.context)
+            )
             taught.append(concept)
         references = reco.prepare(
-            names, k=args.k, method=method, background=words_of(args.background), context=words_of(args.context),
-            exclude=frozenset(filter(None, (part.strip() for part in args.exclude.split(",")))), taught=taught,
-        )  # fmt: skip
+            names,
+            k=args.k,
+            method=method,
+            background=words_of(args.background),
+            context=words_of(args.context),
+            exclude=frozenset(filter(None, (part.strip() for part in args.exclude.split(",")))),
+            taught=taught,
+        )
     result = reco.segment(photo, references, method=method)
     _tell(result, photo, args, {"method": method, "preset": args.preset})
     for concept in references.concepts:
         if not concept.served:
-            log.warning('not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or '
-                        "--teach it", concept.name)  # fmt: skip
+            log.warning(
+                'not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or --teach it',
+                concept.name,
+            )
 
 
 def _specialist(args: argparse.Namespace) -> None:
@@ -120,8 +133,13 @@ def _tell(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, set
     write_report(result, photo, args.out, {"photo": args.photo.name, **settings})
     for index, name in enumerate(result.names, 1):
         share, presence = result.share(index), result.presence[index - 1]
-        log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence,
-                 "" if is_found(presence, share) else ": not found")  # fmt: skip
+        log.info(
+            "%-20s %5.1f %% of the photo, presence %.2f%s",
+            name,
+            100 * share,
+            presence,
+            "" if is_found(presence, share) else ": not found",
+        )
     log.info("written to %s", args.out)
 
 
@@ -145,9 +163,14 @@ def _install(args: argparse.Namespace) -> None:
     if lacks.megabytes > ASK_ABOVE and not args.yes:
         _ask(preset, lacks.megabytes)
     install(
-        preset, photos=args.photos, folder=args.weights, device=args.device, precision=args.precision,
-        open_only=args.open_only, progress=Steps(),
-    )  # fmt: skip
+        preset,
+        photos=args.photos,
+        folder=args.weights,
+        device=args.device,
+        precision=args.precision,
+        open_only=args.open_only,
+        progress=Steps(),
+    )
     log.info("preset %s is ready", preset.name)
 
 

@@ -114,8 +114,9 @@ def cosegment(
     unit = F.normalize(features.float(), dim=-1)
     weights = torch.ones(k, n, device=features.device) if weights is None else weights.float()
     if weights.shape != (k, n) or not bool((weights > 0).all()):
-        raise OptionError("weights must be positive, one per position", given=tuple(weights.shape),
-                          expected=f"({k}, {n})")  # fmt: skip
+        raise OptionError(
+            "weights must be positive, one per position", given=tuple(weights.shape), expected=f"({k}, {n})"
+        )
     rows = weights if weight_rows else torch.ones_like(weights)
     weighted = unit * weights[..., None]
     scale = rows / weights

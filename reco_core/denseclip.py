@@ -77,8 +77,11 @@ def read_clip(visual: Any, images: Tensor, readout: str = "maskclip", affinity: 
             raise OptionError("a ResNet has no such readout", given=readout, expected="maskclip")
         return _read_resnet(visual, images)
     if not hasattr(visual, "transformer") or getattr(visual, "attn_pool", None) is not None:
-        raise OptionError("this image tower is not known here", given=type(visual).__name__,
-                          expected="CLIP's ModifiedResNet or VisionTransformer")  # fmt: skip
+        raise OptionError(
+            "this image tower is not known here",
+            given=type(visual).__name__,
+            expected="CLIP's ModifiedResNet or VisionTransformer",
+        )
     return _read_transformer(visual, images, chosen, affinity)
 
 
@@ -168,9 +171,13 @@ def project(block: Any, tokens: Tensor) -> Projected:
 
 
 def read_values(
-    block: Any, tokens: Tensor, projected: Projected, readout: Readout, grid: tuple[int, int],
+    block: Any,
+    tokens: Tensor,
+    projected: Projected,
+    readout: Readout,
+    grid: tuple[int, int],
     affinity: Tensor | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """What the last block says of each position in one of the `READOUTS`: (B, 1 + h w, C) -> (B, h, w, C).
 
     tokens: what enters the block, the class token first, and what its attention makes of them. grid: (h, w).

@@ -19,17 +19,22 @@ def add_parser(commands) -> None:
     discover = commands.add_parser("discover", help="find and name everything in a photo, with no names given")
     discover.add_argument("photo", type=Path)
     discover.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
-    discover.add_argument("--parts", type=int, default=PARTS,
-                          help=f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})")  # fmt: skip
+    discover.add_argument(
+        "--parts",
+        type=int,
+        default=PARTS,
+        help=f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})",
+    )
     discover.add_argument("--background", default=", ".join(BACKGROUND), help="words that compete in every photo")
     _words(discover)
     load_options(discover)
     discover.set_defaults(run=run)
 
     vocabulary = commands.add_parser(
-        "vocabulary", help="embed the words that `discover` names things with, now and for good",
+        "vocabulary",
+        help="embed the words that `discover` names things with, now and for good",
         description="Happens by itself when it is first needed; mini has those of the bundled words.",
-    )  # fmt: skip
+    )
     _words(vocabulary)
     load_options(vocabulary)
     vocabulary.set_defaults(run=prepare)
@@ -52,10 +57,20 @@ def run(args: argparse.Namespace) -> None:
     write_discovery(result, photo, args.out, settings)
     for index, segment in enumerate(result.segments, 1):
         others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)
-        log.info("%-20s %5.1f %% of the photo, confidence %.2f (or %s)", segment.name, 100 * result.share(index),
-                 segment.confidence, others)  # fmt: skip
-    log.info('written to %s. With ReCo: python -m reco_core segment %s "%s" --out %s', args.out, args.photo,
-             ", ".join(result.names), args.out)  # fmt: skip
+        log.info(
+            "%-20s %5.1f %% of the photo, confidence %.2f (or %s)",
+            segment.name,
+            100 * result.share(index),
+            segment.confidence,
+            others,
+        )
+    log.info(
+        'written to %s. With ReCo: python -m reco_core segment %s "%s" --out %s',
+        args.out,
+        args.photo,
+        ", ".join(result.names),
+        args.out,
+    )
 
 
 def prepare(args: argparse.Namespace) -> None:

@@ -26,15 +26,23 @@ def client(connections: int = 4) -> httpx.Client:
     """A client to share between downloads; use it as a context manager."""
     limits = httpx.Limits(max_connections=connections)
     return httpx.Client(
-        timeout=PATIENCE, follow_redirects=True, headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
+        timeout=PATIENCE,
+        follow_redirects=True,
+        headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
         limits=limits,
-    )  # fmt: skip
+    )
 
 
 def download(
-    url: str, target: Path, web: httpx.Client, *, sha256: str = "", most: int = 0,
-    progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False,
-) -> str:  # fmt: skip
+    url: str,
+    target: Path,
+    web: httpx.Client,
+    *,
+    sha256: str = "",
+    most: int = 0,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> str:
     """Fetch `url` to `target`, which appears only when it is complete and right; returns its SHA-256.
 
     A part that an earlier call left (`target` + ".part") is continued. If the result has the wrong hash, the
@@ -61,16 +69,22 @@ def download(
             actual = _whole(url, part, web, most, progress, cancelled)
         if not actual.startswith(sha256):
             part.unlink()
-            raise DownloadError(f"{target.name} is not the published file", given=f"SHA-256 {actual} from {url}",
-                                expected=f"SHA-256 {sha256}", remedy="It was deleted. Try again later")  # fmt: skip
+            raise DownloadError(
+                f"{target.name} is not the published file",
+                given=f"SHA-256 {actual} from {url}",
+                expected=f"SHA-256 {sha256}",
+                remedy="It was deleted. Try again later",
+            )
         part.replace(target)
         return actual
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpaceError("the disk is full", given=target,
-                               remedy="Free some space and try again: what came so far is kept") from error  # fmt: skip
-        raise DownloadError("a download could not be written", given=f"{target} ({error})",
-                            remedy="Check the permissions") from error  # fmt: skip
+            raise NoSpaceError(
+                "the disk is full", given=target, remedy="Free some space and try again: what came so far is kept"
+            ) from error
+        raise DownloadError(
+            "a download could not be written", given=f"{target} ({error})", remedy="Check the permissions"
+        ) from error
 
 
 def _whole(url: str, part: Path, web: httpx.Client, most: int, progress, cancelled) -> str:
@@ -85,8 +99,11 @@ def _whole(url: str, part: Path, web: httpx.Client, most: int, progress, cancell
             grown = part.is_file() and part.stat().st_size > before
             failures = 0 if grown else failures + 1
             if failures >= ATTEMPTS:
-                raise DownloadError("a download failed", given=f"{url} ({pause})",
-                                    remedy="Check the network and try again; what came so far is kept") from pause  # fmt: skip
+                raise DownloadError(
+                    "a download failed",
+                    given=f"{url} ({pause})",
+                    remedy="Check the network and try again; what came so far is kept",
+                ) from pause
             wait = min(LONGEST_PAUSE, pause.seconds or FIRST_PAUSE * 2 ** max(0, failures - 1))
             log.info("%s: %s; again in %.1f s", part.name, pause, wait)
             until = time.monotonic() + wait
@@ -118,8 +135,11 @@ def _more(url: str, part: Path, done: int, web: httpx.Client, most: int, progres
                 after = reply.headers.get("Retry-After", "")
                 raise _Pause(f"the server answers {reply.status_code}", float(after) if after.isdigit() else 0)
             if reply.is_error:
-                raise DownloadError("the server does not have the file", given=f"{url} (status {reply.status_code})",
-                                    remedy="Check the address")  # fmt: skip
+                raise DownloadError(
+                    "the server does not have the file",
+                    given=f"{url} (status {reply.status_code})",
+                    remedy="Check the address",
+                )
             resumed = reply.status_code == httpx.codes.PARTIAL_CONTENT
             if done and not resumed:
                 done = 0  # the server sends everything again
@@ -148,9 +168,14 @@ def _more(url: str, part: Path, done: int, web: httpx.Client, most: int, progres
 
 def _fits(part: Path, url: str, total: int, length: int, most: int) -> None:
     if most and total > most:
-        raise DownloadError("a file is larger than expected", given=f"{url} ({total} bytes)",
-                            expected=f"at most {most} bytes")  # fmt: skip
+        raise DownloadError(
+            "a file is larger than expected", given=f"{url} ({total} bytes)", expected=f"at most {most} bytes"
+        )
     free = shutil.disk_usage(part.parent).free
     if length > free:
-        raise NoSpaceError("there is not enough space for a download", given=f"{free / 1e6:.0f} MB free in {part.parent}",
-                            expected=f"{length / 1e6:.0f} MB", remedy="Free some space and try again")  # fmt: skip
+        raise NoSpaceError(
+            "there is not enough space for a download",
+            given=f"{free / 1e6:.0f} MB free in {part.parent}",
+            expected=f"{length / 1e6:.0f} MB",
+            remedy="Free some space and try again",
+        )

@@ -241,9 +241,15 @@ class ClipEncoder(Encoder):
 
 
 def load_encoder(
-    preset: Preset, device: str | None = None, folder: Path | None = None, *, fetch: bool = True,
-    progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False, precision: str | None = None,
-) -> Encoder:  # fmt: skip
+    preset: Preset,
+    device: str | None = None,
+    folder: Path | None = None,
+    *,
+    fetch: bool = True,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    precision: str | None = None,
+) -> Encoder:
     """Load a preset's models.
 
     Args:
@@ -293,13 +299,14 @@ def choose_device(device: str | None) -> str:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).splitlines()[0]
-        raise OptionError("this device cannot be used", given=f"{device} ({first_line})",
-                          remedy='Try "cpu"') from error  # fmt: skip
+        raise OptionError("this device cannot be used", given=f"{device} ({first_line})", remedy='Try "cpu"') from error
     return device
 
 
 def choose_precision(precision: str | None, device: str) -> torch.dtype:
-    """The precision asked for, checked; by default float32 on a CPU, else bfloat16 where the GPU has it, else float16."""
+    """The precision asked for, checked; by default float32 on a CPU, else bfloat16 where the GPU has it, else
+    float16.
+    """
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if precision is None:
         if not device.startswith("cuda"):

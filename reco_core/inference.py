@@ -25,7 +25,9 @@ def similarities(maps: Tensor, vectors: Tensor) -> Tensor:
 
 
 def most_similar(maps: Tensor, groups: Tensor) -> Tensor:
-    """Cosine of every position with the nearest of each concept's vectors: maps (h, w, C), groups (K, m, C) -> (K, h, w)."""
+    """Cosine of every position with the nearest of each concept's vectors: maps (h, w, C), groups (K, m, C) -> (K, h,
+    w).
+    """
     return torch.einsum("hwc,kmc->kmhw", maps, groups).amax(1)
 
 

@@ -48,10 +48,16 @@ def missing(preset: Preset, folder: Path | None = None) -> Missing:
 
 
 def install(
-    preset: Preset, *, photos: Path | None = None, folder: Path | None = None, device: str | None = None,
-    precision: str | None = None, open_only: bool = False, progress: Progress = lambda what, done, of: None,
+    preset: Preset,
+    *,
+    photos: Path | None = None,
+    folder: Path | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    open_only: bool = False,
+    progress: Progress = lambda what, done, of: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> None:  # fmt: skip
+) -> None:
     """Fetch what a preset lacks and build its archive, from the bundled archive's photos or from `photos`.
 
     What was fetched and embedded before an interruption is kept, and the next call goes on from there.
@@ -76,9 +82,12 @@ def install(
     if photos is None:
         photos = weights.cache_folder() / "photos"
         got = fetch_photos(
-            list(Archive(ROOT / MINI.archive).records), photos, open_only=open_only, cancelled=cancelled,
+            list(Archive(ROOT / MINI.archive).records),
+            photos,
+            open_only=open_only,
+            cancelled=cancelled,
             progress=lambda done, of, file: progress("photos", done, of),
-        )  # fmt: skip
+        )
         log.info("%d photos fetched, %d were there, %d could not be had", got.fetched, got.here, len(got.failed))
 
     def embedding(done: int, of: int) -> None:
@@ -116,9 +125,15 @@ class Installation:
         return True
 
 
-def build_archive(encoder: Encoder, source: Source, out: Path, options: Options = Options(), *,  # noqa: B008 - frozen
-                  progress: Callable[[int, int], None] = lambda done, of: None,
-                  elsewhere: Elsewhere | None = None) -> None:  # fmt: skip
+def build_archive(
+    encoder: Encoder,
+    source: Source,
+    out: Path,
+    options: Options = Options(),
+    *,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    elsewhere: Elsewhere | None = None,
+) -> None:
     """An archive with the references of the context and background words beside it; see `write_archive`."""
     write_archive(out, source, encoder, options, progress, elsewhere)
     learn_words(encoder, out)

@@ -47,8 +47,11 @@ class Learner:
         query = text if self.encoder.preset.one_text else self.encoder.embed_queries((name,))[0]
         found = self.archive.search(query, k, exclude)
         if not len(found.rows):
-            raise ArchiveError("no photo of the archive is left to learn from", given=name,
-                               remedy="Put some of the excluded photos back")  # fmt: skip
+            raise ArchiveError(
+                "no photo of the archive is left to learn from",
+                given=name,
+                remedy="Put some of the excluded photos back",
+            )
         features = self._features(found.rows, method)
         language = self._language(found.rows if method.language_guidance else found.rows[:NEAREST])
         guidance = self._guidance(language, text, method) if method.language_guidance else None
@@ -84,8 +87,9 @@ class Learner:
         """Language maps (k, h', w', D) of photos."""
         return self.archive.language(rows).unflatten(1, self.archive.language_grid).to(self.encoder.device)
 
-    def _weights(self, features: Tensor, guidance: Tensor | None, text: Tensor, method: Method,
-                 context: Sequence[Concept]) -> Tensor:  # fmt: skip
+    def _weights(
+        self, features: Tensor, guidance: Tensor | None, text: Tensor, method: Method, context: Sequence[Concept]
+    ) -> Tensor:
         """Column weights (k, h w): language guidance, if any, x context elimination."""
         device = features.device
         weights = torch.ones(features.shape[:2], device=device) if guidance is None else guidance
@@ -96,8 +100,8 @@ class Learner:
         return weights
 
     def _inside(self) -> Tensor:
-        """Weights (h w,) that all but exclude a preset's margin: what a network notes there (`MiniEncoder.encode_photo`)
-        is what all photos share most, and no text tells it from the thing.
+        """Weights (h w,) that all but exclude a preset's margin: what a network notes there
+        (`MiniEncoder.encode_photo`) is what all photos share most, and no text tells it from the thing.
         """
         height, width = self.archive.grid
         margin = self.encoder.preset.margin
@@ -121,13 +125,24 @@ class Learner:
         usual = cosegmentation.usual_cosine(words) if usual is None else usual
         return cosegmentation.context_shares(text, words, usual)
 
-    def _cosegment(self, name: str, text: Tensor | None, features: Tensor, language: Tensor, weights: Tensor,
-                   found: Retrieved, method: Method) -> Concept:  # fmt: skip
+    def _cosegment(
+        self,
+        name: str,
+        text: Tensor | None,
+        features: Tensor,
+        language: Tensor,
+        weights: Tensor,
+        found: Retrieved,
+        method: Method,
+    ) -> Concept:
         """The concept; its text is the seeds' mean language if there is none yet."""
         result = cosegmentation.cosegment(
-            features, weights, weight_rows=method.weigh_seeds, authors_span=self.authors.span,
+            features,
+            weights,
+            weight_rows=method.weigh_seeds,
+            authors_span=self.authors.span,
             normalise_seeds=not self.authors.raw_seeds,
-        )  # fmt: skip
+        )
         height, width = self.archive.grid
         if text is None:
             maps = inference.regrid(language, self.archive.grid).flatten(1, 2)
@@ -136,8 +151,15 @@ class Learner:
         for i, row in enumerate(found.rows):
             seed = int(result.seeds[i])
             point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
-            exemplars.append(Exemplar(int(row), float(found.similarity[i]), point, float(result.support[i, seed]),
-                                      self.archive.records[row]))  # fmt: skip
+            exemplars.append(
+                Exemplar(
+                    int(row),
+                    float(found.similarity[i]),
+                    point,
+                    float(result.support[i, seed]),
+                    self.archive.records[row],
+                )
+            )
         levels = self._levels(
             text, result.reference, features[:NEAREST], language[:NEAREST], found.rows[:NEAREST], method
         )
@@ -145,11 +167,13 @@ class Learner:
         groups = cosegmentation.groups(picked, cosegmentation.GROUPS).cpu()
         return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars), levels, groups)
 
-    def _levels(self, text: Tensor, reference: Tensor, features: Tensor, language: Tensor, rows: np.ndarray,
-                method: Method) -> Levels:  # fmt: skip
+    def _levels(
+        self, text: Tensor, reference: Tensor, features: Tensor, language: Tensor, rows: np.ndarray, method: Method
+    ) -> Levels:
         """What the nearest exemplars show: text (D,), reference (C,), features (k, h w, C), language (k, h', w', D)."""
-        patches = inference.unusual((language @ text.to(language.device))[None], text.to(language.device)[None],
-                                    self.typical)[0]  # fmt: skip
+        patches = inference.unusual(
+            (language @ text.to(language.device))[None], text.to(language.device)[None], self.typical
+        )[0]
         whole = GOOD.whole
         if self.encoder.preset.one_text:  # else archives are searched by other embeddings than those of photos
             near = self.archive.embeddings(rows).to(self.typical.mean.device) @ text.to(self.typical.mean.device)

@@ -20,7 +20,9 @@ SHARP = 10.0  # what the option `sharpen` multiplies references' cosines by
 
 
 class Marked(NamedTuple):
-    """scores: (K + 1, H, W), what the argmax is taken of, background first. evidence: (K,), log-odds that it is there."""
+    """scores: (K + 1, H, W), what the argmax is taken of, background first. evidence: (K,), log-odds that it is
+    there.
+    """
 
     scores: Tensor
     evidence: Tensor
@@ -34,15 +36,27 @@ class Marker:
     wholes: Typical
     patches: Typical
 
-    def mark(self, photo: np.ndarray, encoded: Encoded, references: References, method: Method,
-             temperatures: Temperatures | None = None) -> Marked:  # fmt: skip
+    def mark(
+        self,
+        photo: np.ndarray,
+        encoded: Encoded,
+        references: References,
+        method: Method,
+        temperatures: Temperatures | None = None,
+    ) -> Marked:
         """Score a photo (H, W, 3) uint8, of which a batch of one was encoded, at its own size."""
         asked = len(references.concepts)
         scores, evidence = self.compete(photo, encoded, references, method, temperatures)
         return Marked(inference.merge_background(scores, asked), evidence[:asked])
 
-    def compete(self, photo: np.ndarray, encoded: Encoded, references: References, method: Method,
-                temperatures: Temperatures | None = None) -> Marked:  # fmt: skip
+    def compete(
+        self,
+        photo: np.ndarray,
+        encoded: Encoded,
+        references: References,
+        method: Method,
+        temperatures: Temperatures | None = None,
+    ) -> Marked:
         """As `mark`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
         everything, device = (*references.concepts, *references.background), encoded.features.device
         texts = torch.stack([concept.text for concept in everything]).to(device)
@@ -66,17 +80,21 @@ class Marker:
         size, asked = photo.shape[:2], len(references.concepts)
         if method.compare:
             t = temperatures or self.preset.temperatures
-            factors = ((reference, t.reference, method.reference),
-                       (unusual, t.unusual, method.language and method.calibrate),
-                       (language, t.language, method.language and not method.calibrate))  # fmt: skip
+            factors = (
+                (reference, t.reference, method.reference),
+                (unusual, t.unusual, method.language and method.calibrate),
+                (language, t.language, method.language and not method.calibrate),
+            )
             expected = around.clone()
             expected[asked:] = True
             scores = inference.resize(_compare(factors, encoded.features[0], evidence, expected, method, t), size)
         else:
             scores = inference.reco_scores(
-                reference if method.reference else None, language if method.language else None, size,
+                reference if method.reference else None,
+                language if method.language else None,
+                size,
                 SHARP if method.sharpen else 1.0,
-            )  # fmt: skip
+            )
         if method.regions:
             scores = inference.vote(scores, torch.from_numpy(regions.superpixels(photo)).to(device))
         return Marked(scores, evidence + LIKELIER * around)

@@ -7,9 +7,27 @@ from reco_core.errors import find
 
 CONTEXT_WORDS = ("tree", "sky", "building", "road", "person")  # the paper's, in the paper's order
 BACKGROUND_WORDS = (
-    "wall", "floor", "ceiling", "window", "door", "curtain", "table", "sky", "tree", "grass",
-    "road", "building", "fence", "water", "sea", "sand", "snow", "mountain", "rock", "soil",
-)  # fmt: skip
+    "wall",
+    "floor",
+    "ceiling",
+    "window",
+    "door",
+    "curtain",
+    "table",
+    "sky",
+    "tree",
+    "grass",
+    "road",
+    "building",
+    "fence",
+    "water",
+    "sea",
+    "sand",
+    "snow",
+    "mountain",
+    "rock",
+    "soil",
+)
 
 
 SURROUNDINGS = frozenset({*BACKGROUND_WORDS, *CONTEXT_WORDS} - {"person"})  # of `Method.expect_background`
@@ -66,8 +84,14 @@ class Method:
     @property
     def learning(self) -> tuple[bool, ...]:
         """The switches that a learned reference depends on."""
-        return (self.language_guidance, self.context_elimination, self.calibrate, self.weigh_seeds, self.spare_context,
-                self.encoder)  # fmt: skip
+        return (
+            self.language_guidance,
+            self.context_elimination,
+            self.calibrate,
+            self.weigh_seeds,
+            self.spare_context,
+            self.encoder,
+        )
 
 
 @dataclass(frozen=True)
@@ -116,11 +140,7 @@ METHODS = {
         replace(RECO, name="reco_no_lgc", summary="without language guidance", language_guidance=False),
         replace(RECO, name="reco_no_ce", summary="without context elimination", context_elimination=False),
         replace(
-            RECO,
-            name="reco_no_lgc_ce",
-            summary="without either",
-            language_guidance=False,
-            context_elimination=False,
+            RECO, name="reco_no_lgc_ce", summary="without either", language_guidance=False, context_elimination=False
         ),
         replace(RECO, name="reco_no_text", summary="references alone at inference", language=False),
         replace(RECO, name="denseclip", summary="the language map alone (the baseline)", reference=False),

@@ -21,9 +21,8 @@ def parse_names(text: str, most: int = MAX_NAMES) -> tuple[str, ...]:
     """
     if len(text) > MAX_TEXT:
         raise NamesError(
-            "the text is too long", given=f"{len(text)} characters",
-            expected=f"at most {MAX_TEXT}", remedy=EXAMPLE,
-        )  # fmt: skip
+            "the text is too long", given=f"{len(text)} characters", expected=f"at most {MAX_TEXT}", remedy=EXAMPLE
+        )
     return clean_names(re.split(r"[,;\n\r，、،]", text), most)
 
 
@@ -39,15 +38,16 @@ def clean_names(names: list[str] | tuple[str, ...], most: int = MAX_NAMES) -> tu
         raise NamesError("no names were given", given=repr(shorten(" ".join(names), 40)), remedy=EXAMPLE)
     if len(unique) > most:
         raise NamesError(
-            "too many names", given=len(unique), expected=f"at most {most}",
-            remedy="Ask for fewer at a time",
-        )  # fmt: skip
+            "too many names", given=len(unique), expected=f"at most {most}", remedy="Ask for fewer at a time"
+        )
     for name in unique.values():
         if len(name) > MAX_LENGTH:
             raise NamesError(
-                "a name is too long", given=f"{shorten(name, 40)!r}", expected=f"at most {MAX_LENGTH} characters",
+                "a name is too long",
+                given=f"{shorten(name, 40)!r}",
+                expected=f"at most {MAX_LENGTH} characters",
                 remedy="Separate names with commas",
-            )  # fmt: skip
+            )
         if not any(c.isalnum() for c in name):
             raise NamesError("a name has no letters", given=repr(name), expected="a word", remedy=EXAMPLE)
     return tuple(unique.values())

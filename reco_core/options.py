@@ -25,8 +25,13 @@ def machine_options(command: argparse.ArgumentParser) -> None:
 def load_options(command: argparse.ArgumentParser) -> None:
     """Add what `load` reads."""
     command.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    command.add_argument("--archive", type=Path, action="append", default=[],
-                         help="default: the preset's own; give more than one to join them")  # fmt: skip
+    command.add_argument(
+        "--archive",
+        type=Path,
+        action="append",
+        default=[],
+        help="default: the preset's own; give more than one to join them",
+    )
     command.add_argument("--photos", type=Path, help="the archive's photos, if it stores no dense features")
     command.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
     machine_options(command)
@@ -52,9 +57,14 @@ def load(args: argparse.Namespace) -> ReCo:
             raise OptionError("--photo-side is out of range", given=args.photo_side, expected=f"64 to {MAX_SIDE}")
         preset = replace(preset, photo_side=args.photo_side)
     reco = ReCo.load(
-        preset, archive=args.archive[0] if args.archive else None, device=args.device, weights=args.weights,
-        precision=args.precision, photos=args.photos, progress=Steps("fetching"),
-    )  # fmt: skip
+        preset,
+        archive=args.archive[0] if args.archive else None,
+        device=args.device,
+        weights=args.weights,
+        precision=args.precision,
+        photos=args.photos,
+        progress=Steps("fetching"),
+    )
     for more in args.archive[1:]:
         reco = reco.joined(Archive(more))
     return reco

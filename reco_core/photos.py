@@ -40,8 +40,9 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))  # Pillow refuses the largest by itself and tells their pixels
         given = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else error
-        raise PhotoError(f"{what} is too large", given=given, expected="at most 50 megapixels",
-                         remedy="Scale it down first") from error  # fmt: skip
+        raise PhotoError(
+            f"{what} is too large", given=given, expected="at most 50 megapixels", remedy="Scale it down first"
+        ) from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{what} is not an image", expected=ACCEPTED) from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
@@ -55,8 +56,9 @@ def _open(source: str | Path | bytes) -> Image.Image:
 def _check_size(what: str, size: tuple[int, int]) -> None:
     given = f"{size[0]} x {size[1]} pixels"
     if size[0] * size[1] > MAX_PIXELS:
-        raise PhotoError(f"{what} is too large", given=given, expected="at most 50 megapixels",
-                         remedy="Scale it down first")  # fmt: skip
+        raise PhotoError(
+            f"{what} is too large", given=given, expected="at most 50 megapixels", remedy="Scale it down first"
+        )
     if min(size) < MIN_SIDE:
         raise PhotoError(f"{what} is too small", given=given, expected=f"at least {MIN_SIDE} pixels on each side")
 
@@ -98,8 +100,13 @@ def model_size(height: int, width: int, short_side: int, patch: int) -> tuple[in
     return (long, short) if height > width else (short, long)
 
 
-def to_tensor(photo: np.ndarray, size: tuple[int, int], mean: tuple[float, ...], std: tuple[float, ...],
-              resample: int = Image.Resampling.BICUBIC) -> Tensor:  # fmt: skip
+def to_tensor(
+    photo: np.ndarray,
+    size: tuple[int, int],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    resample: int = Image.Resampling.BICUBIC,
+) -> Tensor:
     """Resize to (height, width) and normalise: (3, height, width) float32."""
     resized = Image.fromarray(photo).resize((size[1], size[0]), resample)
     # There are only 256 values: a table is quicker than arithmetic, and keeps torch's threads for the models.

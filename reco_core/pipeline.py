@@ -30,14 +30,7 @@ from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.learning import Learner
 from reco_core.marking import Marker
-from reco_core.methods import (
-    BACKGROUND_WORDS,
-    CONTEXT_WORDS,
-    AuthorsCode,
-    Method,
-    Temperatures,
-    find_method,
-)
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, AuthorsCode, Method, Temperatures, find_method
 from reco_core.names import MAX_NAMES, clean_names
 from reco_core.photos import limit_size, read_photo, resize_labels
 from reco_core.presets import Preset, find_preset
@@ -54,8 +47,9 @@ Progress = Callable[[int, int, str], None]
 class ReCo:
     """Models and an archive, ready to learn concepts and to find them in photos."""
 
-    def __init__(self, encoder: Encoder, archive: Archive, authors: AuthorsCode | None = None,
-                 photos: Path | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, encoder: Encoder, archive: Archive, authors: AuthorsCode | None = None, photos: Path | None = None
+    ) -> None:
         """photos: folder with the archive's photos, for archives that store no dense features.
 
         Raises ArchiveError if the archive was made by another model.
@@ -77,9 +71,16 @@ class ReCo:
 
     @classmethod
     def load(
-        cls, preset: str | Preset = "mini", *, archive: str | Path | None = None, device: str | None = None,
-        weights: str | Path | None = None, authors: AuthorsCode | None = None, photos: Path | None = None, **options,
-    ) -> "ReCo":  # fmt: skip
+        cls,
+        preset: str | Preset = "mini",
+        *,
+        archive: str | Path | None = None,
+        device: str | None = None,
+        weights: str | Path | None = None,
+        authors: AuthorsCode | None = None,
+        photos: Path | None = None,
+        **options,
+    ) -> "ReCo":
         """Load a preset with its own or another archive.
 
         Args:
@@ -94,19 +95,29 @@ class ReCo:
         chosen = find_preset(preset) if isinstance(preset, str) else preset
         folder = Path(archive) if archive else ROOT / chosen.archive
         if not archive and not folder.exists():
-            raise ArchiveError(f"preset {chosen.name} has no archive yet", expected=f"an archive in {chosen.archive}",
-                               remedy=f"Make it with: python -m reco_core install {chosen.name}")  # fmt: skip
+            raise ArchiveError(
+                f"preset {chosen.name} has no archive yet",
+                expected=f"an archive in {chosen.archive}",
+                remedy=f"Make it with: python -m reco_core install {chosen.name}",
+            )
         opened = Archive(folder)
         opened.check_model(chosen.name)  # before weights are loaded, or even downloaded
         encoder = load_encoder(chosen, device, Path(weights) if weights else None, **options)
         return cls(encoder, opened, authors, photos)
 
     def prepare(
-        self, names: list[str] | tuple[str, ...], *, k: int | None = None, method: str | Method = "reco",
-        background: tuple[str, ...] = BACKGROUND_WORDS, context: tuple[str, ...] = CONTEXT_WORDS,
-        exclude: frozenset[str] = frozenset(), taught: Sequence[Concept] = (), most: int = MAX_NAMES,
+        self,
+        names: list[str] | tuple[str, ...],
+        *,
+        k: int | None = None,
+        method: str | Method = "reco",
+        background: tuple[str, ...] = BACKGROUND_WORDS,
+        context: tuple[str, ...] = CONTEXT_WORDS,
+        exclude: frozenset[str] = frozenset(),
+        taught: Sequence[Concept] = (),
+        most: int = MAX_NAMES,
         progress: Progress | None = None,
-    ) -> References:  # fmt: skip
+    ) -> References:
         """Learn what each name looks like: retrieve exemplars, co-segment them.
 
         Args:
@@ -141,8 +152,15 @@ class ReCo:
             learned.append(given or knows._concept(name, k, method, tuple(context), exclude))
         return References(tuple(learned[: len(names)]), tuple(learned[len(names) :]), time.perf_counter() - started)
 
-    def teach(self, name: str, rows: Sequence[int], *, k: int | None = None, method: str | Method = "reco",
-              context: tuple[str, ...] = CONTEXT_WORDS) -> Concept:  # fmt: skip
+    def teach(
+        self,
+        name: str,
+        rows: Sequence[int],
+        *,
+        k: int | None = None,
+        method: str | Method = "reco",
+        context: tuple[str, ...] = CONTEXT_WORDS,
+    ) -> Concept:
         """Learn a thing from photos of it alone, whatever it is called; for `prepare(taught=...)`.
 
         rows: of the archive (`Archive.joined` adds yours), a few photos that show little else in common.
@@ -176,8 +194,15 @@ class ReCo:
         windowed = self.encoder.preset.windowed  # then the models see more than we work on
         return self.encoder.encode_photo(photo if windowed else limit_size(photo, WORKING_SIDE))
 
-    def segment(self, photo: np.ndarray, references: References, *, method: str | Method = "reco",
-                temperatures: Temperatures | None = None, encoded: Encoded | None = None) -> Segmentation:  # fmt: skip
+    def segment(
+        self,
+        photo: np.ndarray,
+        references: References,
+        *,
+        method: str | Method = "reco",
+        temperatures: Temperatures | None = None,
+        encoded: Encoded | None = None,
+    ) -> Segmentation:
         """Mark the concepts in a photo (H, W, 3) uint8 RGB.
 
         encoded: what `encode` said of this photo, so that it need not be read again for other names.
@@ -224,8 +249,9 @@ class ReCo:
                 self._cache.popitem(last=False)
         return replace(concept, name=name)
 
-    def _surroundings(self, words: Sequence[str], k: int, method: Method, context: tuple[str, ...],
-                      exclude: frozenset[str]) -> list[Concept]:  # fmt: skip
+    def _surroundings(
+        self, words: Sequence[str], k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]
+    ) -> list[Concept]:
         return [self._words._concept(word, k, method, context, exclude) for word in words]
 
     def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
@@ -246,8 +272,10 @@ def usual_method(preset: Preset) -> str:
 def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:
     """Dense maps (positions, C) of archive photos from their files."""
     encoded = encoder.encode_archive([read_photo(inside(photos, record.file)) for record in records])
-    return [{"features": encoded.features[i].flatten(0, 1).cpu(), "language": encoded.language[i].flatten(0, 1).cpu()}
-            for i in range(len(records))]  # fmt: skip
+    return [
+        {"features": encoded.features[i].flatten(0, 1).cpu(), "language": encoded.language[i].flatten(0, 1).cpu()}
+        for i in range(len(records))
+    ]
 
 
 class _Clock:

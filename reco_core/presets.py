@@ -203,53 +203,84 @@ def _timm(name: str, weights: WeightFile, patch: int, citation: str) -> Model:
 
 
 CLIP_L = _openai(
-    "ViT-L-14-336", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02", "ViT-L-14-336px.pt",
-    "timm/vit_large_patch14_clip_336.openai", patch=14, side=336, readout="maskclip", megabytes=934,
-)  # fmt: skip
+    "ViT-L-14-336",
+    "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
+    "ViT-L-14-336px.pt",
+    "timm/vit_large_patch14_clip_336.openai",
+    patch=14,
+    side=336,
+    readout="maskclip",
+    megabytes=934,
+)
 CLIP_RN50X16 = _openai(
-    "RN50x16", "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa", "RN50x16.pt",
-    "timm/resnet50x16_clip.openai", patch=32, side=224, readout="maskclip", megabytes=661,
-)  # fmt: skip
+    "RN50x16",
+    "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa",
+    "RN50x16.pt",
+    "timm/resnet50x16_clip.openai",
+    patch=32,
+    side=224,
+    readout="maskclip",
+    megabytes=661,
+)
 CLIP_B = _openai(
-    "ViT-B-16", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f", "ViT-B-16.pt",
-    "timm/vit_base_patch16_clip_224.openai", patch=16, side=224, readout="proxyclip", megabytes=351,
-)  # fmt: skip
+    "ViT-B-16",
+    "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
+    "ViT-B-16.pt",
+    "timm/vit_base_patch16_clip_224.openai",
+    patch=16,
+    side=224,
+    readout="proxyclip",
+    megabytes=351,
+)
 DEIT_SIN = _timm(
     "deit_small_distilled_patch16_224",
     WeightFile(
         "deit_s_sin_dist.pth",
         "https://github.com/Muzammal-Naseer/Intriguing-Properties-of-Vision-Transformers/releases/download/v0/"
         "deit_s_sin_dist.pth",
-        "", RECORDED, "MIT", 90,
+        "",
+        RECORDED,
+        "MIT",
+        90,
     ),
     16,
     "Naseer et al., Intriguing Properties of Vision Transformers, NeurIPS 2021, arXiv 2105.10497",
-)  # fmt: skip
+)
 DEIT = _timm(
     "deit_small_patch16_224",
     WeightFile(
         "deit_small_patch16_224-cd65a155.pth",
         "https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth",
-        "cd65a155", "the file's own name", "Apache-2.0", 88,
+        "cd65a155",
+        "the file's own name",
+        "Apache-2.0",
+        88,
     ),
     16,
     "Touvron et al., Training data-efficient image transformers, ICML 2021, arXiv 2012.12877",
-)  # fmt: skip
+)
 DINOV2 = _timm(
     "vit_small_patch14_reg4_dinov2",
     WeightFile(
         "model.safetensors",
         "hub:timm/vit_small_patch14_reg4_dinov2.lvd142m@788f50961a4cf5d639e54a0f3c30e17476d346fc",
-        "", RECORDED, "Apache-2.0", 88,
+        "",
+        RECORDED,
+        "Apache-2.0",
+        88,
     ),
     14,
     "Oquab et al., DINOv2, TMLR 2024, arXiv 2304.07193; Darcet et al., Vision Transformers Need Registers, ICLR 2024",
-)  # fmt: skip
+)
 
 _CLIP_TEMPLATES = (
-    IMAGENET_TEMPLATES, "there is a {} in the scene.", "there is the {} in the scene.", "this is a {} in the scene.",
-    "this is the {} in the scene.", "this is one {} in the scene.",
-)  # fmt: skip
+    IMAGENET_TEMPLATES,
+    "there is a {} in the scene.",
+    "there is the {} in the scene.",
+    "this is a {} in the scene.",
+    "this is the {} in the scene.",
+    "this is one {} in the scene.",
+)
 PAPER = Preset(
     name="paper",
     summary="the paper's models: CLIP ViT-L/14@336 retrieves, CLIP RN50x16 speaks, DeiT-S/16-SIN compares",

@@ -25,19 +25,30 @@ def describe(result: Segmentation) -> dict:
         share, presence = result.share(index + 1), result.presence[index]
         exemplars = [
             {
-                "file": e.record.file, "similarity": round(e.similarity, 4), "support": round(e.support, 4),
-                "seed": [round(c, 4) for c in e.seed], "author": e.record.author, "licence": e.record.licence,
-                "licence_scope": e.record.licence_scope, "source_url": e.record.source_url,
+                "file": e.record.file,
+                "similarity": round(e.similarity, 4),
+                "support": round(e.support, 4),
+                "seed": [round(c, 4) for c in e.seed],
+                "author": e.record.author,
+                "licence": e.record.licence,
+                "licence_scope": e.record.licence_scope,
+                "source_url": e.record.source_url,
                 "landing_url": e.record.landing_url,
             }
             for e in concept.exemplars
-        ]  # fmt: skip
-        concepts.append({
-            "name": concept.name, "label": index + 1, "colour": "#{:02x}{:02x}{:02x}".format(*colour(index)),
-            "share": round(share, 5), "presence": round(presence, 4), "found": is_found(presence, share),
-            "in_archive": concept.served,
-            "exemplars": exemplars,
-        })  # fmt: skip
+        ]
+        concepts.append(
+            {
+                "name": concept.name,
+                "label": index + 1,
+                "colour": "#{:02x}{:02x}{:02x}".format(*colour(index)),
+                "share": round(share, 5),
+                "presence": round(presence, 4),
+                "found": is_found(presence, share),
+                "in_archive": concept.served,
+                "exemplars": exemplars,
+            }
+        )
     return {
         "size": [result.labels.shape[1], result.labels.shape[0]],
         "concepts": concepts,
@@ -68,19 +79,24 @@ def _write(result: Segmentation | Discovery, picture: np.ndarray, folder: Path, 
 
 
 def describe_discovery(result: Discovery) -> dict:
-    """The result as plain data: per segment its name, colour, share of the photo, confidence, and what else it may be."""
+    """The result as plain data: per segment its name, colour, share of the photo, confidence, and what else it may
+    be.
+    """
     return {
         "size": [result.labels.shape[1], result.labels.shape[0]],
         "segments": [
             {
-                "label": index, "name": segment.name, "colour": "#{:02x}{:02x}{:02x}".format(*colour(index - 1)),
-                "share": round(result.share(index), 5), "confidence": round(segment.confidence, 4),
+                "label": index,
+                "name": segment.name,
+                "colour": "#{:02x}{:02x}{:02x}".format(*colour(index - 1)),
+                "share": round(result.share(index), 5),
+                "confidence": round(segment.confidence, 4),
                 "others": [{"name": name, "confidence": round(sure, 4)} for name, sure in segment.others],
             }
             for index, segment in enumerate(result.segments, 1)
         ],
         "seconds": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
-    }  # fmt: skip
+    }
 
 
 def write_discovery(result: Discovery, photo: np.ndarray, folder: Path, settings: dict) -> None:

@@ -11,9 +11,17 @@ from skimage.measure import find_contours
 
 # Distinct on photos and for most colour-blind people (after Okabe & Ito); index 0 is the first concept.
 BASE_COLOURS = (
-    (230, 25, 75), (0, 114, 230), (255, 200, 0), (0, 170, 90), (190, 70, 230),
-    (255, 120, 0), (0, 200, 220), (255, 130, 180), (140, 90, 40), (120, 130, 255),
-)  # fmt: skip
+    (230, 25, 75),
+    (0, 114, 230),
+    (255, 200, 0),
+    (0, 170, 90),
+    (190, 70, 230),
+    (255, 120, 0),
+    (0, 200, 220),
+    (255, 130, 180),
+    (140, 90, 40),
+    (120, 130, 255),
+)
 GOLDEN = 0.618033988749895
 # Of dashed outlines, in 600ths of the photo's long side, but at least in pixels.
 LINE, DASH, GAP, HALO = 1.8, 8.0, 6.0, 0.9

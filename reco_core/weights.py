@@ -79,9 +79,13 @@ def locate(model: Model, folder: Path | None = None) -> tuple[Path, WeightFile] 
 
 
 def resolve(
-    model: Model, folder: Path | None = None, *, fetch: bool = True, progress: Progress | None = None,
+    model: Model,
+    folder: Path | None = None,
+    *,
+    fetch: bool = True,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Found:  # fmt: skip
+) -> Found:
     """A model's weights, verified; downloaded if they are nowhere on this machine.
 
     Args:
@@ -129,8 +133,12 @@ def verify(path: Path, expected: str) -> str:
     """The file's SHA-256; WeightsError if it is missing or does not begin with `expected`."""
     actual = weights_sha256(path)
     if not actual.startswith(expected):
-        raise WeightsError(f"{path.name} is not the published file", given=f"{path}, SHA-256 {actual}",
-                           expected=f"SHA-256 {expected}", remedy="Delete it and fetch it again")  # fmt: skip
+        raise WeightsError(
+            f"{path.name} is not the published file",
+            given=f"{path}, SHA-256 {actual}",
+            expected=f"SHA-256 {expected}",
+            remedy="Delete it and fetch it again",
+        )
     return actual
 
 
@@ -147,13 +155,19 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         state: Any = _load_script(path) if _is_script(path) else _load(path)
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, AttributeError) as error:
-        raise WeightsError("a weights file cannot be read", given=f"{path.name}: {error}",
-                           expected="safetensors, or tensors saved by torch") from error  # fmt: skip
+        raise WeightsError(
+            "a weights file cannot be read",
+            given=f"{path.name}: {error}",
+            expected="safetensors, or tensors saved by torch",
+        ) from error
     except Exception as error:
         if type(error).__name__ != "UnpicklingError":  # named by its module, which nothing here imports
             raise
-        raise WeightsError("a weights file holds more than tensors", given=f"{path.name}: {error}",
-                           remedy="Save its state dict as safetensors") from error  # fmt: skip
+        raise WeightsError(
+            "a weights file holds more than tensors",
+            given=f"{path.name}: {error}",
+            remedy="Save its state dict as safetensors",
+        ) from error
     for name in CONTAINERS:
         if isinstance(state, dict) and isinstance(state.get(name), dict):
             state = state[name]
@@ -173,8 +187,11 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], library: st
     """
     wanted = {key: value.shape for key, value in module.state_dict().items()}
     kept = {key: value for key, value in state.items() if key in wanted or not key.startswith(EXTRA[library])}
-    wrong = [f"{key} {tuple(kept[key].shape)} for {tuple(wanted[key])}" for key in wanted.keys() & kept.keys()
-             if kept[key].shape != wanted[key]]  # fmt: skip
+    wrong = [
+        f"{key} {tuple(kept[key].shape)} for {tuple(wanted[key])}"
+        for key in wanted.keys() & kept.keys()
+        if kept[key].shape != wanted[key]
+    ]
     problems = {
         "missing": wanted.keys() - kept.keys(),
         "unknown": kept.keys() - wanted.keys(),
@@ -232,9 +249,13 @@ def _fetch(file: WeightFile, progress: Progress | None, cancelled: Callable[[], 
         if target.is_file():  # another process was faster
             return Found(target, file, _verified(target, file, check=True))
         actual = downloads.download(
-            url, target, web, sha256=file.sha256 or _told_by_hub(file, url), cancelled=cancelled,
+            url,
+            target,
+            web,
+            sha256=file.sha256 or _told_by_hub(file, url),
+            cancelled=cancelled,
             progress=progress and (lambda done, of: progress(file.file, done, of)),
-        )  # fmt: skip
+        )
         if not file.sha256:
             _remember(file, actual)
     return Found(target, file, actual)
@@ -266,8 +287,9 @@ def _record() -> dict[str, str]:
     try:
         return json.loads(file.read_text()) if file.is_file() else {}
     except (OSError, ValueError) as error:
-        raise WeightsError("the record of hashes is damaged", given=f"{file} ({error})",
-                           remedy="Delete it and the weights beside it") from error  # fmt: skip
+        raise WeightsError(
+            "the record of hashes is damaged", given=f"{file} ({error})", remedy="Delete it and the weights beside it"
+        ) from error
 
 
 def _is_script(path: Path) -> bool:

@@ -18,7 +18,7 @@ from reco_core.cli import main
 
 TINY = Recipe(
     "tiny", "for tests", blocks=3, channels=16, side=64, views=(1.0,), crop=64, batch=2, steps=4, check=2, warmup=1
-)  # fmt: skip
+)
 COLOURS = np.array([[120, 120, 120], [220, 30, 30], [30, 40, 220]], np.uint8)  # of labels 0, 1, 2
 NAMES = ("cat", "coffee cup", "rocket")
 
@@ -57,9 +57,15 @@ def take(folder: Path, step: int = 4) -> Path:
     folder.mkdir(parents=True)
     cat, coffee, rocket = (getattr(skimage.data, n)()[::step, ::step] for n in ("chelsea", "coffee", "rocket"))
     photos = {
-        "a": cat, "b": coffee, "c": rocket, "d": skimage.data.astronaut()[::step, ::step], "e": cat[:, :60],
-        "f": coffee.mean(-1).astype(np.uint8), "g": rocket[:70], "h": skimage.data.chelsea()[:: step // 2, :: step // 2],
-    }  # fmt: skip
+        "a": cat,
+        "b": coffee,
+        "c": rocket,
+        "d": skimage.data.astronaut()[::step, ::step],
+        "e": cat[:, :60],
+        "f": coffee.mean(-1).astype(np.uint8),
+        "g": rocket[:70],
+        "h": skimage.data.chelsea()[:: step // 2, :: step // 2],
+    }
     for name, photo in photos.items():
         Image.fromarray(np.ascontiguousarray(photo)).save(folder / f"{name}.png")
     return folder

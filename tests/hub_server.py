@@ -37,7 +37,8 @@ class Repository:
 
 
 class Hub(Web):
-    """tokens: who may write. seen: of each request its method, host, path and Authorization. put: large files that came.
+    """tokens: who may write. seen: of each request its method, host, path and Authorization. put: large files that
+    came.
 
     echo: whether errors repeat the Authorization, as no server should. full: whether large files are turned away.
     before: path -> what happens first, once.
@@ -177,8 +178,9 @@ class HubHandler(Handler):
             for file in json.loads(self.body)["files"]:
                 known = tree.get(file["path"])
                 mode = "lfs" if _is_large(base64.b64decode(file["sample"])) else "regular"
-                files.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False,
-                              "oid": known and _oid(*known)})  # fmt: skip
+                files.append(
+                    {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": known and _oid(*known)}
+                )
             self._json({"files": files})
 
     def batch(self, repository: str) -> None:

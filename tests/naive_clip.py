@@ -63,8 +63,9 @@ def first_tokens(image, w, patch):
     grid = (image.shape[1] // patch, image.shape[2] // patch)
     pieces = [
         image[:, y * patch : (y + 1) * patch, x * patch : (x + 1) * patch].flatten()
-        for y in range(grid[0]) for x in range(grid[1])
-    ]  # fmt: skip
+        for y in range(grid[0])
+        for x in range(grid[1])
+    ]
     tokens = torch.stack(pieces) @ w["conv1.weight"].flatten(1).T
     tokens = torch.cat([w["class_embedding"][None], tokens]) + positions_at(w["positional_embedding"], grid)
     return norm(tokens, w, "ln_pre"), grid

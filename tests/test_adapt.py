@@ -127,8 +127,15 @@ def test_its_card(finished):
 
 
 def test_a_card_of_strange_names(finished, tmp_path):
-    about = {**specialist.read_about(finished), "names": ["a|b", "*x*"], "unknown": ["[y]"], "held_out": 0,
-             "left_out": [{"file": "f", "reason": "r"}], "step": 4, "curve": [{"step": 4, "loss": 1, "fits": None, "agrees": None}]}  # fmt: skip
+    about = {
+        **specialist.read_about(finished),
+        "names": ["a|b", "*x*"],
+        "unknown": ["[y]"],
+        "held_out": 0,
+        "left_out": [{"file": "f", "reason": "r"}],
+        "step": 4,
+        "curve": [{"step": 4, "loss": 1, "fits": None, "agrees": None}],
+    }
     text = card.text({**about, "shares": {"background": 0.5, "a|b": 0.25, "*x*": 0.25}})
     assert "a\\|b" in text and "\\*x\\*" in text and "\\[y\\]" in text and "1 files could not be read" in text
     assert "too few photos to hold any out" in text
@@ -159,10 +166,19 @@ def test_another_job_does_not_touch_a_finished_folder(finished, fast, photos):
 @pytest.mark.usefixtures("quick")
 def test_stages_are_told_and_photos_of_all_sizes_taken(fast, photos, tmp_path, asked):
     told, watched = [], []
-    out = make(fast, photos, tmp_path / "deep" / "out", progress=lambda *step: told.append(step),
-               watch=lambda curve, mark: watched.append((curve.looks[-1].step, mark(np.zeros((30, 20, 3), np.uint8)).shape)))  # fmt: skip
-    assert told == [*(("labelling", i, 8) for i in range(1, 9)), *(("training", i, 4) for i in range(1, 5)),
-                    ("exporting", 0, 1), ("exporting", 1, 1)]  # fmt: skip
+    out = make(
+        fast,
+        photos,
+        tmp_path / "deep" / "out",
+        progress=lambda *step: told.append(step),
+        watch=lambda curve, mark: watched.append((curve.looks[-1].step, mark(np.zeros((30, 20, 3), np.uint8)).shape)),
+    )
+    assert told == [
+        *(("labelling", i, 8) for i in range(1, 9)),
+        *(("training", i, 4) for i in range(1, 5)),
+        ("exporting", 0, 1),
+        ("exporting", 1, 1),
+    ]
     assert watched == [(2, (30, 20)), (4, (30, 20))]
     assert {file.name for file in out.folder.iterdir()} == FILES
     assert len({shape[0] > shape[1] for shape in asked}) == 2 and all(shape[2] == 3 for shape in asked)
@@ -217,8 +233,9 @@ def test_too_many_photos(fast, few, tmp_path, monkeypatch):
 def test_a_hundred_names_most_of_them_unknown(fast, few, tmp_path, caplog):
     """A data set may ask for more names than people type."""
     names = ("cat", "coffee cup", *(f"thing {i}" for i in range(98)))
-    out = make(fast, few, tmp_path / "out", names, background=(), context=(), method="reco2",
-               recipe=replace(TINY, steps=1))  # fmt: skip
+    out = make(
+        fast, few, tmp_path / "out", names, background=(), context=(), method="reco2", recipe=replace(TINY, steps=1)
+    )
     assert out.names == names and out.about["recipe"]["channels"] == 16
     shares, unknown = out.about["shares"], out.about["unknown"]
     assert unknown == [name for name in names if shares[name] == 0] and 0 < len(unknown) < 100
@@ -243,9 +260,15 @@ def test_more_names_than_labels(fast, few, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"rounds": 0}, "rounds"), ({"rounds": 6}, "rounds"), ({"seed": -1}, "seed"), ({"seed": 2**64}, "seed"),
-     ({"initial": "luck"}, "initial weights"), ({"method": "best"}, "unknown method")],
-)  # fmt: skip
+    [
+        ({"rounds": 0}, "rounds"),
+        ({"rounds": 6}, "rounds"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**64}, "seed"),
+        ({"initial": "luck"}, "initial weights"),
+        ({"method": "best"}, "unknown method"),
+    ],
+)
 def test_jobs_that_cannot_be(fast, few, tmp_path, options, says):
     with pytest.raises(OptionError, match=says):
         make(fast, few, tmp_path / "out", **options)
@@ -273,8 +296,12 @@ def test_a_second_round_learns_from_what_the_first_learned(fast, few, tmp_path, 
     monkeypatch.setattr(job, "label", lambda photo, seen: views.append(seen) or real(photo, seen))
     out = make(fast, few, tmp_path / "out", rounds=2, progress=lambda what, done, of: told.append(what))
     assert [one for i, one in enumerate(told) if one != told[i - 1]] == [
-        "labelling", "training", "labelling", "training", "exporting",
-    ]  # fmt: skip
+        "labelling",
+        "training",
+        "labelling",
+        "training",
+        "exporting",
+    ]
     photo = np.zeros((40, 60, 3), np.uint8)
     assert len(views) == 4 and views[0] is views[1] and views[2] is views[3]
     assert [scores(photo).shape for scores in views[2]] == [(4, 40, 60)]
@@ -286,8 +313,10 @@ def test_without_a_hub_minis_backbone_takes_the_place(fast, few, tmp_path, monke
     from huggingface_hub import constants
 
     monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
-    for name, value in (("ENDPOINT", "http://127.0.0.1:9"),
-                        ("HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}")):  # fmt: skip
+    for name, value in (
+        ("ENDPOINT", "http://127.0.0.1:9"),
+        ("HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"),
+    ):
         monkeypatch.setattr(constants, name, value)
     out = make(fast, few, tmp_path / "out", recipe=replace(TINY, encoder="mobilenet_v2", stride=8))
     assert "could not be fetched" in caplog.text and "Training mini's backbone in place of mobilenet_v2" in caplog.text
@@ -374,8 +403,14 @@ def test_another_job_in_an_unfinished_folder(fast, few, photos, tmp_path):
     with pytest.raises(Cancelled):
         make(fast, few, out, cancelled=lambda: True)
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
-    for folder, options in ((few, {"seed": 9}), (photos, {}), (few, {"names": ("dog",)}), (few, {"rounds": 2}),
-                            (few, {"recipe": replace(TINY, steps=5)}), (few, {"background": ("sky",)})):  # fmt: skip
+    for folder, options in (
+        (few, {"seed": 9}),
+        (photos, {}),
+        (few, {"names": ("dog",)}),
+        (few, {"rounds": 2}),
+        (few, {"recipe": replace(TINY, steps=5)}),
+        (few, {"background": ("sky",)}),
+    ):
         with pytest.raises(OptionError, match=r"another job was begun in this folder.*repeat that job's options"):
             make(fast, folder, out, **options)
     assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
@@ -445,13 +480,26 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.usefixtures("quick")
 def test_killed_and_begun_again_by_the_same_command(fast, few, tmp_path, monkeypatch):
     """SIGKILL in the middle of the training of another process."""
-    command = ["adapt", str(few), ", ".join(NAMES), "--recipe", "tiny", "--steps", "12", "--photo-side", "96",
-               "--device", HERE, "--out"]  # fmt: skip
+    command = [
+        "adapt",
+        str(few),
+        ", ".join(NAMES),
+        "--recipe",
+        "tiny",
+        "--steps",
+        "12",
+        "--photo-side",
+        "96",
+        "--device",
+        HERE,
+        "--out",
+    ]
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     running = subprocess.Popen(
         [sys.executable, "-c", KILLED, *command, str(tmp_path / "killed")],
-        env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": paths},
+        stderr=subprocess.DEVNULL,
+    )
     state, step = tmp_path / "killed" / "work" / "training-1" / training.STATE, 0
     waiting = time.monotonic() + 90
     while step < 4 and time.monotonic() < waiting and running.poll() is None:
@@ -585,8 +633,27 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(adapt_cli, "load", lambda args: ReCo(own.encoder.at_side(96), own.archive))
     command = ["adapt", "archive", "cat", "--count", "2", "--photos", str(folder), "--out", str(tmp_path / "out")]
-    assert main([*command, "--recipe", "tiny", "--steps", "2", "--batch", "3", "--random", "--background", "",
-                 "--context", "", "--device", HERE]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                *command,
+                "--recipe",
+                "tiny",
+                "--steps",
+                "2",
+                "--batch",
+                "3",
+                "--random",
+                "--background",
+                "",
+                "--context",
+                "",
+                "--device",
+                HERE,
+            ]
+        )
+        == 0
+    )
     about = specialist.read_about(tmp_path / "out")
     assert (about["photos"], about["initial"], about["step"]) == (6, "random weights", 2)
     assert (about["recipe"]["steps"], about["recipe"]["batch"]) == (2, 3)
@@ -618,19 +685,28 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
         (["segment", "PHOTOS/a.png", "--specialist", "nowhere", "--out", "o"], "there is no specialist here"),
         (["segment", "PHOTOS/a.png", "--specialist", "EMPTY", "--out", "o"], "there is no specialist here"),
         (["segment", "none.png", "--specialist", "MADE", "--out", "o"], "does not exist"),
-        (["segment", "PHOTOS/a.png", "--specialist", "MADE", "--out", "o", "--device", "abacus"], "device cannot be used"),
+        (
+            ["segment", "PHOTOS/a.png", "--specialist", "MADE", "--out", "o", "--device", "abacus"],
+            "device cannot be used",
+        ),
         (["segment", "PHOTOS/a.png", "--specialist", "MADE", "--out", "PHOTOS/a.png"], "could not be read or written"),
-        (["bench", "SET", "--methods", "denseclip", "--specialist", "MADE"], "names that the data set does not ask for"),
+        (
+            ["bench", "SET", "--methods", "denseclip", "--specialist", "MADE"],
+            "names that the data set does not ask for",
+        ),
         (["bench", "SET", "--methods", "denseclip", "--specialist", "EMPTY"], "there is no specialist here"),
     ],
-)  # fmt: skip
+)
 def test_errors_are_one_clear_line(finished, photos, things, tmp_path, monkeypatch, caplog, arguments, says):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     places = {"PHOTOS": photos, "MADE": finished, "EMPTY": tmp_path / "empty", "SET": things.parent / "three"}
     first = {argument: argument.partition("/") for argument in arguments}
-    given = [str(places[a]) + slash + rest if (a := part) in places else whole
-             for whole in arguments for part, slash, rest in [first[whole]]]  # fmt: skip
+    given = [
+        str(places[a]) + slash + rest if (a := part) in places else whole
+        for whole in arguments
+        for part, slash, rest in [first[whole]]
+    ]
     with caplog.at_level(logging.ERROR):
         assert main(given) == 2
     assert says in caplog.text and "Traceback" not in caplog.text

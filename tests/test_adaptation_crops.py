@@ -1,4 +1,6 @@
-"""What training sees: crops that are the same whenever they are asked for, and say of each pixel what was said of it."""
+"""What training sees: crops that are the same whenever they are asked for, and say of each pixel what was said of
+it.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,8 +21,9 @@ ALL = np.zeros(3, np.uint8)  # thresholds that everything reaches
 
 def one(folder: Path, labels: np.ndarray, confidence: int = 255, photo: np.ndarray | None = None) -> Example:
     example = Example.at(folder, "one")
-    example.write(COLOURS[labels] if photo is None else photo,
-                  Labelled(labels, np.full(labels.shape, confidence, np.uint8)))  # fmt: skip
+    example.write(
+        COLOURS[labels] if photo is None else photo, Labelled(labels, np.full(labels.shape, confidence, np.uint8))
+    )
     return example
 
 

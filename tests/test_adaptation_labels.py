@@ -29,8 +29,9 @@ def pixels(photos: list[Labelled]) -> list[tuple[int, int]]:
     """Label and confidence of every pixel of all photos."""
     return [
         (int(one), int(sure))
-        for photo in photos for one, sure in zip(photo.labels.ravel(), photo.confidence.ravel(), strict=True)
-    ]  # fmt: skip
+        for photo in photos
+        for one, sure in zip(photo.labels.ravel(), photo.confidence.ravel(), strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Training on photos whose colour is their label: it learns, it can be interrupted, and its parts are as they are said to be."""
+"""Training on photos whose colour is their label: it learns, it can be interrupted, and its parts are as they are
+said to be.
+"""
 
 import copy
 import json
@@ -49,8 +51,16 @@ def examples(tmp_path_factory) -> list[Example]:
     return painted(tmp_path_factory.mktemp("painted"), 12)
 
 
-def begin(folder: Path, examples: list[Example], recipe: Recipe = SIX, held: int = 2, seed: int = 4, start: int = 0,
-          thresholds: np.ndarray = ALL, weights: tuple[float, ...] = (1, 1, 1)) -> Training:  # fmt: skip
+def begin(
+    folder: Path,
+    examples: list[Example],
+    recipe: Recipe = SIX,
+    held: int = 2,
+    seed: int = 4,
+    start: int = 0,
+    thresholds: np.ndarray = ALL,
+    weights: tuple[float, ...] = (1, 1, 1),
+) -> Training:
     folder.mkdir(exist_ok=True)
     with torch.random.fork_rng():
         torch.manual_seed(start)
@@ -82,9 +92,10 @@ def test_it_learns(examples, tmp_path):
     told, watched = [], []
     task = begin(tmp_path, examples, recipe, held=3)
     made = task.run(
-        lambda *step: told.append(step), never,
+        lambda *step: told.append(step),
+        never,
         watch=lambda curve, mark: watched.append((curve, mark(np.zeros((40, 50, 3), np.uint8)))),
-    )  # fmt: skip
+    )
     losses = [look.loss for look in task.curve.looks]
     assert losses[0] > losses[1] > losses[2] and losses[2] < 0.5 * losses[0]
     assert told == [("training", step, 36) for step in range(1, 37)]
@@ -151,10 +162,18 @@ def strange(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [cut, lambda file: file.write_bytes(b""), without("average.head"), without("network.decoder"), silent,
-               curveless, strange],
+    "damage",
+    [
+        cut,
+        lambda file: file.write_bytes(b""),
+        without("average.head"),
+        without("network.decoder"),
+        silent,
+        curveless,
+        strange,
+    ],
     ids=["cut", "empty", "no head", "no decoder", "no curve", "empty curve", "another curve"],
-)  # fmt: skip
+)
 def test_a_damaged_state_is_begun_anew(examples, tmp_path, damage, caplog):
     """And nothing of it is left in the network."""
     with pytest.raises(Cancelled):
@@ -265,8 +284,10 @@ def test_the_loss_against_a_loop(examples, tmp_path):
     weights, thresholds = (0.5, 1.0, 3.0), np.array([0, 0, 255], np.uint8)
     for example in (faint := painted(tmp_path / "p", 4)):
         told, rng = example.stored(), np.random.default_rng(0)
-        example.write(np.asarray(Image.open(example.photo)),
-                      Labelled(told.labels, rng.integers(254, 256, told.labels.shape).astype(np.uint8)))  # fmt: skip
+        example.write(
+            np.asarray(Image.open(example.photo)),
+            Labelled(told.labels, rng.integers(254, 256, told.labels.shape).astype(np.uint8)),
+        )
     task = begin(tmp_path / "t", faint, replace(TINY, steps=1, check=1), 0, thresholds=thresholds, weights=weights)
     for module in task.network.modules():
         if isinstance(module, nn.Dropout):
@@ -356,8 +377,10 @@ def test_without_held_out_photos_the_last_look_is_best():
 def test_a_curve_comes_back_from_plain_data():
     curve = Curve((Look(5, 0.123, 0.5, 0.25), Look(10, 3.0)))
     plain = json.loads(json.dumps(curve.plain(), allow_nan=False))
-    assert plain == [{"step": 5, "loss": 0.123, "fits": 0.5, "agrees": 0.25},
-                     {"step": 10, "loss": 3.0, "fits": None, "agrees": None}]  # fmt: skip
+    assert plain == [
+        {"step": 5, "loss": 0.123, "fits": 0.5, "agrees": 0.25},
+        {"step": 10, "loss": 3.0, "fits": None, "agrees": None},
+    ]
     assert Curve.of(plain) == curve
     for wrong in ([{"step": 1}], [{"stop": 1, "loss": 2}], [3], 3):
         with pytest.raises(TypeError):

@@ -26,8 +26,12 @@ from reco_app import gallery
 ROOT = Path(app.__file__).parent
 CHROMIUM = "/usr/bin/chromium"
 # No name resolves: a page that needs an outside host fails here. Background networking would try some by itself.
-OFFLINE = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-           "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # fmt: skip
+OFFLINE = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
 PATIENCE = 60_000  # milliseconds for anything to appear
 
 
@@ -272,8 +276,11 @@ def test_errors_are_clear_and_the_app_goes_on(visit, chelsea, tmp_path):
     wait_for_legend(page, "cat", "dog")
     ask(page, "  ,, ")
     complains("No names were given")
-    for file, about in ((fake, "notes.jpg is not an image"), (huge_png(tmp_path / "huge.png"), "huge.png is too large"),
-                        (cut, "cut.jpg is damaged or cut short")):  # fmt: skip
+    for file, about in (
+        (fake, "notes.jpg is not an image"),
+        (huge_png(tmp_path / "huge.png"), "huge.png is too large"),
+        (cut, "cut.jpg is damaged or cut short"),
+    ):
         choose(page, file)
         ask(page, "cat")
         complains(about)
@@ -319,8 +326,9 @@ def test_named_endpoint(address, chelsea):
 def test_endpoint_reads_no_file_of_the_server(address, chelsea):
     """Only uploads may be named as the photo, not any path."""
     data = [{"path": str(chelsea), "meta": {"_type": "gradio.FileData"}}, "cat", "reco2", 5, "", ""]
-    request = urllib.request.Request(f"{address}gradio_api/call/segment", json.dumps({"data": data}).encode(),
-                                     {"Content-Type": "application/json"})  # fmt: skip
+    request = urllib.request.Request(
+        f"{address}gradio_api/call/segment", json.dumps({"data": data}).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=30) as reply:
         event = json.load(reply)["event_id"]
     with urllib.request.urlopen(f"{address}gradio_api/call/segment/{event}", timeout=30) as reply:

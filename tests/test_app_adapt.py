@@ -199,8 +199,11 @@ def test_a_session_that_expires_takes_its_job_along(monkeypatch, photo, tmp_path
     blocks, holder = app.build_app(Pool(lambda name: None, "mini")), StateHolder()
     blocks.state_session_capacity = 5
     holder.set_blocks(blocks)
-    number = next(i for i, block in blocks.blocks.items() if type(block).__name__ == "State" and i > 0
-                  and "ticket" in block.delete_callback.__code__.co_varnames)  # fmt: skip
+    number = next(
+        i
+        for i, block in blocks.blocks.items()
+        if type(block).__name__ == "State" and i > 0 and "ticket" in block.delete_callback.__code__.co_varnames
+    )
     queue, began = jobs.Queue(), threading.Event()
 
     def adapt(*_, cancelled, **__):
@@ -244,8 +247,14 @@ def test_words_and_charts_are_plain_and_escaped():
 
 def test_what_reco_never_found_is_said_plainly(tmp_path):
     work = jobs.Work(lambda *_: None, Job(("cat", EVIL)), str(tmp_path))
-    work.about = {"names": ["cat", EVIL], "unknown": [EVIL], "shares": {"background": 0.9, "cat": 0.1, EVIL: 0.0},
-                  "photos": 7, "held_out": 1, "step": 50}  # fmt: skip
+    work.about = {
+        "names": ["cat", EVIL],
+        "unknown": [EVIL],
+        "shares": {"background": 0.9, "cat": 0.1, EVIL: 0.0},
+        "photos": 7,
+        "held_out": 1,
+        "step": 50,
+    }
     html = course.learned(work, b"")
     assert "ReCo found nothing in these photos that it takes for <b>&lt;img" in html
     assert "10.0 %" in html

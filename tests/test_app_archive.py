@@ -228,8 +228,11 @@ def test_sessions_expire(reco, cup_photos, monkeypatch):
     holder = StateHolder()
     blocks.state_session_capacity = 5
     holder.set_blocks(blocks)
-    number = next(i for i, block in blocks.blocks.items() if type(block).__name__ == "State" and i > 0
-                  and "close" in block.delete_callback.__code__.co_names)  # fmt: skip
+    number = next(
+        i
+        for i, block in blocks.blocks.items()
+        if type(block).__name__ == "State" and i > 0 and "close" in block.delete_callback.__code__.co_names
+    )
     mine = holder["someone"][number] = Own()
     mine.add(Uploads([str(cup_photos[0])]))
     assert mine.folder.exists()
@@ -243,8 +246,11 @@ def test_sessions_expire(reco, cup_photos, monkeypatch):
 
 def test_another_preset_reads_the_photos_anew(own, reco, photo_folder, tmp_path):
     torch.manual_seed(0)
-    preset = tiny.preset(dict.fromkeys(("clip.safetensors", "dense.safetensors"), ""),
-                         dict.fromkeys(("clip.safetensors", "dense.safetensors"), ""), str(tmp_path / "a"))  # fmt: skip
+    preset = tiny.preset(
+        dict.fromkeys(("clip.safetensors", "dense.safetensors"), ""),
+        dict.fromkeys(("clip.safetensors", "dense.safetensors"), ""),
+        str(tmp_path / "a"),
+    )
     clip = Clip(tiny.CLIP_NAME, "clearclip", True)
     encoder = ClipEncoder(preset, Networks(clip, clip, Backbone(tiny.BACKBONE_NAME)), "cpu", torch.float32)
     write_archive(tmp_path / "a", open_source(photo_folder), encoder)
@@ -280,21 +286,26 @@ def test_saved_and_loaded_photos_give_the_same_bytes(own, reco, tmp_path):
         saved.save(Own(), reco.encoder, tmp_path / "none.zip")
 
 
-@pytest.mark.parametrize("change", [
-    lambda files: {**files, "../evil.txt": b"x"},
-    lambda files: {**files, "/etc/evil": b"x"},
-    lambda files: {**files, "photos/../../evil.jpg": b"x"},
-    lambda files: {**files, "photos.json": b"["},
-    lambda files: {**files, "photos.json": b"[" * 100_000},
-    lambda files: {**files, "photos.json": json.dumps([{"file": "../../x", "name": ""}] * 5).encode()},
-    lambda files: {**files, "photos.json": files["photos.json"].replace(b"Zorbl", b"a, b")},
-    lambda files: {**files, "manifest.json": b"{}"},
-    lambda files: {name: data for name, data in files.items() if not name.startswith("typical")},
-    lambda files: {name: data[:-1] + b"!" if name.startswith("features-") else data for name, data in files.items()},
-    lambda files: {name: data + b"!" if name.startswith("photos/") else data for name, data in files.items()},
-    lambda files: {name: data for name, data in files.items() if not name.startswith("photos/")},
-    lambda files: {"notes.txt": b"hello"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda files: {**files, "../evil.txt": b"x"},
+        lambda files: {**files, "/etc/evil": b"x"},
+        lambda files: {**files, "photos/../../evil.jpg": b"x"},
+        lambda files: {**files, "photos.json": b"["},
+        lambda files: {**files, "photos.json": b"[" * 100_000},
+        lambda files: {**files, "photos.json": json.dumps([{"file": "../../x", "name": ""}] * 5).encode()},
+        lambda files: {**files, "photos.json": files["photos.json"].replace(b"Zorbl", b"a, b")},
+        lambda files: {**files, "manifest.json": b"{}"},
+        lambda files: {name: data for name, data in files.items() if not name.startswith("typical")},
+        lambda files: {
+            name: data[:-1] + b"!" if name.startswith("features-") else data for name, data in files.items()
+        },
+        lambda files: {name: data + b"!" if name.startswith("photos/") else data for name, data in files.items()},
+        lambda files: {name: data for name, data in files.items() if not name.startswith("photos/")},
+        lambda files: {"notes.txt": b"hello"},
+    ],
+)
 def test_what_was_not_saved_here_is_refused(own, reco, tmp_path, change):
     saved.save(own, reco.encoder, tmp_path / "mine.zip")
     with zipfile.ZipFile(tmp_path / "mine.zip") as opened:
@@ -317,10 +328,16 @@ def test_zips_are_bounded(tmp_path, cup_photos):
     many = zipped(tmp_path / "many.zip", {f"{i}.txt": b"" for i in range(1001)})
     with pytest.raises(ArchiveError, match=r"too large.*1,001 files"):
         Uploads([str(many)])
-    good = zipped(tmp_path / "good.zip", {
-        "trip/one.JPG": cup_photos[0].read_bytes(), "trip/notes.txt": b"x", "__MACOSX/trip/._one.jpg": b"x",
-        "trip/broken.png": b"\x89PNG", "trip/../../up.jpg": cup_photos[1].read_bytes(),
-    })  # fmt: skip
+    good = zipped(
+        tmp_path / "good.zip",
+        {
+            "trip/one.JPG": cup_photos[0].read_bytes(),
+            "trip/notes.txt": b"x",
+            "__MACOSX/trip/._one.jpg": b"x",
+            "trip/broken.png": b"\x89PNG",
+            "trip/../../up.jpg": cup_photos[1].read_bytes(),
+        },
+    )
     mine = Own()
     count, left_out = mine.add(Uploads([str(good), str(dot(tmp_path / "dot.png"))]))
     assert count == 1
@@ -340,7 +357,7 @@ def test_html_of_own_photos_is_escaped(reco):
 
 def test_an_answer_outlives_the_photos_it_came_from(own, reco, table, tmp_path):
     handlers = Segmenting(Pool(lambda name: reco, "mini"), None, str(tmp_path))
-    answer, *_, = handlers.run(str(table), "zorbl", "reco2", 5, "", "", "", 0.5, None, own)  # fmt: skip
+    (answer, *_) = handlers.run(str(table), "zorbl", "reco2", 5, "", "", "", 0.5, None, own)
     assert handlers.exemplars(answer, own)[1].count("<img") == 5
     own.remove(lambda photo: True)
     _, html, kept, line = handlers.exemplars(answer, own)
@@ -504,8 +521,9 @@ def test_search_endpoint(address, chelsea):
     with pytest.raises(Exception, match=r"(?i)nothing to search for"):
         client.predict("", None, 5, api_name="/search")
     data = ["", {"path": str(chelsea), "meta": {"_type": "gradio.FileData"}}, 3, ""]  # a file of the server
-    request = urllib.request.Request(f"{address}gradio_api/call/search", json.dumps({"data": data}).encode(),
-                                     {"Content-Type": "application/json"})  # fmt: skip
+    request = urllib.request.Request(
+        f"{address}gradio_api/call/search", json.dumps({"data": data}).encode(), {"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=30) as reply:
         event = json.load(reply)["event_id"]
     with urllib.request.urlopen(f"{address}gradio_api/call/search/{event}", timeout=30) as reply:

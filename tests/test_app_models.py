@@ -32,13 +32,26 @@ def small(photo_folder, tmp_path_factory):
     for file in sorted(photo_folder.glob("*.jpg")):
         if file.name != "broken.jpg":
             web.files[f"/{file.name}"] = file.read_bytes()
-            photos.append({"file": file.name, "source_url": web.url(f"/{file.name}"), "licence": "CC0 1.0",
-                           "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "licence_scope": "photo"})  # fmt: skip
+            photos.append(
+                {
+                    "file": file.name,
+                    "source_url": web.url(f"/{file.name}"),
+                    "licence": "CC0 1.0",
+                    "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                    "licence_scope": "photo",
+                }
+            )
     settings = folder / "settings.json"
-    settings.write_text(json.dumps({
-        "sources": {name: web.url(f"/{name}") for name in files}, "hashes": tiny.hashes(files), "photos": photos,
-        "archive": str(folder / "archive"),
-    }))  # fmt: skip
+    settings.write_text(
+        json.dumps(
+            {
+                "sources": {name: web.url(f"/{name}") for name in files},
+                "hashes": tiny.hashes(files),
+                "photos": photos,
+                "archive": str(folder / "archive"),
+            }
+        )
+    )
     yield web, settings, {**os.environ, "RECO_CACHE": str(folder / "cache")}
     web.shutdown()
 
@@ -66,8 +79,13 @@ def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, small): 
 
     choose_preset(page, "tiny")
     card = page.locator("#card")
-    for part in ("tiny is not on this machine yet", "clip.safetensors: 351 MB, licence MIT, from 127.0.0.1",
-                 "374 MB of weights", "its hash is published", "each under its own licence"):  # fmt: skip
+    for part in (
+        "tiny is not on this machine yet",
+        "clip.safetensors: 351 MB, licence MIT, from 127.0.0.1",
+        "374 MB of weights",
+        "its hash is published",
+        "each under its own licence",
+    ):
         expect(card).to_contain_text(part, timeout=PATIENCE)
     ask(page, "cat")
     expect(page.get_by_test_id("toast-text")).to_contain_text("Preset tiny has no archive yet", timeout=PATIENCE)
@@ -126,8 +144,14 @@ def test_who_may_install():
 
 def test_cards_say_size_licence_and_source_and_escape():
     card = models.needs(PAPER, Missing(tuple(m.weights[0] for m in PAPER.models), archive=True))
-    for part in ("1,685 MB of weights", "ViT-L-14-336px.pt</b>: 934 MB, licence MIT", "openaipublic.azureedge.net", "github.com",
-                 "recorded at the first download", "660 MB"):  # fmt: skip
+    for part in (
+        "1,685 MB of weights",
+        "ViT-L-14-336px.pt</b>: 934 MB, licence MIT",
+        "openaipublic.azureedge.net",
+        "github.com",
+        "recorded at the first download",
+        "660 MB",
+    ):
         assert part in card
     assert "&lt;b&gt;" in models.step("<b>", 1, 2)
     assert "1,200 of 6,874" in models.step("photos", 1200, 6874)

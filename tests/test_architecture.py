@@ -194,7 +194,8 @@ def test_one_noun_per_file(file):
 def test_importing_the_library_has_no_side_effects():
     code = (
         "import sys, logging, torch; threads = torch.get_num_threads(); import reco_core.pipeline, reco_core.cli;"
-        "sys.exit(bool(logging.getLogger().handlers or torch.get_num_threads() != threads or {'gradio', 'matplotlib'} & {*sys.modules}))"
+        "sys.exit(bool(logging.getLogger().handlers or torch.get_num_threads() != threads or "
+        "{'gradio', 'matplotlib'} & {*sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -73,10 +73,7 @@ def test_segments_do_not_depend_on_each_other(small):
 
 def test_the_subtraction_is_weakest_where_the_mask_changes_nothing():
     rows = torch.rand(1, 2, 5, 5, generator=torch.Generator().manual_seed(5)).softmax(-1)
-    for seen, least, most in (
-        (torch.ones(1, 5), 0.449, 0.450),
-        (torch.tensor([[1.0, 0, 0, 0, 0]]), 0.45, 0.75),
-    ):
+    for seen, least, most in ((torch.ones(1, 5), 0.449, 0.450), (torch.tensor([[1.0, 0, 0, 0, 0]]), 0.45, 0.75)):
         left = 1 - masked_attention(rows, seen).sum(-1)  # masked rows sum to 1: what is missing is the weight
         assert left.std() < 1e-6
         assert least < left.mean() < most

@@ -10,9 +10,14 @@ from reco_core.weights import load_strictly
 
 PATCH = {"vit_small_patch14_reg4_dinov2": 14, "vit_small_patch14_dinov2": 14, "convnext_atto": 32}
 NAMES = (
-    "deit_small_patch16_224", "deit_small_distilled_patch16_224", "vit_small_patch16_224", "vit_small_patch14_dinov2",
-    "vit_small_patch14_reg4_dinov2", "vit_small_patch16_dinov3", "convnext_atto",
-)  # fmt: skip
+    "deit_small_patch16_224",
+    "deit_small_distilled_patch16_224",
+    "vit_small_patch16_224",
+    "vit_small_patch14_dinov2",
+    "vit_small_patch14_reg4_dinov2",
+    "vit_small_patch16_dinov3",
+    "convnext_atto",
+)
 
 
 def seeded(name: str, read: str = "tokens", block: int = -1) -> Backbone:

@@ -205,9 +205,14 @@ def things(real_photos, tmp_path_factory) -> Dataset:
         Image.fromarray(truth).save(folder / f"{name}_truth.png")
     items = tuple(Item(name, folder / f"{name}.png", folder / f"{name}_truth.png") for name in shown)
     return Dataset(
-        "things", "some", ("animal", "crockery", "person", "anything"), ("dog", "cup", "cat", "person", "wall"),
-        (0, 1, 0, 2, 3), {row: row for row in range(4)}, items,
-    )  # fmt: skip
+        "things",
+        "some",
+        ("animal", "crockery", "person", "anything"),
+        ("dog", "cup", "cat", "person", "wall"),
+        (0, 1, 0, 2, 3),
+        {row: row for row in range(4)},
+        items,
+    )
 
 
 def test_presence_against_scikit_learn(reco, things):
@@ -229,10 +234,7 @@ def test_presence_against_scikit_learn(reco, things):
     said, plain = (
         np.array([[max(row[w] for w in words) for words in of_class] for row in rows]) for rows in (presence, maximum)
     )
-    for scores, area, alarms in (
-        (said, "auroc", "fpr_at_90_recall"),
-        (plain, "auroc_max_score", "fpr_max_score"),
-    ):
+    for scores, area, alarms in ((said, "auroc", "fpr_at_90_recall"), (plain, "auroc_max_score", "fpr_max_score")):
         areas = [roc_auc_score(truth[:, c], scores[:, c]) for c in range(3)]
         assert report[area] == pytest.approx(np.mean(areas), abs=2e-4)
         rates = []
@@ -289,9 +291,12 @@ def test_references_in_the_language_map_alone(reco, folder):
 def test_variants_of_k_archive_and_background(reco, folder, monkeypatch):
     method = find_method("reco")
     variants = (
-        Variant("plain", method), Variant("k", method, k=3), Variant("few", method, share=0.1),
-        Variant("fewer", method, share=0.03), Variant("alone", method, background=False),
-    )  # fmt: skip
+        Variant("plain", method),
+        Variant("k", method, k=3),
+        Variant("few", method, share=0.1),
+        Variant("fewer", method, share=0.03),
+        Variant("alone", method, background=False),
+    )
     prepare, learned = reco.prepare, []
     monkeypatch.setattr(
         reco, "prepare", lambda *names, **options: learned.append(prepare(*names, **options)) or learned[-1]
@@ -299,8 +304,12 @@ def test_variants_of_k_archive_and_background(reco, folder, monkeypatch):
     report = bench.run(reco, open_folder(folder), variants, k=4, limit=1, background=("sky",))
     described = report["settings"]["variants"]
     assert [(v["k"], v["share"], v["background"]) for v in described.values()] == [
-        (4, 1.0, True), (3, 1.0, True), (4, 0.1, True), (4, 0.03, True), (4, 1.0, False),
-    ]  # fmt: skip
+        (4, 1.0, True),
+        (3, 1.0, True),
+        (4, 0.1, True),
+        (4, 0.03, True),
+        (4, 1.0, False),
+    ]
     exemplars = [[e.record.file for c in (*r.concepts, *r.background) for e in c.exemplars] for r in learned]
     assert [{len(c.exemplars) for c in r.concepts} for r in learned] == [{4}, {3}, {4}, {4}, {4}]
     files = [record.file for record in reco.archive.records]
@@ -353,8 +362,12 @@ def test_no_masks_are_kept(reco, folder, monkeypatch):
         return result
 
     monkeypatch.setattr(reco, "segment", watched)
-    report = bench.run(reco, open_folder(folder), of_methods(("reco", "denseclip")),
-                       progress=lambda what, *_: what == "photos" and alive.append(sum(r() is not None for r in results)))  # fmt: skip
+    report = bench.run(
+        reco,
+        open_folder(folder),
+        of_methods(("reco", "denseclip")),
+        progress=lambda what, *_: what == "photos" and alive.append(sum(r() is not None for r in results)),
+    )
     assert len(results) == 6 and alive == [0, 0, 0]
     assert len(json.dumps(report["per_photo"])) < 1500
 

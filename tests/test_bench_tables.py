@@ -14,24 +14,49 @@ from reco_core.evaluation.published import PUBLISHED
 
 def row(miou: float | None, accuracy: float | None = 0.7512) -> dict:
     bounds = [None if miou is None else miou + by for by in (-0.05, 0.031)]
-    return {"accuracy": accuracy, "accuracy_interval": [0.6, 0.8], "miou": miou, "miou_interval": bounds,
-            "per_class": {"cat": miou, "wall|door": None}, "seconds_per_photo": 1.234}  # fmt: skip
+    return {
+        "accuracy": accuracy,
+        "accuracy_interval": [0.6, 0.8],
+        "miou": miou,
+        "miou_interval": bounds,
+        "per_class": {"cat": miou, "wall|door": None},
+        "seconds_per_photo": 1.234,
+    }
 
 
 @pytest.fixture
 def report() -> dict:
     plain = {"gate": False, "k": 20, "share": 1.0, "background": True}
     variants = {
-        "reco": plain, "reco2": plain | {"gate": True}, "denseclip": plain | {"text": 1}, "reco, k = 5": plain | {"k": 5},
-        "reco, 30% of the archive": plain | {"share": 0.3}, "reco, alone": plain | {"background": False},
-    }  # fmt: skip
+        "reco": plain,
+        "reco2": plain | {"gate": True},
+        "denseclip": plain | {"text": 1},
+        "reco, k = 5": plain | {"k": 5},
+        "reco, 30% of the archive": plain | {"share": 0.3},
+        "reco, alone": plain | {"background": False},
+    }
     return {
-        "settings": {"data": "three", "protocol": "objects", "preset": "mini", "k": 20, "archive_photos": 1000,
-                     "variants": variants},
-        "photos": 3, "methods": {name: row(0.1 * i + 0.2) for i, name in enumerate(variants)},
-        "presence": {"auroc": 0.98765, "auroc_max_score": None, "fpr_at_90_recall": 0.1, "fpr_max_score": None,
-                     "found": 1.0, "false_alarms": 0.255, "calibration_error": 0.0409, "classes": 2},
-    }  # fmt: skip
+        "settings": {
+            "data": "three",
+            "protocol": "objects",
+            "preset": "mini",
+            "k": 20,
+            "archive_photos": 1000,
+            "variants": variants,
+        },
+        "photos": 3,
+        "methods": {name: row(0.1 * i + 0.2) for i, name in enumerate(variants)},
+        "presence": {
+            "auroc": 0.98765,
+            "auroc_max_score": None,
+            "fpr_at_90_recall": 0.1,
+            "fpr_max_score": None,
+            "found": 1.0,
+            "false_alarms": 0.255,
+            "calibration_error": 0.0409,
+            "classes": 2,
+        },
+    }
 
 
 def cells(table: str) -> list[list[str]]:
@@ -84,8 +109,15 @@ def test_presence_table(report):
 
 
 def test_comparison_table():
-    entry = {"photos": 30, "accuracy": [0.5, 0.6], "accuracy_difference": 0.1, "accuracy_interval": [-0.02, 0.2],
-             "miou": [0.3, 0.25], "miou_difference": -0.05, "miou_interval": [-0.1, -0.001]}  # fmt: skip
+    entry = {
+        "photos": 30,
+        "accuracy": [0.5, 0.6],
+        "accuracy_difference": 0.1,
+        "accuracy_interval": [-0.02, 0.2],
+        "miou": [0.3, 0.25],
+        "miou_difference": -0.05,
+        "miou_interval": [-0.1, -0.001],
+    }
     nothing = {what: [None, None] if isinstance(value, list) else None for what, value in entry.items()} | {"photos": 1}
     head, *rows = cells(tables.comparison_table({"reco": entry, "reco2": nothing}))
     assert head == ["row", "accuracy", "mIoU", "photos"]

@@ -30,8 +30,12 @@ def header(text: str) -> dict:
 
 
 def test_a_card_of_many_licences():
-    records = [record(0), record(1, source_url="https://a.example:80/x|y"), record(2, source_url="http://[broken"),
-               PhotoRecord.of({"file": "nobody.jpg", "source_url": "https://photos.example/"})]  # fmt: skip
+    records = [
+        record(0),
+        record(1, source_url="https://a.example:80/x|y"),
+        record(2, source_url="http://[broken"),
+        PhotoRecord.of({"file": "nobody.jpg", "source_url": "https://photos.example/"}),
+    ]
     text = card(manifest_with({"MIT": 3, ODD: 1}, {"near-duplicate": 12}), records, "someone/photos")
     about = header(text)
     assert about["license"] == "other"
@@ -47,27 +51,51 @@ def test_a_card_of_many_licences():
     assert "| a.example | 1 |" in lines
     assert "| not stated | 1 |" in lines
     assert "| near-duplicate | 12 |" in lines
-    for phrase in ("by 2 named authors", "no pixels", "ab" * 32, "archive pull someone/photos", "--archive FOLDER",
-                   "archive remove"):  # fmt: skip
+    for phrase in (
+        "by 2 named authors",
+        "no pixels",
+        "ab" * 32,
+        "archive pull someone/photos",
+        "--archive FOLDER",
+        "archive remove",
+    ):
         assert phrase in text
 
 
-@pytest.mark.parametrize(("licence", "known"), [
-    ("CC BY 4.0", "cc-by-4.0"), ("MIT", "mit"), ("https://creativecommons.org/licenses/by/2.0/", "cc-by-2.0"),
-    ("http://creativecommons.org/licenses/by-nc-sa/3.0", "cc-by-nc-sa-3.0"), ("CC0 1.0", "cc0-1.0"),
-    ("https://creativecommons.org/publicdomain/zero/1.0/", "cc0-1.0"), ("CC BY 4.0 (CaltechDATA)", "other"),
-    ("https://evil.example/https://creativecommons.org/licenses/by/2.0/", "other"), ("", "other"), (ODD, "other"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("licence", "known"),
+    [
+        ("CC BY 4.0", "cc-by-4.0"),
+        ("MIT", "mit"),
+        ("https://creativecommons.org/licenses/by/2.0/", "cc-by-2.0"),
+        ("http://creativecommons.org/licenses/by-nc-sa/3.0", "cc-by-nc-sa-3.0"),
+        ("CC0 1.0", "cc0-1.0"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/", "cc0-1.0"),
+        ("CC BY 4.0 (CaltechDATA)", "other"),
+        ("https://evil.example/https://creativecommons.org/licenses/by/2.0/", "other"),
+        ("", "other"),
+        (ODD, "other"),
+    ],
+)
 def test_a_card_of_one_licence(licence, known):
     about = header(card(manifest_with({licence: 2}), []))
     assert about["license"] == known
     assert ("license_details" in about) == (known == "other")
 
 
-@pytest.mark.parametrize(("photos", "size"), [
-    (1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (6874, "1K<n<10K"), (10_000, "10K<n<100K"),
-    (999_999, "100K<n<1M"), (10**6, "1M<n<10M"), (10**9, "1B<n<10B"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("photos", "size"),
+    [
+        (1, "n<1K"),
+        (999, "n<1K"),
+        (1000, "1K<n<10K"),
+        (6874, "1K<n<10K"),
+        (10_000, "10K<n<100K"),
+        (999_999, "100K<n<1M"),
+        (10**6, "1M<n<10M"),
+        (10**9, "1B<n<10B"),
+    ],
+)
 def test_a_card_tells_the_size(photos, size):
     assert header(card(manifest_with({"MIT": photos}), []))["size_categories"] == [size]
 

@@ -173,8 +173,9 @@ def test_merged_archives_hold_both_once(built, photos, reco, tmp_path):
         sound(built[name])
     with pytest.raises(ArchiveError, match="there is an archive already"):
         merge_archives([built["first"]], tmp_path / "all")
-    torch.testing.assert_close(Archive(tmp_path / "both").features(np.arange(5, 10)),
-                               Archive(built["second"]).features(np.arange(5)))  # fmt: skip
+    torch.testing.assert_close(
+        Archive(tmp_path / "both").features(np.arange(5, 10)), Archive(built["second"]).features(np.arange(5))
+    )
 
 
 def test_archives_of_other_models_are_refused(archive, built, reco, photos, tmp_path):

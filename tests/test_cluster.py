@@ -47,8 +47,14 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-             object_store_memory=cluster.STORE)  # fmt: skip
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=cluster.STORE,
+    )
     yield ray.get_runtime_context().gcs_address
     ray.shutdown()
 
@@ -247,9 +253,19 @@ def test_a_folder_that_is_not_shared_is_told(photos, reco, tmp_path, address, mo
 
 def worker(photos: Path, reco, folder: Path, **told) -> Worker:
     """One in this process."""
-    job = Job(folder=folder, photos=str(photos), open_only=False, source_key=open_source(photos).key,
-                      preset=MINI, weights=None, precision=None, device="cpu", model_hash=reco.encoder.hash,
-                      codecs=None, batch=2)  # fmt: skip
+    job = Job(
+        folder=folder,
+        photos=str(photos),
+        open_only=False,
+        source_key=open_source(photos).key,
+        preset=MINI,
+        weights=None,
+        precision=None,
+        device="cpu",
+        model_hash=reco.encoder.hash,
+        codecs=None,
+        batch=2,
+    )
     return Worker(replace(job, **told))
 
 

@@ -30,10 +30,7 @@ def training(tmp_path_factory):
     """A training folder of plain photos whose colour tells their title; every one of them is held out."""
     folder = tmp_path_factory.mktemp("training")
     names = [name for i in range(400) if zlib.crc32((name := f"{i}.jpg").encode()) % 4 == 0][:30]
-    with (
-        (folder / "manifest.tsv").open("w", newline="") as table,
-        tarfile.open(folder / "photos.tar", "w") as photos,
-    ):
+    with (folder / "manifest.tsv").open("w", newline="") as table, tarfile.open(folder / "photos.tar", "w") as photos:
         rows = csv.writer(table, delimiter="\t")
         rows.writerow(("file", "tar", "title"))
         for i, name in enumerate(names):

@@ -28,10 +28,14 @@ def packed(truth: list, guesses: dict[str, list], keys: list[str] | None = None)
         told["truth"].append([int(x) for c in range(3) if (t == c).any() for x in (c, (t == c).sum())])
     for name, guess in guesses.items():
         told["predicted"][name] = [
-            [int(x) for c in range(3) if ((g == c) & (t >= 0)).any()
-             for x in (c, ((g == c) & (t == c)).sum(), ((g == c) & (t >= 0)).sum())]
+            [
+                int(x)
+                for c in range(3)
+                if ((g == c) & (t >= 0)).any()
+                for x in (c, ((g == c) & (t == c)).sum(), ((g == c) & (t >= 0)).sum())
+            ]
             for t, g in zip(truth, guess, strict=True)
-        ]  # fmt: skip
+        ]
     rows = {name: {"per_class": dict.fromkeys(CLASSES)} for name in guesses}
     return {"settings": {"format": FORMAT, "data": "d", "protocol": "p"}, "methods": rows, "per_photo": told}
 
@@ -83,9 +87,7 @@ def test_photos_are_matched_by_name(reports):
     mixed = packed(pick["truth"], {"reco": pick["guess"]}, [f"p{i}" for i in order])
     found, kept = compare(first, mixed)["reco"], sorted(order)
     assert found["photos"] == 7
-    assert found["accuracy"] == pytest.approx(
-        [naive(truth, good, kept)[0], naive(truth, better, kept)[0]], abs=1e-4
-    )  # fmt: skip
+    assert found["accuracy"] == pytest.approx([naive(truth, good, kept)[0], naive(truth, better, kept)[0]], abs=1e-4)
     aligned = packed([truth[i] for i in kept], {"reco": [better[i] for i in kept]}, [f"p{i}" for i in kept])
     assert compare(first, aligned)["reco"] == found
     back = compare(mixed, first)["reco"]

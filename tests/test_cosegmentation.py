@@ -44,8 +44,12 @@ def random_case(seed: int, k: int = 5, n: int = 12, channels: int = 16) -> tuple
 @pytest.mark.parametrize("options", [{}, {"authors_span": True}, {"weight_rows": True}])
 def test_support_and_seeds_equal_naive_loops(seed, options):
     features, weights = random_case(seed)
-    expected = naive_support(features.numpy(), weights.double().numpy(), options.get("authors_span", False),
-                             options.get("weight_rows", False))  # fmt: skip
+    expected = naive_support(
+        features.numpy(),
+        weights.double().numpy(),
+        options.get("authors_span", False),
+        options.get("weight_rows", False),
+    )
     result = cosegment(features, weights, **options)
     np.testing.assert_allclose(result.support.numpy(), expected, atol=1e-5)
     assert result.seeds.tolist() == expected.argmax(-1).tolist()

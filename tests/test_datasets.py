@@ -21,28 +21,40 @@ from reco_core.evaluation.published import PUBLISHED
 HEIGHT, WIDTH, TOP, LEFT = 40, 60, 10, 24
 COLOURS = np.array([[220, 20, 20], [20, 20, 220], [20, 220, 20]], np.uint8)  # left, right, top
 NAMED = {  # data set: folder of the fixture, classes, words, background first, short side
-    "coco_stuff27": ("coco", 27, 171, False, 320), "coco_stuff27_all": ("coco", 27, 171, False, 320),
-    "coco_stuff171": ("coco", 171, 171, False, 0), "coco_object": ("coco", 81, 80, True, 0),
-    "cityscapes27": ("cityscapes", 27, 27, False, 320), "cityscapes27_full": ("cityscapes", 27, 27, False, 0),
-    "cityscapes19": ("cityscapes", 19, 19, False, 0), "kitti_step19": ("kitti", 19, 19, False, 0),
-    "pascal_context59": ("pascal", 59, 59, False, 320), "pascal_context59_full": ("pascal", 59, 59, False, 0),
-    "pascal_context60": ("pascal", 60, 59, True, 0), "voc21": ("pascal", 21, 20, True, 0),
-    "voc20": ("pascal", 20, 20, False, 0), "ade20k150": ("ade", 150, 150, False, 0),
+    "coco_stuff27": ("coco", 27, 171, False, 320),
+    "coco_stuff27_all": ("coco", 27, 171, False, 320),
+    "coco_stuff171": ("coco", 171, 171, False, 0),
+    "coco_object": ("coco", 81, 80, True, 0),
+    "cityscapes27": ("cityscapes", 27, 27, False, 320),
+    "cityscapes27_full": ("cityscapes", 27, 27, False, 0),
+    "cityscapes19": ("cityscapes", 19, 19, False, 0),
+    "kitti_step19": ("kitti", 19, 19, False, 0),
+    "pascal_context59": ("pascal", 59, 59, False, 320),
+    "pascal_context59_full": ("pascal", 59, 59, False, 0),
+    "pascal_context60": ("pascal", 60, 59, True, 0),
+    "voc21": ("pascal", 21, 20, True, 0),
+    "voc20": ("pascal", 20, 20, False, 0),
+    "ade20k150": ("ade", 150, 150, False, 0),
     "folder": ("folder", 3, 2, True, 0),
-}  # fmt: skip
+}
 # What the fixture's left, right and top regions, and its second photo, are: the class or None if not scored.
 TRUTHS = {
-    "coco_stuff27": ("animal", "wall", None, "water"), "coco_stuff27_all": ("animal", "wall", None, "water"),
+    "coco_stuff27": ("animal", "wall", None, "water"),
+    "coco_stuff27_all": ("animal", "wall", None, "water"),
     "coco_stuff171": ("cat", "wall-brick", None, "waterdrops"),
     "coco_object": ("cat", "background", "background", "background"),
-    "cityscapes27": ("car", "parking", None, "bicycle"), "cityscapes27_full": ("car", "parking", None, "bicycle"),
-    "cityscapes19": ("car", None, None, "bicycle"), "kitti_step19": ("car", "vegetation", None, "road"),
-    "pascal_context59": ("aeroplane", "wood", None, "cat"), "pascal_context59_full": ("aeroplane", "wood", None, "cat"),
+    "cityscapes27": ("car", "parking", None, "bicycle"),
+    "cityscapes27_full": ("car", "parking", None, "bicycle"),
+    "cityscapes19": ("car", None, None, "bicycle"),
+    "kitti_step19": ("car", "vegetation", None, "road"),
+    "pascal_context59": ("aeroplane", "wood", None, "cat"),
+    "pascal_context59_full": ("aeroplane", "wood", None, "cat"),
     "pascal_context60": ("aeroplane", "wood", "background", "cat"),
     "voc21": ("aeroplane", "tvmonitor", None, "background"),
-    "voc20": ("aeroplane", "tvmonitor", None, None), "ade20k150": ("wall", "flag", None, "animal"),
+    "voc20": ("aeroplane", "tvmonitor", None, None),
+    "ade20k150": ("wall", "flag", None, "animal"),
     "folder": ("cat", "mat", None, "background"),
-}  # fmt: skip
+}
 
 
 def regions(left: int, right: int, top: int) -> np.ndarray:
@@ -80,8 +92,12 @@ def official(tmp_path_factory) -> Path:
     (root / "coco" / coco.LIST).parent.mkdir(parents=True)
     (root / "coco" / coco.LIST).write_text(f"{keys[0]}\n")
     at = f"{root}/cityscapes/"
-    two(at + "leftImg8bit/val/lindau/{}_leftImg8bit.png", at + "gtFine/val/lindau/{}_gtFine_labelIds.png",
-        ("lindau_000000_000019", "lindau_000001_000019"), (26, 9, 3, 33))  # fmt: skip
+    two(
+        at + "leftImg8bit/val/lindau/{}_leftImg8bit.png",
+        at + "gtFine/val/lindau/{}_gtFine_labelIds.png",
+        ("lindau_000000_000019", "lindau_000001_000019"),
+        (26, 9, 3, 33),
+    )
     shutil.copytree(root / "cityscapes/leftImg8bit/val", root / "cityscapes/leftImg8bit/train")
     for i, sequence in enumerate((*SEQUENCES, "0000")):
         part = "train" if sequence == "0000" else "val"
@@ -98,8 +114,12 @@ def official(tmp_path_factory) -> Path:
         (Path(at) / place).mkdir(parents=True)
         (Path(at) / place / "val.txt").write_text("\n".join(keys) + "\n")
     at = f"{root}/ade/ADEChallengeData2016/"
-    two(at + "images/validation/{}.jpg", at + "annotations/validation/{}.png",
-        ("ADE_val_00000001", "ADE_val_00000002"), (1, 150, 0, 127))  # fmt: skip
+    two(
+        at + "images/validation/{}.jpg",
+        at + "annotations/validation/{}.png",
+        ("ADE_val_00000001", "ADE_val_00000002"),
+        (1, 150, 0, 127),
+    )
     two(f"{root}/folder/images/{{}}.jpg", f"{root}/folder/labels/{{}}.png", ("a", "b"), (1, 2, 9, 0))
     meta = {"classes": {"0": "other things", "1": "cat", "2": "mat"}, "background": 0, "ignore": 9}
     (root / "folder/meta.json").write_text(json.dumps(meta))
@@ -166,21 +186,44 @@ def test_coco_hierarchy():
     assert set(range(90)) - set(things) == {11, 25, 28, 29, 44, 65, 67, 68, 70, 82}  # and 90: never annotated
     assert [name for name, _ in stuff.values()] == sorted(name for name, _ in stuff.values())
     known = {
-        0: ("person", "person"), 9: ("traffic light", "outdoor"), 63: ("potted plant", "furniture-things"),
-        80: ("sink", "appliance"), 83: ("book", "indoor"), 94: ("bridge", "building"), 100: ("carpet", "floor"),
-        119: ("fog", "water"), 129: ("light", "furniture-stuff"), 131: ("metal", "raw-material"),
-        137: ("net", "structural"), 151: ("rug", "textile"), 158: ("snow", "ground"), 162: ("straw", "plant"),
-        165: ("tent", "building"), 152: ("salad", "food-stuff"), 105: ("clouds", "sky"), 181: ("wood", "solid"),
-        179: ("window-blind", "window"), 102: ("ceiling-tile", "ceiling"), 60: ("cake", "food-things"),
-    }  # fmt: skip
+        0: ("person", "person"),
+        9: ("traffic light", "outdoor"),
+        63: ("potted plant", "furniture-things"),
+        80: ("sink", "appliance"),
+        83: ("book", "indoor"),
+        94: ("bridge", "building"),
+        100: ("carpet", "floor"),
+        119: ("fog", "water"),
+        129: ("light", "furniture-stuff"),
+        131: ("metal", "raw-material"),
+        137: ("net", "structural"),
+        151: ("rug", "textile"),
+        158: ("snow", "ground"),
+        162: ("straw", "plant"),
+        165: ("tent", "building"),
+        152: ("salad", "food-stuff"),
+        105: ("clouds", "sky"),
+        181: ("wood", "solid"),
+        179: ("window-blind", "window"),
+        102: ("ceiling-tile", "ceiling"),
+        60: ("cake", "food-things"),
+    }
     assert {value: both[value] for value in known} == known
 
 
 def test_coco_words_belong_to_their_super_category(official):
     data = opened(official, "coco_stuff27")
     found = {word: data.classes[row] for word, row in zip(data.words, data.word_rows, strict=True)}
-    wanted = {"brick wall": "wall", "wall": "wall", "window blind": "window", "door": "furniture-stuff",
-              "orange": "food-things", "playing field": "ground", "tie": "accessory", "roof": "building"}  # fmt: skip
+    wanted = {
+        "brick wall": "wall",
+        "wall": "wall",
+        "window blind": "window",
+        "door": "furniture-stuff",
+        "orange": "food-things",
+        "playing field": "ground",
+        "tie": "accessory",
+        "roof": "building",
+    }
     assert {word: found[word] for word in wanted} == wanted
     object_words = opened(official, "coco_object").words
     assert object_words[0] == "person" and object_words[-1] == "toothbrush"
@@ -226,10 +269,13 @@ def test_words_as_users_type_them(official):
 @pytest.mark.parametrize(
     ("name", "inside"),
     [
-        ("voc20", "VOCdevkit"), ("voc21", "VOCdevkit/VOC2012"), ("pascal_context60", "VOCdevkit"),
-        ("pascal_context59", "VOCdevkit/VOC2010"), ("ade20k150", "ADEChallengeData2016"),
+        ("voc20", "VOCdevkit"),
+        ("voc21", "VOCdevkit/VOC2012"),
+        ("pascal_context60", "VOCdevkit"),
+        ("pascal_context59", "VOCdevkit/VOC2010"),
+        ("ade20k150", "ADEChallengeData2016"),
     ],
-)  # fmt: skip
+)
 def test_roots_may_lie_deeper(official, name, inside):
     deeper = DATASETS[name].open(official / NAMED[name][0] / inside)
     assert deeper == opened(official, name)
@@ -257,7 +303,8 @@ def test_other_usual_places(official, tmp_path):
         ("cityscapes27", "gtFine/val/lindau/lindau_000001_000019_gtFine_labelIds.png", "cityscapes-dataset.com"),
         ("kitti_step19", "training/image_02/0018/000000.png", "cvlibs.net"),
         ("kitti_step19", "panoptic_maps/val/0006", "cvlibs.net"),
-        ("kitti_step19", "training", "cvlibs.net"), ("kitti_step19", "panoptic_maps", "cvlibs.net"),
+        ("kitti_step19", "training", "cvlibs.net"),
+        ("kitti_step19", "panoptic_maps", "cvlibs.net"),
         ("pascal_context59", "VOCdevkit/VOC2010/SegmentationClassContext", "mmsegmentation"),
         ("pascal_context60", "VOCdevkit/VOC2010/ImageSets/SegmentationContext/val.txt", "pascal-context"),
         ("voc21", "VOCdevkit/VOC2012/JPEGImages", "voc2012"),
@@ -265,7 +312,7 @@ def test_other_usual_places(official, tmp_path):
         ("ade20k150", "ADEChallengeData2016/annotations", "CSAILVision"),
         ("ade20k150", "ADEChallengeData2016", "CSAILVision"),
     ],
-)  # fmt: skip
+)
 def test_missing_files_are_named(official, tmp_path, name, gone, told):
     root = tmp_path / "copy"
     shutil.copytree(official / NAMED[name][0], root)

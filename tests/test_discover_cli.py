@@ -114,10 +114,14 @@ def test_a_description_says_what_the_result_does():
         "size": [4, 2],
         "segments": [
             {
-                "label": 1, "name": "Straße", "colour": "#e6194b", "share": 0.875, "confidence": 0.8765,
+                "label": 1,
+                "name": "Straße",
+                "colour": "#e6194b",
+                "share": 0.875,
+                "confidence": 0.8765,
                 "others": [{"name": "road", "confidence": 0.1}, {"name": "wall", "confidence": 0.02}],
             },
             {"label": 2, "name": "cat", "colour": "#0072e6", "share": 0.125, "confidence": 0.5, "others": []},
         ],
         "seconds": {"read": 0.1235},
-    }  # fmt: skip
+    }

@@ -187,12 +187,19 @@ def test_names_stay_unique_where_a_union_is_read_otherwise_than_its_pieces(disco
     nodes = {frozenset(p): row for row, p in enumerate([(0,), (1,), (2,), (0, 1), (0, 1, 2)])}
     dog, cat = (1.0, 0.0), (0.0, 1.0)
     reading = Reading(
-        photo=np.full((30, 30, 3), 90, np.uint8), size=(30, 30), tree=Tree(parts, ((0, 1), (2, 3))), nodes=nodes,
-        embeddings=torch.eye(5), names=("dog", "cat"), words=torch.eye(2),
+        photo=np.full((30, 30, 3), 90, np.uint8),
+        size=(30, 30),
+        tree=Tree(parts, ((0, 1), (2, 3))),
+        nodes=nodes,
+        embeddings=torch.eye(5),
+        names=("dog", "cat"),
+        words=torch.eye(2),
         belongs=torch.tensor(20.0 * (parts == np.arange(3)[:, None, None])).float().log_softmax(0),
-        said=np.zeros((2, 3)), areas=np.full(3, 300), read=np.array([dog, dog, cat, cat, cat]),
+        said=np.zeros((2, 3)),
+        areas=np.full(3, 300),
+        read=np.array([dog, dog, cat, cat, cat]),
         kind=np.zeros((2, 2), bool),
-    )  # fmt: skip
+    )
     assert is_whole(discoverer.divide(reading, 3), (30, 30))
 
 

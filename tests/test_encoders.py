@@ -51,8 +51,10 @@ class ExactArchive:
         self.folder, self.encoded = folder, encoder.encode_archive(photos)
         self.grid, self.language_grid = self.encoded.features.shape[1:3], self.encoded.language.shape[1:3]
         self.records = [PhotoRecord.of({"file": str(i)}) for i in range(len(photos))]
-        self.typical = {"photos": inference.typical(self.encoded.embedding),
-                        "positions": inference.typical(self.encoded.language.flatten(0, 2))}  # fmt: skip
+        self.typical = {
+            "photos": inference.typical(self.encoded.embedding),
+            "positions": inference.typical(self.encoded.language.flatten(0, 2)),
+        }
 
     manifest = SimpleNamespace(shared={})
 
@@ -113,18 +115,21 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
         return unit(tokens).view(pixels.shape[1] // 16, pixels.shape[2] // 16, -1)
 
     crops = [square(photo) for photo in photos]
-    searched = torch.cat([
-        unit(networks.retrieval.network.encode_image(image(c, (336, 336), CLIP_MEAN, CLIP_STD)[None])) for c in crops
-    ])  # fmt: skip
+    searched = torch.cat(
+        [unit(networks.retrieval.network.encode_image(image(c, (336, 336), CLIP_MEAN, CLIP_STD)[None])) for c in crops]
+    )
     features = torch.stack([features_of(image(c, (224, 224), IMAGENET_MEAN, IMAGENET_STD)) for c in crops])
-    language = [naive_clip.resnet(image(c, (224, 224), CLIP_MEAN, CLIP_STD), rn.state_dict(), rn.attnpool.num_heads)[1]
-                for c in crops]  # fmt: skip
+    language = [
+        naive_clip.resnet(image(c, (224, 224), CLIP_MEAN, CLIP_STD), rn.state_dict(), rn.attnpool.num_heads)[1]
+        for c in crops
+    ]
     spoken = torch.stack([unit(resized(unit(maps), (14, 14))) for maps in language])
 
     def learn(word, context):
         rows = (searched @ text(networks.retrieval.network, word)).argsort(descending=True)[:3]
-        vector = naive_clip.reference(features[rows].flatten(1, 2), spoken[rows].flatten(1, 2),
-                                      text(networks.language.network, word), context)  # fmt: skip
+        vector = naive_clip.reference(
+            features[rows].flatten(1, 2), spoken[rows].flatten(1, 2), text(networks.language.network, word), context
+        )
         return rows.tolist(), vector
 
     expected = {"sky": learn("sky", [])}
@@ -142,10 +147,11 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
     guided = torch.stack([torch.sigmoid(10 * unit(maps) @ cat.text) for maps in language])
     guided = torch.stack([resized(g[..., None], (14, 14))[..., 0] for g in guided]).flatten(1)[rows]
     support = [
-        torch.stack([(features[i].flatten(0, 1) @ features[j].flatten(0, 1).T * guided[n]).amax(1)
-                     for n, j in enumerate(rows)]).mean(0)
+        torch.stack(
+            [(features[i].flatten(0, 1) @ features[j].flatten(0, 1).T * guided[n]).amax(1) for n, j in enumerate(rows)]
+        ).mean(0)
         for i in rows
-    ]  # fmt: skip
+    ]
     seeds = [features[i].flatten(0, 1)[s.argmax()] for i, s in zip(rows, support, strict=True)]
     torch.testing.assert_close(cat.reference, unit(torch.stack(seeds).mean(0)), atol=1e-4, rtol=0)
 
@@ -227,8 +233,9 @@ def test_preset_clips_language_map_is_proxyclips(clip, real_photos):
                 logits[i, j] = -torch.inf
     affinity = logits.exp() / logits.exp().sum(-1, keepdim=True)
     visual = networks.language.network.visual
-    embedding, language = naive_clip.vit(image(photo, for_language, CLIP_MEAN, CLIP_STD), visual.state_dict(), 12, 16,
-                                         "proxyclip", affinity, (24, 36))  # fmt: skip
+    embedding, language = naive_clip.vit(
+        image(photo, for_language, CLIP_MEAN, CLIP_STD), visual.state_dict(), 12, 16, "proxyclip", affinity, (24, 36)
+    )
     encoded = clip.encode_photo(photo)
     torch.testing.assert_close(encoded.features[0].flatten(0, 1), features, atol=1e-4, rtol=0)
     torch.testing.assert_close(encoded.language[0], unit(language), atol=1e-4, rtol=0)
@@ -257,8 +264,10 @@ def test_each_model_is_fed_its_own_normalisation(paper, monkeypatch):
 
     paper.encode_archive([grey])
     assert (seen["retrieval"].shape[2:], seen["language"].shape[2:], seen["features"].shape[2:]) == (
-        (336, 336), (224, 224), (224, 224),
-    )  # fmt: skip
+        (336, 336),
+        (224, 224),
+        (224, 224),
+    )
     assert colour("retrieval") == colour("language") == of(CLIP_MEAN, CLIP_STD)
     assert colour("features") == of(IMAGENET_MEAN, IMAGENET_STD)
     seen.clear()
@@ -294,8 +303,12 @@ def test_windows_see_large_photos_in_parts(clip, real_photos):
     assert parts == [(336, 336)] * 9  # three by three: 672 with steps of 224
     assert encoded.features.shape[1:3] == encoded.language.shape[1:3] == (48, 48)
     assert torch.allclose(encoded.language.norm(dim=-1), torch.ones(()), atol=1e-5)
-    corner = large.encode(*(encoders.to_tensor(photo, (672, 672), m.mean, m.std)[None, :, :336, :336]
-                            for m in (CLIP.language, CLIP.features)))  # fmt: skip
+    corner = large.encode(
+        *(
+            encoders.to_tensor(photo, (672, 672), m.mean, m.std)[None, :, :336, :336]
+            for m in (CLIP.language, CLIP.features)
+        )
+    )
     torch.testing.assert_close(encoded.features[0, :15, :15], corner.features[0, :15, :15], atol=1e-4, rtol=0)
     whole = encoders.to_tensor(photo, (336, 336), CLIP_MEAN, CLIP_STD)[None]  # all of it, at the window's size
     torch.testing.assert_close(encoded.embedding, large.networks.language.embed(whole))

@@ -25,10 +25,20 @@ def records(web, photo_folder) -> list[PhotoRecord]:
         if file.name != "broken.jpg":
             web.files[f"/p/{file.name}"] = file.read_bytes()
     return [
-        PhotoRecord(f"set/{path[3:]}", 9, 9, web.url(path), hashlib.sha256(data).hexdigest(), "https://example.org/a",
-                    "CC BY 4.0" if i % 2 else "research", "photo", "Ann\tExample", "a title")
+        PhotoRecord(
+            f"set/{path[3:]}",
+            9,
+            9,
+            web.url(path),
+            hashlib.sha256(data).hexdigest(),
+            "https://example.org/a",
+            "CC BY 4.0" if i % 2 else "research",
+            "photo",
+            "Ann\tExample",
+            "a title",
+        )
         for i, (path, data) in enumerate(web.files.items())
-    ]  # fmt: skip
+    ]
 
 
 def test_all_come_with_their_credits(web, records, tmp_path):
@@ -114,11 +124,17 @@ def test_archives_that_cannot_be_trusted(tmp_path):
 @pytest.mark.parametrize(
     ("licence", "free"),
     [
-        ("CC BY 4.0 (CaltechDATA)", True), ("https://creativecommons.org/licenses/by/2.0/", True), ("MIT", True),
-        ("CC0 1.0", True), ("https://creativecommons.org/licenses/by-nc/2.0/", False), ("CC BY-NC 4.0", False),
-        ("ImageNet terms: non-commercial research", False), ("unknown", False), ("", False),
+        ("CC BY 4.0 (CaltechDATA)", True),
+        ("https://creativecommons.org/licenses/by/2.0/", True),
+        ("MIT", True),
+        ("CC0 1.0", True),
+        ("https://creativecommons.org/licenses/by-nc/2.0/", False),
+        ("CC BY-NC 4.0", False),
+        ("ImageNet terms: non-commercial research", False),
+        ("unknown", False),
+        ("", False),
     ],
-)  # fmt: skip
+)
 def test_open_licences(licence, free):
     assert is_open(licence) == free
 

@@ -14,8 +14,18 @@ from reco_core.pool import Pool
 from reco_core.report import is_found
 from reco_core.structures import Exemplar, PhotoRecord
 
-RECORD = PhotoRecord("a/b.jpg", 300, 200, "https://example.org/b.jpg", "0" * 64, "https://example.org/b",
-                     "https://creativecommons.org/licenses/by-sa/2.0/", "photo", "A. Author", "a cat")  # fmt: skip
+RECORD = PhotoRecord(
+    "a/b.jpg",
+    300,
+    200,
+    "https://example.org/b.jpg",
+    "0" * 64,
+    "https://example.org/b",
+    "https://creativecommons.org/licenses/by-sa/2.0/",
+    "photo",
+    "A. Author",
+    "a cat",
+)
 
 
 @pytest.fixture
@@ -91,8 +101,7 @@ def test_html_is_escaped_and_only_web_addresses_are_linked(reco):
 
 
 @pytest.mark.parametrize(
-    ("presence", "share", "expected"),
-    [(0.9, 0.2, True), (0.4, 0.2, False), (0.9, 0.0001, False), (0.5, 0.0005, True)],
+    ("presence", "share", "expected"), [(0.9, 0.2, True), (0.4, 0.2, False), (0.9, 0.0001, False), (0.5, 0.0005, True)]
 )
 def test_found(presence, share, expected):
     assert is_found(presence, share) is expected
@@ -152,10 +161,14 @@ def test_found_from_another_presence_on_without_the_model(handlers, chelsea, mon
 
 @pytest.mark.parametrize(
     ("licence", "name"),
-    [("https://creativecommons.org/licenses/by/2.0/", "CC BY 2.0"), ("MIT", "MIT"), ("", "licence not stated"),
-     ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0 1.0"),
-     ("https://creativecommons.org/publicdomain/mark/1.0/", "public domain")],
-)  # fmt: skip
+    [
+        ("https://creativecommons.org/licenses/by/2.0/", "CC BY 2.0"),
+        ("MIT", "MIT"),
+        ("", "licence not stated"),
+        ("https://creativecommons.org/publicdomain/zero/1.0/", "CC0 1.0"),
+        ("https://creativecommons.org/publicdomain/mark/1.0/", "public domain"),
+    ],
+)
 def test_licence_name(licence, name):
     assert gallery.licence_name(licence) == name
 

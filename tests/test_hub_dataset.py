@@ -22,8 +22,11 @@ def photos(photo_folder) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(photo_folder.glob("*_[01].jpg"))[:6]}
 
 
-FEATURES = {"image": {"_type": "Image"}, "caption": {"dtype": "string", "_type": "Value"},
-            "license": {"dtype": "string", "_type": "Value"}}  # fmt: skip
+FEATURES = {
+    "image": {"_type": "Image"},
+    "caption": {"dtype": "string", "_type": "Value"},
+    "license": {"dtype": "string", "_type": "Value"},
+}
 
 
 def dataset(folder: Path, photos: dict[str, bytes], **columns: list[object]) -> Path:
@@ -53,8 +56,11 @@ def test_a_dataset_of_a_folder(photos, tmp_path):
         f"{'train' if i < 4 else 'test'}/{name}": data for i, (name, data) in enumerate(photos.items())
     }
     assert [(r.licence, r.licence_scope) for r in source.records[:4]] == [
-        ("CC BY 4.0", "photo"), ("CC0", "collection"), ("research", "photo"), ("MIT", "photo"),
-    ]  # fmt: skip
+        ("CC BY 4.0", "photo"),
+        ("CC0", "collection"),
+        ("research", "photo"),
+        ("MIT", "photo"),
+    ]
     assert source.records[0].title == f"photo {next(iter(photos))}"
     assert len(open_source(f"hf:{folder}", cache=tmp_path / "cache", open_only=True).records) == 5
     assert [r.file for r in open_source(f"hf:{folder}:test", cache=tmp_path / "cache").records] == [

@@ -82,8 +82,9 @@ def test_what_merged_is_named_anew_and_may_merge_again():
 
 
 def test_images_are_averaged_by_area():
-    one, other = (Group(frozenset([i]), size, unit(*image), unit(1, 0))
-                  for i, size, image in ((3, 3.0, (1, 0)), (5, 1.0, (0, 1))))  # fmt: skip
+    one, other = (
+        Group(frozenset([i]), size, unit(*image), unit(1, 0)) for i, size, image in ((3, 3.0, (1, 0)), (5, 1.0, (0, 1)))
+    )
     both = join(one, other, unit(0, 1))
     assert both.parts == {3, 5}
     assert both.size == 4

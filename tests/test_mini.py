@@ -70,8 +70,11 @@ def test_forward_equals_the_formulas(reco):
     with torch.inference_mode():
         out = network(image[None])
     names, patches, keys = naive_forward(network.vit.state_dict(), image)
-    for ours, theirs in [(out.name_logits[0], names), (out.patch_logits[0].flatten(0, 1), patches),
-                         (out.keys[0].flatten(0, 1), keys)]:  # fmt: skip
+    for ours, theirs in [
+        (out.name_logits[0], names),
+        (out.patch_logits[0].flatten(0, 1), patches),
+        (out.keys[0].flatten(0, 1), keys),
+    ]:
         torch.testing.assert_close(ours.double(), theirs, atol=2e-3, rtol=1e-3)
 
 

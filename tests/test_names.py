@@ -44,10 +44,16 @@ def test_the_limit_itself_is_fine():
 @pytest.mark.parametrize(
     ("category", "word"),
     [
-        ("sky-other-merged", "sky"), ("wall-brick", "brick wall"), ("floor-wood", "wood floor"),
-        ("door-stuff", "door"), ("tree-merged", "tree"), ("tv monitor", "tv monitor"),
-        ("traffic_light", "traffic light"), ("wall-other-merged", "wall"), ("cat", "cat"),
+        ("sky-other-merged", "sky"),
+        ("wall-brick", "brick wall"),
+        ("floor-wood", "wood floor"),
+        ("door-stuff", "door"),
+        ("tree-merged", "tree"),
+        ("tv monitor", "tv monitor"),
+        ("traffic_light", "traffic light"),
+        ("wall-other-merged", "wall"),
+        ("cat", "cat"),
     ],
-)  # fmt: skip
+)
 def test_category_words(category, word):
     assert category_words(category) == word

@@ -18,9 +18,12 @@ from reco_core.structures import check_shape
 
 GOLDEN = Path(__file__).parent / "golden" / "segmentations.json"
 ASKED = {
-    "cat": ("cat", "wall"), "coffee": ("coffee cup", "spoon"), "astronaut": ("person", "flag"),
-    "rocket": ("rocket", "sky"), "motorcycle": ("motorcycle", "door"),
-}  # fmt: skip
+    "cat": ("cat", "wall"),
+    "coffee": ("coffee cup", "spoon"),
+    "astronaut": ("person", "flag"),
+    "rocket": ("rocket", "sky"),
+    "motorcycle": ("motorcycle", "door"),
+}
 SHARE_TOLERANCE = 0.02
 PRESENCE_TOLERANCE = 0.05
 COSINE_TOLERANCE = 0.005
@@ -103,8 +106,9 @@ def test_reco_is_the_paper_s_formula(reco, cat):
     texts = encoder.embed_names(names)
     scores = inference.reco_scores(
         torch.stack([(encoded.features[0] * v).sum(-1) for v in context[-2:]]),
-        torch.stack([(encoded.language[0] * t).sum(-1) for t in texts]), cat.shape[:2],
-    )  # fmt: skip
+        torch.stack([(encoded.language[0] * t).sum(-1) for t in texts]),
+        cat.shape[:2],
+    )
     result = reco.segment(cat, references)
     np.testing.assert_allclose(result.scores[1:], scores.numpy(), atol=1e-4)
     assert (result.labels == scores.argmax(0).numpy() + 1).mean() > 0.999
@@ -150,9 +154,11 @@ def test_reco2_is_its_formula(reco, cat):
     for text, reference, (whole, top, match, usual) in learned[len(CONTEXT_WORDS) :]:
         unusual, similar = z(encoded.language[0] @ text, text, positions).flatten(), encoded.features[0] @ reference
         evidence.append(
-            a * float(z(encoded.embedding[0] @ text, text, photos)) / whole**0.5 + b * best(unusual) / top**0.5
-            + c * (best(similar) - usual) / max(match - usual, 0.2) + d
-        )  # fmt: skip
+            a * float(z(encoded.embedding[0] @ text, text, photos)) / whole**0.5
+            + b * best(unusual) / top**0.5
+            + c * (best(similar) - usual) / max(match - usual, 0.2)
+            + d
+        )
         language.append((smoothing @ unusual).view(height, width))
         references.append((smoothing @ similar.flatten()).view(height, width))
     scores = torch.stack(references).div(t.reference).log_softmax(0) + torch.stack(language).log_softmax(0)
@@ -182,8 +188,10 @@ def test_a_typed_background_word_is_no_background(reco):
 
 
 def test_switches_change_what_is_learned(reco):
-    learned = [reco.prepare(["cat"], method=m, background=()).concepts[0].reference
-               for m in ("reco", "reco_no_lgc", "reco_no_ce", "reco_no_lgc_ce")]  # fmt: skip
+    learned = [
+        reco.prepare(["cat"], method=m, background=()).concepts[0].reference
+        for m in ("reco", "reco_no_lgc", "reco_no_ce", "reco_no_lgc_ce")
+    ]
     for i, a in enumerate(learned):
         assert all(not torch.equal(a, b) for b in learned[i + 1 :])
 

@@ -44,20 +44,40 @@ def make(folder: Path, seed: int = 0, photos: int = 5) -> store.Manifest:
     """An archive whose vectors are noise; the typical ones are the same for all seeds."""
     noise = np.random.default_rng(seed)
     with store.changing(folder) as work:
-        records = [PhotoRecord.of({"file": f"{i}.jpg", "licence": "CC BY 4.0", "author": f"{seed}-{i}",
-                                   "source_url": f"https://photos.example/{i}.jpg"}) for i in range(photos)]  # fmt: skip
+        records = [
+            PhotoRecord.of(
+                {
+                    "file": f"{i}.jpg",
+                    "licence": "CC BY 4.0",
+                    "author": f"{seed}-{i}",
+                    "source_url": f"https://photos.example/{i}.jpg",
+                }
+            )
+            for i in range(photos)
+        ]
         write_records(records, np.zeros(photos, np.uint64), work / "photos.zip")
         for name, size in (("embeddings.npy", 30_000), ("features.npy", 300_000)):
             (work / name).write_bytes(b"\0" + noise.bytes(size))
         (work / "typical.safetensors").write_bytes(b"\0" * 1000)
         (work / "references.json").write_text(json.dumps({"seed": seed}))
         shared, known = store.adopt({"typical": work / "typical.safetensors", "references": work / "references.json"})
-        own, more = store.adopt({role: work / f"{role}.{'zip' if role == 'photos' else 'npy'}"
-                                 for role in ("photos", "embeddings", "features")})  # fmt: skip
-        part = store.Part(photos, {role: file.name for role, file in own.items()}, "RQ4x8",
-                          {"CC BY 4.0": photos})  # fmt: skip
-        manifest = store.Manifest("mini", "ab" * 32, 8, (2, 2), (2, 2), (part,),
-                                  {role: file.name for role, file in shared.items()}, {**known, **more})  # fmt: skip
+        own, more = store.adopt(
+            {
+                role: work / f"{role}.{'zip' if role == 'photos' else 'npy'}"
+                for role in ("photos", "embeddings", "features")
+            }
+        )
+        part = store.Part(photos, {role: file.name for role, file in own.items()}, "RQ4x8", {"CC BY 4.0": photos})
+        manifest = store.Manifest(
+            "mini",
+            "ab" * 32,
+            8,
+            (2, 2),
+            (2, 2),
+            (part,),
+            {role: file.name for role, file in shared.items()},
+            {**known, **more},
+        )
         store.commit(folder, manifest, {file.name: file for file in (*own.values(), *shared.values())})
     return store.read_manifest(folder)
 
@@ -247,8 +267,20 @@ def test_no_hub(hub, tmp_path, monkeypatch):
     close_session()
 
 
-@pytest.mark.parametrize("name", ["photos", "a/b/c", "someone/ph otos", "../photos", "someone/..", "", "https://x/y",
-                                  "someone/photos?x", "someone/photos.git"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "photos",
+        "a/b/c",
+        "someone/ph otos",
+        "../photos",
+        "someone/..",
+        "",
+        "https://x/y",
+        "someone/photos?x",
+        "someone/photos.git",
+    ],
+)
 def test_names_are_checked_before_anything_is_asked(hub, tmp_path, name):
     make(tmp_path / "a")
     with pytest.raises(OptionError, match="OWNER/NAME"):
@@ -297,10 +329,20 @@ def hostile(manifest: dict, **changed: object) -> dict:
     return {**manifest, "parts": parts, "files": {**files, new: {**entry, **changed}}}
 
 
-@pytest.mark.parametrize("changed", [
-    {"name": "../stolen.npy"}, {"name": "/tmp/stolen.npy"}, {"name": ".ssh"}, {"sha256": "../../stolen"}, {"sha256": 5},
-    {"sha256": ""}, {"bytes": "many"}, {"bytes": -1}, {"bytes": None},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "../stolen.npy"},
+        {"name": "/tmp/stolen.npy"},
+        {"name": ".ssh"},
+        {"sha256": "../../stolen"},
+        {"sha256": 5},
+        {"sha256": ""},
+        {"bytes": "many"},
+        {"bytes": -1},
+        {"bytes": None},
+    ],
+)
 def test_a_hostile_manifest_is_refused(hub, tmp_path, changed):
     make(tmp_path / "a")
     text = json.dumps(hostile(json.loads((tmp_path / "a/manifest.json").read_text()), **changed))
@@ -329,10 +371,15 @@ def shared(hub, tmp_path):
     return contents(tmp_path / "out")
 
 
-@pytest.mark.parametrize(("wrong", "told"), [
-    (lambda data: data[:-1] + b"!", "not what its manifest says"), (lambda data: b"", "not what its manifest says"),
-    (lambda data: data[:-1], "not what its manifest says"), (lambda data: data + b"more", "larger than expected"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda data: data[:-1] + b"!", "not what its manifest says"),
+        (lambda data: b"", "not what its manifest says"),
+        (lambda data: data[:-1], "not what its manifest says"),
+        (lambda data: data + b"more", "larger than expected"),
+    ],
+)
 def test_wrong_bytes_are_refused(hub, tmp_path, shared, wrong, told):
     data = largest(tmp_path / "a")
     hub.files[hub.cdn(data)] = wrong(data)

@@ -117,12 +117,15 @@ def test_photos_are_searched_by_the_retrieval_model(class_folder, monkeypatch):
     monkeypatch.setattr(retrieval, "WORDS", 2)
     monkeypatch.setattr(retrieval, "read_photo", lambda file: file)
     encoder = SimpleNamespace(
-        preset=SimpleNamespace(name="two models"), hash="", device="cpu",
+        preset=SimpleNamespace(name="two models"),
+        hash="",
+        device="cpu",
         crops=lambda file: (torch.from_numpy(stored[file.name]),),
-        encode_crops=lambda crops: SimpleNamespace(retrieval=torch.stack([c for (c,) in crops]),
-                                                   embedding=-torch.stack([c for (c,) in crops])),
+        encode_crops=lambda crops: SimpleNamespace(
+            retrieval=torch.stack([c for (c,) in crops]), embedding=-torch.stack([c for (c,) in crops])
+        ),
         embed_queries=lambda words: torch.eye(5)[[data.words.index(word) for word in words]],
-    )  # fmt: skip
+    )
     assert retrieval.run(encoder, data, ks=(4,))["purity"] == {4: 1.0}
 
 
@@ -133,8 +136,10 @@ def test_imagenet_folders_have_plain_names(tmp_path):
     data = open_imagenet(tmp_path)
     assert (data.name, data.words) == ("imagenet", ("tench", "tabby cat", "toilet paper"))
     assert [(file.parent.name, index) for file, index in data.photos] == [
-        ("n01440764", 0), ("n02123045", 1), ("n15075141", 2),
-    ]  # fmt: skip
+        ("n01440764", 0),
+        ("n02123045", 1),
+        ("n15075141", 2),
+    ]
     assert open_imagenet(tmp_path / "val") == data
 
 

@@ -28,8 +28,15 @@ def photos(photo_folder) -> dict[str, bytes]:
 @pytest.mark.parametrize("suffix", [".zip", *TARS])
 def test_archive_files(suffix, photos, tmp_path):
     inner = {f"top/ž猫/{name}": data for name, data in photos.items()}
-    extra = {"top/notes.md": b"-", "__MACOSX/top/._a.jpg": b"-", "top/.DS_Store.jpg": b"-", "../out.jpg": b"-",
-             "/etc/root.jpg": b"-", "C:/win.jpg": b"-", "a\\..\\..\\b.jpg": b"-"}  # fmt: skip
+    extra = {
+        "top/notes.md": b"-",
+        "__MACOSX/top/._a.jpg": b"-",
+        "top/.DS_Store.jpg": b"-",
+        "../out.jpg": b"-",
+        "/etc/root.jpg": b"-",
+        "C:/win.jpg": b"-",
+        "a\\..\\..\\b.jpg": b"-",
+    }
     file = pack(tmp_path / f"photos{suffix}", {**extra, **inner})
     source = open_source(file)
     assert contents(source) == inner
@@ -43,15 +50,39 @@ def test_archive_files(suffix, photos, tmp_path):
 def test_webdataset_shards(suffix, photos, tmp_path):
     names = list(photos)
     credits = [
-        {"URL": "https://a/0", "License": "CC BY 4.0", "Creator": "Žofie", "caption": "a\tcat", "sha256": "AB" * 32,
-         "width": 640, "height": 480.0, "landing_url": "https://a"},
-        {"license": "CC BY-NC 2.0", "open_licence": True}, {"license": "MIT", "open_licence": False},
-    ]  # fmt: skip
-    first = {f"0/{i:03d}.{kind}": data for i in range(3) for kind, data in
-             (("txt", b"from text"), ("json", json.dumps(credits[i]).encode()), ("left.jpg", photos[names[i]]))}  # fmt: skip
-    second = {"003.txt": "ein Häuschen\n".encode(), "003.JPG": photos[names[3]], "004.png": photos[names[4]],
-              "004.json": b"[" * 100_000, "005.json": b'"no object"', "005.jpg": photos[names[5]],
-              "005.txt": b"", "huge.json": b'{"title": "x"}' + b" " * 1_000_000, "huge.jpg": photos[names[0]]}  # fmt: skip
+        {
+            "URL": "https://a/0",
+            "License": "CC BY 4.0",
+            "Creator": "Žofie",
+            "caption": "a\tcat",
+            "sha256": "AB" * 32,
+            "width": 640,
+            "height": 480.0,
+            "landing_url": "https://a",
+        },
+        {"license": "CC BY-NC 2.0", "open_licence": True},
+        {"license": "MIT", "open_licence": False},
+    ]
+    first = {
+        f"0/{i:03d}.{kind}": data
+        for i in range(3)
+        for kind, data in (
+            ("txt", b"from text"),
+            ("json", json.dumps(credits[i]).encode()),
+            ("left.jpg", photos[names[i]]),
+        )
+    }
+    second = {
+        "003.txt": "ein Häuschen\n".encode(),
+        "003.JPG": photos[names[3]],
+        "004.png": photos[names[4]],
+        "004.json": b"[" * 100_000,
+        "005.json": b'"no object"',
+        "005.jpg": photos[names[5]],
+        "005.txt": b"",
+        "huge.json": b'{"title": "x"}' + b" " * 1_000_000,
+        "huge.jpg": photos[names[0]],
+    }
     pack(tmp_path / f"shard-b{suffix}", second)
     pack(tmp_path / f"shard-a{suffix}", first)
     (tmp_path / "stats.json").write_text("{}")
@@ -78,8 +109,9 @@ def test_a_table_inside_gives_credits(suffix, photos, tmp_path):
     members = {f"x/in/{a}": photos[a], f"x/in/{b}": photos[b], "x/manifest.tsv": lines.encode()}
     source = open_source(pack(tmp_path / f"photos{suffix}", members))
     assert [(r.file, r.licence, r.author) for r in source.records] == [
-        (f"x/in/{a}", "MIT", "Ann"), (f"x/in/{b}", "unknown", ""),
-    ]  # fmt: skip
+        (f"x/in/{a}", "MIT", "Ann"),
+        (f"x/in/{b}", "unknown", ""),
+    ]
     assert [r.author for r in open_source(tmp_path / f"photos{suffix}", open_only=True).records] == ["Ann"]
 
 

@@ -44,9 +44,12 @@ def test_a_nested_folder(photos, tmp_path):
 def test_a_folders_table_selects_and_credits(photos, tmp_path):
     files = scatter(tmp_path, photos)
     chosen = sorted(files)[:3]
-    lines = ["file\twidth\tsource_sha256\tlicence\topen_licence\tauthor",
-             f'{chosen[2]}\t9\tab\tCC0\tyes\tel\\303\\244in "A"', f"{chosen[0]}\tn/a\t\tMIT\tno\t",
-             f"{chosen[1]}\t\t\t\t\t"]  # fmt: skip
+    lines = [
+        "file\twidth\tsource_sha256\tlicence\topen_licence\tauthor",
+        f'{chosen[2]}\t9\tab\tCC0\tyes\tel\\303\\244in "A"',
+        f"{chosen[0]}\tn/a\t\tMIT\tno\t",
+        f"{chosen[1]}\t\t\t\t\t",
+    ]
     (tmp_path / "manifest.tsv").write_bytes(b"\xef\xbb\xbf" + "\n".join(lines).encode())
     source = open_source(tmp_path)
     assert list(contents(source)) == [chosen[2], chosen[0], chosen[1]]
@@ -107,11 +110,15 @@ def test_nothing_optional_is_imported_before_it_is_needed():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("none", r"do not exist.*none.*a folder, \.zip.*hf:OWNER/NAME.*Check the path"), ("empty", "no photos in this folder"),
-        ("a.txt", r"unknown kind.*a\.txt.*Expected: a folder"), ("a.jpg", r"unknown kind.*give their folder"),
-        ("x" * 5000, "cannot be read"), ("a.zip", "no photos in this source"), ("nul\0", "do not exist"),
+        ("none", r"do not exist.*none.*a folder, \.zip.*hf:OWNER/NAME.*Check the path"),
+        ("empty", "no photos in this folder"),
+        ("a.txt", r"unknown kind.*a\.txt.*Expected: a folder"),
+        ("a.jpg", r"unknown kind.*give their folder"),
+        ("x" * 5000, "cannot be read"),
+        ("a.zip", "no photos in this source"),
+        ("nul\0", "do not exist"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_source(name, message, photos, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "a.txt").write_text("x")

@@ -136,11 +136,29 @@ def test_encoders_that_do_not_fit(encoder):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("steps", 0), ("batch", 0), ("batch", 1), ("check", 0), ("patience", 0), ("stride", 32), ("side", 63), ("side", 1025),
-        ("views", ()), ("crop", 32), ("crop", 100), ("crop", 2048), ("unsure", 1.0), ("unsure", -0.1), ("average", 1.0),
-        ("balance", 1.5), ("scales", (2.0, 1.0)), ("scales", (0.0, 1.0)), ("scales", (1.0, 5.0)), ("blocks", 0), ("blocks", 13),
+        ("steps", 0),
+        ("batch", 0),
+        ("batch", 1),
+        ("check", 0),
+        ("patience", 0),
+        ("stride", 32),
+        ("side", 63),
+        ("side", 1025),
+        ("views", ()),
+        ("crop", 32),
+        ("crop", 100),
+        ("crop", 2048),
+        ("unsure", 1.0),
+        ("unsure", -0.1),
+        ("average", 1.0),
+        ("balance", 1.5),
+        ("scales", (2.0, 1.0)),
+        ("scales", (0.0, 1.0)),
+        ("scales", (1.0, 5.0)),
+        ("blocks", 0),
+        ("blocks", 13),
     ],
-)  # fmt: skip
+)
 def test_recipes_that_cannot_be(field, value):
     with pytest.raises(OptionError, match=f"this {field}. Given"):
         replace(TINY, **{field: value})
@@ -302,7 +320,9 @@ def test_probabilities_are_those_of_the_network(one, in_torch, cat):
 
 
 def test_on_a_device_it_says_the_same(one, folder, cat):
-    """Elsewhere than on "cpu" PyTorch reads specialist.safetensors; "cpu:0" is such a place, which every machine has."""
+    """Elsewhere than on "cpu" PyTorch reads specialist.safetensors; "cpu:0" is such a place, which every machine
+    has.
+    """
     other = Specialist(folder, "cpu:0")
     assert other._session is None and other._network is not None and one._network is None
     for photo in (cat, noise(40, 170)):
@@ -335,15 +355,30 @@ def test_no_specialist_here(tmp_path):
 
 @pytest.mark.parametrize("device", ["cpu", "cpu:0"])
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "7", "null", '"x"', "{}", '{"format": 99}', '{"format": 1}', b"\xff\xfe\x00", '{"format": [1]}',
-             '{"format": 1, "names": ["cat"], "recipe": [], "files": {}}', '{"format": 1, "names": 3, "recipe": {}}',
-             '{"format": 1, "names": [], "recipe": {}}', '{"format": 1, "names": [3], "recipe": {}}',
-             '{"format": 1, "names": ["cat"], "recipe": {"name": "x"}, "files": {}}',
-             '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": "", "side": 5}, "files": {}}',
-             '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": "", "side": "5"}, "files": {}}',
-             '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": "", "new": 5}, "files": {}}',
-             '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": ""}, "files": ["a"]}'],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "null",
+        '"x"',
+        "{}",
+        '{"format": 99}',
+        '{"format": 1}',
+        b"\xff\xfe\x00",
+        '{"format": [1]}',
+        '{"format": 1, "names": ["cat"], "recipe": [], "files": {}}',
+        '{"format": 1, "names": 3, "recipe": {}}',
+        '{"format": 1, "names": [], "recipe": {}}',
+        '{"format": 1, "names": [3], "recipe": {}}',
+        '{"format": 1, "names": ["cat"], "recipe": {"name": "x"}, "files": {}}',
+        '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": "", "side": 5}, "files": {}}',
+        '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": "", "side": "5"}, "files": {}}',
+        '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": "", "new": 5}, "files": {}}',
+        '{"format": 1, "names": ["cat"], "recipe": {"name": "x", "summary": ""}, "files": ["a"]}',
+    ],
+)
 def test_damaged_and_foreign_descriptions(copy, text, device):
     (copy / ABOUT).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(WeightsError, match=r"damaged or of another version.*Copy it again, or train it again"):

@@ -25,16 +25,24 @@ def test_tables_of_files(suffix, photos, tmp_path):
     for name, data in photos.items():
         (tmp_path / "in" / f"ž {name}").write_bytes(data)
     rows: list[dict[str, object]] = [
-        {"Image-Path": f"in/ž {name}", "License": "CC BY 4.0" if i % 2 else "research", "Width": 640,
-         "Author": 'A, "B"\n"C"'}
+        {
+            "Image-Path": f"in/ž {name}",
+            "License": "CC BY 4.0" if i % 2 else "research",
+            "Width": 640,
+            "Author": 'A, "B"\n"C"',
+        }
         for i, name in enumerate(names)
-    ]  # fmt: skip
+    ]
     source = open_source(table(tmp_path / f"t{suffix}", rows))
     assert contents(source) == {f"in/ž {name}": photos[name] for name in names}
     r = source.records[1]
     assert (r.licence, r.width, r.author, r.licence_scope, r.title) == (
-        "CC BY 4.0", 640, 'A, "B" "C"', "photo", f"ž {Path(names[1]).stem}",
-    )  # fmt: skip
+        "CC BY 4.0",
+        640,
+        'A, "B" "C"',
+        "photo",
+        f"ž {Path(names[1]).stem}",
+    )
     assert len(open_source(tmp_path / f"t{suffix}", open_only=True).records) == 3
 
 
@@ -76,7 +84,7 @@ def test_spreadsheets_of_other_countries(photos, tmp_path):
         ("t.tsv", b"a\tb\n", "does not say where"),
         ("t.parquet", b"PAR1 no", "damaged.*Parquet"),
     ],
-)  # fmt: skip
+)
 def test_bad_tables(name, data, message, tmp_path):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ArchiveError, match=message):

@@ -67,9 +67,16 @@ def data(real_photos, tmp_path_factory) -> Path:
 def arguments(data: Path, out: Path, blocks: int, whole: int) -> argparse.Namespace:
     out.mkdir(exist_ok=True)
     return argparse.Namespace(
-        data=data, teacher=data / "teacher.safetensors", out=out, photos=data / "store", block_samples=blocks,
-        whole_samples=whole, batch=2, seed=0, device="cpu",
-    )  # fmt: skip
+        data=data,
+        teacher=data / "teacher.safetensors",
+        out=out,
+        photos=data / "store",
+        block_samples=blocks,
+        whole_samples=whole,
+        batch=2,
+        seed=0,
+        device="cpu",
+    )
 
 
 def test_resumed_run_ends_as_an_uninterrupted_one(tool, few, data, tmp_path, monkeypatch):

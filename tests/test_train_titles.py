@@ -53,13 +53,20 @@ def test_titles_allow_their_names(tools, nouns, monkeypatch):
     module, titled = tools["train_titles"], tools["titles"].Titled
     monkeypatch.setattr(module, "CLASSES", 2)
     monkeypatch.setattr(module, "class_names", lambda: ([["pug", "pug-dog"], ["banjo"]], ["00000003", "00000004"]))
-    photos = [titled("a", "web_photos.tar", "dog"), titled("b", "web_photos.tar", "banjo"),
-              titled("c", "mini_imagenet_84px.tar", "pug"), titled("d", "web_photos.tar", "street")]  # fmt: skip
+    photos = [
+        titled("a", "web_photos.tar", "dog"),
+        titled("b", "web_photos.tar", "banjo"),
+        titled("c", "mini_imagenet_84px.tar", "pug"),
+        titled("d", "web_photos.tar", "street"),
+    ]
     new, allowed = module.allowed_names(photos, nouns)
     assert new == ["dog", "street"]  # a banjo has its class already
     assert allowed.tolist() == [
-        [True, True, True, False], [False, True, False, False], [True, False, True, False], [False, False, False, True],
-    ]  # fmt: skip
+        [True, True, True, False],
+        [False, True, False, False],
+        [True, False, True, False],
+        [False, False, False, True],
+    ]
 
 
 def test_rows_learn_new_words_and_leave_the_old_ones(tools):

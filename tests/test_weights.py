@@ -152,7 +152,8 @@ def test_the_hub_itself_on_loopback(web, tmp_path):
     web.files[path] = DATA
     web.faults[path] = [server.cut(200_000)]
     code = (
-        "import sys, dataclasses; from reco_core import weights; from reco_core.presets import DINOV2, WeightFile, RECORDED;"
+        "import sys, dataclasses; from reco_core import weights; from reco_core.presets import DINOV2, "
+        "WeightFile, RECORDED;"
         "file = WeightFile('model.safetensors', 'hub:timm/net@abc', '', RECORDED, 'MIT', 1);"
         "print(weights.resolve(dataclasses.replace(DINOV2, weights=(file,))).sha256)"
     )
@@ -299,15 +300,19 @@ def test_openai_files_build_the_same_keys_as_open_clip(tmp_path):
     """open_clip's own reader of OpenAI's TorchScript files sees what ours sees, on a small CLIP in their layout."""
     torch.manual_seed(0)
     small = open_clip.CLIP(
-        64, {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 64},
-        {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2}, quick_gelu=True,
-    ).eval()  # fmt: skip
+        64,
+        {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 64},
+        {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2},
+        quick_gelu=True,
+    ).eval()
     state = {**small.state_dict(), **{key: torch.tensor(77) for key in EXTRA["open_clip"]}}
     built = open_clip.model.build_model_from_openai_state_dict(dict(state), cast_dtype=torch.float32)
     mine = open_clip.CLIP(
-        64, {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 64},
-        {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2}, quick_gelu=True,
-    ).eval()  # fmt: skip
+        64,
+        {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 64},
+        {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2},
+        quick_gelu=True,
+    ).eval()
     save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "w.safetensors")
     load_strictly(mine, read_state_dict(tmp_path / "w.safetensors"), "open_clip", "w")
     image = torch.randn(1, 3, 32, 32)

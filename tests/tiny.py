@@ -32,9 +32,18 @@ def preset(sources: dict[str, str], hashes: dict[str, str], archive: str) -> Pre
     clip = replace(CLIP.language, name=CLIP_NAME, weights=(weights[0],), patch=32, readout="clearclip")
     features = replace(CLIP.features, name=BACKBONE_NAME, weights=(weights[1],), patch=16)
     return replace(
-        CLIP, name="tiny", summary="for tests", retrieval=clip, language=clip, features=features, k=4, method="reco",
-        archive=archive, templates=("{}",), window=0,
-    )  # fmt: skip
+        CLIP,
+        name="tiny",
+        summary="for tests",
+        retrieval=clip,
+        language=clip,
+        features=features,
+        k=4,
+        method="reco",
+        archive=archive,
+        templates=("{}",),
+        window=0,
+    )
 
 
 def hashes(contents: dict[str, bytes]) -> dict[str, str]:

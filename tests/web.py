@@ -12,7 +12,9 @@ Fault = Callable[["Handler", bytes], bool]  # serves a request in its own way; F
 
 
 class Web(ThreadingHTTPServer):
-    """files: path -> bytes. faults: path -> what happens to its first requests, in order. asked: path -> Range headers."""
+    """files: path -> bytes. faults: path -> what happens to its first requests, in order. asked: path -> Range
+    headers.
+    """
 
     daemon_threads = True
 
@@ -64,8 +66,13 @@ class Handler(BaseHTTPRequestHandler):
             return
         digest = hashlib.sha256(data).hexdigest()
         self.send_response(200)
-        for name, value in (("ETag", f'"{digest}"'), ("X-Linked-Etag", f'"{digest}"'), ("X-Repo-Commit", "1" * 40),
-                            ("X-Linked-Size", str(len(data))), ("Content-Length", str(len(data)))):  # fmt: skip
+        for name, value in (
+            ("ETag", f'"{digest}"'),
+            ("X-Linked-Etag", f'"{digest}"'),
+            ("X-Repo-Commit", "1" * 40),
+            ("X-Linked-Size", str(len(data))),
+            ("Content-Length", str(len(data))),
+        ):
             self.send_header(name, value)
         self.end_headers()
 

@@ -3,7 +3,8 @@
     python tools/collages.py ../shared/data/train FOLDER
 
 writes a folder that `python -m reco_core bench FOLDER` measures: what constants are chosen by, so that labelled
-sets need not be looked at. Half of the photos are scenes, since about half of most photos is background. A third of the pictures are single photos, a third collages of four, a third have one photo
+sets need not be looked at. Half of the photos are scenes, since about half of most photos is background. A third of
+the pictures are single photos, a third collages of four, a third have one photo
 pasted small upon another. Labels are titles: an ellipse inside each photo counts as its thing, scenes
 count as background, all else is not counted. That is rough, but the same for all methods.
 """
@@ -23,9 +24,26 @@ sys.path.insert(0, str(ROOT))
 from titles import pixels, titled_photos
 
 SCENES = {
-    "street", "mountain", "building", "city", "sea", "coast", "field", "forest", "suburb", "highway", "office",
-    "living room", "factory", "skyscraper", "glacier", "tobacco shop", "bookshop", "stage", "store",
-}  # fmt: skip
+    "street",
+    "mountain",
+    "building",
+    "city",
+    "sea",
+    "coast",
+    "field",
+    "forest",
+    "suburb",
+    "highway",
+    "office",
+    "living room",
+    "factory",
+    "skyscraper",
+    "glacier",
+    "tobacco shop",
+    "bookshop",
+    "stage",
+    "store",
+}
 LEAST = 8  # photos of a title that is asked for
 WIDTH, HEIGHT, SIDE = 448, 336, 448  # of pasted pictures; of collages of four
 THUMB = 448
@@ -35,7 +53,9 @@ NOWHERE = (0, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Picture:
-    """kind: "single", "four" or "pasted". words: the titles that are in it. boxes: of each, (left, top, width, height)."""
+    """kind: "single", "four" or "pasted". words: the titles that are in it. boxes: of each, (left, top, width,
+    height).
+    """
 
     kind: str
     photo: np.ndarray

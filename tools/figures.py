@@ -2,7 +2,8 @@
 
     python tools/figures.py
 
-Every table stands between two comments, "figures: NAME" and "end". The reports come from the commands in docs/benchmarks.md.
+Every table stands between two comments, "figures: NAME" and "end". The reports come from the commands in
+docs/benchmarks.md.
 """
 
 import json
@@ -19,19 +20,33 @@ from reco_core.evaluation.variants import METHODS, PARTS
 
 RESULTS = ROOT / "benchmarks" / "results"
 SETS = {
-    "voc_objects": "voc_objects, with background", "voc_objects_only": "voc_objects, objects only",
-    "coco_panoptic": "coco_panoptic, 129 names", "camvid": "camvid, 11 names",
-}  # fmt: skip
+    "voc_objects": "voc_objects, with background",
+    "voc_objects_only": "voc_objects, objects only",
+    "coco_panoptic": "coco_panoptic, 129 names",
+    "camvid": "camvid, 11 names",
+}
 ADAPTED = ("adaptation_camvid", "adaptation_voc_objects")
 DISCOVERED = ("discovery_voc_objects", "discovery_coco_panoptic")
-SHARES = {"best_iou": "best match IoU", "miou_text": "mIoU by text", "miou_image": "mIoU by image", "right": "right segments",
-          "right_pixels": "right pixels"}  # fmt: skip
+SHARES = {
+    "best_iou": "best match IoU",
+    "miou_text": "mIoU by text",
+    "miou_image": "mIoU by image",
+    "right": "right segments",
+    "right_pixels": "right pixels",
+}
 IOUS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
 MAIN = (*METHODS, "reco2_crf")
 PAIRS = (
-    ("denseclip", "reco"), ("reco", "reco_crf"), ("denseclip", "reco2"), ("reco", "reco2"), ("reco2", "reco2+crf"),
-    ("reco2", "reco2_crf"), ("reco2", "reco2+several"), ("reco2", "reco2+regions"), ("reco", "reco+sharpen"),
-)  # fmt: skip
+    ("denseclip", "reco"),
+    ("reco", "reco_crf"),
+    ("denseclip", "reco2"),
+    ("reco", "reco2"),
+    ("reco2", "reco2+crf"),
+    ("reco2", "reco2_crf"),
+    ("reco2", "reco2+several"),
+    ("reco2", "reco2+regions"),
+    ("reco", "reco+sharpen"),
+)
 
 
 def pair(row: dict | None) -> str:
@@ -56,8 +71,10 @@ def curves(reports: dict[str, dict]) -> str:
     """mIoU against k and against the archive's size."""
     names = [n for n in reports["voc_objects"]["methods"] if re.search(r", k = |of the archive", n)]
     full = {name: r for name, r in reports.items() if name != "voc_objects_only"}
-    rows = [[n, *(tables.percent(r["methods"].get(n, {}).get("miou")) for r in full.values())]
-            for n in ("reco", "reco2", *names)]  # fmt: skip
+    rows = [
+        [n, *(tables.percent(r["methods"].get(n, {}).get("miou")) for r in full.values())]
+        for n in ("reco", "reco2", *names)
+    ]
     return tables.markdown(["mIoU", *(SETS[name] for name in full)], rows)
 
 
@@ -123,8 +140,19 @@ def discovered(names: tuple[str, ...]) -> str:
 def discovered_short(names: tuple[str, ...]) -> str:
     """The same without intervals, a column per set: recall at IoU 0.5, mIoU by text and by image, right segments."""
     reports = _reports(names)
-    rows = [[method, *(" / ".join(tables.percent(share) for share in (row["recall"]["0.5"], row["miou_text"], row["miou_image"], row["right"]))
-                       for row in (report["rows"][method] for report in reports))] for method in reports[0]["rows"]]  # fmt: skip
+    rows = [
+        [
+            method,
+            *(
+                " / ".join(
+                    tables.percent(share)
+                    for share in (row["recall"]["0.5"], row["miou_text"], row["miou_image"], row["right"])
+                )
+                for row in (report["rows"][method] for report in reports)
+            ),
+        ]
+        for method in reports[0]["rows"]
+    ]
     return tables.markdown(
         ["recall at IoU 0.5 / mIoU by text / by image / right segments", *(r["data"] for r in reports)], rows
     )
@@ -132,8 +160,11 @@ def discovered_short(names: tuple[str, ...]) -> str:
 
 def recalls(names: tuple[str, ...]) -> str:
     """Recall over IoU thresholds."""
-    rows = [[f"{report['data']}, {method}", *(tables.percent(row["recall"][iou]) for iou in IOUS)]
-            for report in _reports(names) for method, row in report["rows"].items()]  # fmt: skip
+    rows = [
+        [f"{report['data']}, {method}", *(tables.percent(row["recall"][iou]) for iou in IOUS)]
+        for report in _reports(names)
+        for method, row in report["rows"].items()
+    ]
     return tables.markdown(["recall at IoU", *IOUS], rows)
 
 
@@ -154,15 +185,23 @@ def main() -> None:
     reports = {name: read_report(RESULTS / f"{name}.json") for name in SETS}
     full = {name: tables.table(report) for name, report in reports.items()}
     made = {
-        "quality": quality(reports), "parts": parts(reports), "curves": curves(reports),
-        "differences": differences(reports), "crf": crf(reports), "adapted": adapted(ADAPTED), "specialists": specialists(ADAPTED),
-        "discovery": discovered(DISCOVERED), "discovery recall": recalls(DISCOVERED),
+        "quality": quality(reports),
+        "parts": parts(reports),
+        "curves": curves(reports),
+        "differences": differences(reports),
+        "crf": crf(reports),
+        "adapted": adapted(ADAPTED),
+        "specialists": specialists(ADAPTED),
+        "discovery": discovered(DISCOVERED),
+        "discovery recall": recalls(DISCOVERED),
         "discovery short": discovered_short(DISCOVERED),
         "presence": tables.presence_table([r for name, r in reports.items() if name != "voc_objects_only"]),
         **{f"table {name}": table for name, table in full.items()},
-        **{f"classes {name}": tables.class_table(_only(report, ("denseclip", "reco", "reco2", "reco2_crf")))
-           for name, report in reports.items()},
-    }  # fmt: skip
+        **{
+            f"classes {name}": tables.class_table(_only(report, ("denseclip", "reco", "reco2", "reco2_crf")))
+            for name, report in reports.items()
+        },
+    }
     for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         fill(file, made)
     for name in ("voc_objects", "coco_panoptic", "camvid"):

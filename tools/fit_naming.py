@@ -43,8 +43,10 @@ def main() -> None:
         named = naming.choose(pooled, vocabulary.information)
         right = [vocabulary.below[a, b] + vocabulary.below[b, a] > 0 for a, b in zip(named, true, strict=True)]
         sure = pooled[np.arange(len(named)), named].mean()
-        print(f"{temperature:.2f}: right {np.mean(right):.3f}, sure {sure:.3f}, exactly {np.mean(named == true):.3f}, "
-              f"says {vocabulary.information[named].mean():.2f}")  # fmt: skip
+        print(
+            f"{temperature:.2f}: right {np.mean(right):.3f}, sure {sure:.3f}, exactly {np.mean(named == true):.3f}, "
+            f"says {vocabulary.information[named].mean():.2f}"
+        )
 
 
 if __name__ == "__main__":

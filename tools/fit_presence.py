@@ -3,8 +3,8 @@
     python tools/fit_presence.py ../shared/data/train
 
 Each picture (tools/collages.py: single photos, collages, one photo upon another) is asked for every title that occurs
-often enough: its own are there, the others count as absent, but for those that mean nearly the same, and for persons and
-scenes, which are in many photos of other titles. The weights are those of a logistic model for which one of three
+often enough: its own are there, the others count as absent, but for those that mean nearly the same, and for persons
+and scenes, which are in many photos of other titles. The weights are those of a logistic model for which one of three
 asked names is there (`PRIOR`). Prints them, and how well they tell titles they were not fitted on (five folds).
 Pixel labels play no part.
 """

@@ -21,16 +21,27 @@ from reco_core.zeroguidance.discovery import Discoverer
 HEIGHT, GAP, STRIP = 260, 8, 34
 PICTURES = {
     "picture.jpg": [  # the README's
-        ("chelsea", ["cat"]), ("coffee", ["coffee cup"]), ("motorcycle", ["motorcycle"]),
-        ("astronaut", ["spacesuit"]), ("rocket", ["rocket"]),
+        ("chelsea", ["cat"]),
+        ("coffee", ["coffee cup"]),
+        ("motorcycle", ["motorcycle"]),
+        ("astronaut", ["spacesuit"]),
+        ("rocket", ["rocket"]),
     ],
     "overlays.jpg": [  # failures included
-        ("chelsea", ["cat", "wall"]), ("coffee", ["coffee cup", "spoon", "table"]), ("motorcycle", ["motorcycle", "door"]),
-        ("astronaut", ["person", "flag", "helmet"]), ("rocket", ["rocket", "sky"]), ("camera", ["person", "camera", "grass"]),
-        ("coins", ["coin"]), ("brick", ["brick wall", "window"]), ("grass", ["grass", "tree"]), ("gravel", ["gravel", "sand"]),
-        ("page", ["text", "dog"]), ("hubble_deep_field", ["star", "cat"]),
+        ("chelsea", ["cat", "wall"]),
+        ("coffee", ["coffee cup", "spoon", "table"]),
+        ("motorcycle", ["motorcycle", "door"]),
+        ("astronaut", ["person", "flag", "helmet"]),
+        ("rocket", ["rocket", "sky"]),
+        ("camera", ["person", "camera", "grass"]),
+        ("coins", ["coin"]),
+        ("brick", ["brick wall", "window"]),
+        ("grass", ["grass", "tree"]),
+        ("gravel", ["gravel", "sand"]),
+        ("page", ["text", "dog"]),
+        ("hubble_deep_field", ["star", "cat"]),
     ],
-}  # fmt: skip
+}
 COLUMNS = 6
 DISCOVERED = ("coffee", "astronaut", "motorcycle", "rocket")  # of docs/discover.md
 

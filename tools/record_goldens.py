@@ -19,9 +19,12 @@ from reco_core.pipeline import ReCo
 def main() -> None:
     reco = ReCo.load(device="cpu")
     photos = {
-        "cat": skimage.data.chelsea(), "coffee": skimage.data.coffee(), "astronaut": skimage.data.astronaut(),
-        "rocket": skimage.data.rocket(), "motorcycle": skimage.data.stereo_motorcycle()[0],
-    }  # fmt: skip
+        "cat": skimage.data.chelsea(),
+        "coffee": skimage.data.coffee(),
+        "astronaut": skimage.data.astronaut(),
+        "rocket": skimage.data.rocket(),
+        "motorcycle": skimage.data.stereo_motorcycle()[0],
+    }
     recorded = {
         f"{name}/{method}": summary(reco, photo, ASKED[name], method)
         for name, photo in photos.items()

@@ -17,10 +17,16 @@ from reco_core.photos import read_photo
 
 # what a source calls by another word, or misspells
 WORDS = {
-    "saxaphone": "saxophone", "acordian": "accordion", "marakas": "maracas", "casaba": "melon",
-    "inside city": "city", "industrial": "factory", "open country": "field", "buildings": "building",
+    "saxaphone": "saxophone",
+    "acordian": "accordion",
+    "marakas": "maracas",
+    "casaba": "melon",
+    "inside city": "city",
+    "industrial": "factory",
+    "open country": "field",
+    "buildings": "building",
     "tall building": "skyscraper",
-}  # fmt: skip
+}
 CLASSES_TAR = "mini_imagenet_84px.tar"  # its titles are names of ImageNet classes
 
 

@@ -100,9 +100,11 @@ def allowed_names(photos: list[Titled], nouns: Nouns) -> tuple[list[str], Tensor
     return new, allowed
 
 
-def train_rows(tokens: Tensor, allowed: Tensor, words: list[str], weight: Tensor, bias: Tensor,
-               steps: int = STEPS, seed: int = 0) -> tuple[Tensor, Tensor, list[float]]:  # fmt: skip
-    """Rows (new, C) and biases (new,), and the loss of every hundredth step, that put each photo's probability on its allowed names.
+def train_rows(
+    tokens: Tensor, allowed: Tensor, words: list[str], weight: Tensor, bias: Tensor, steps: int = STEPS, seed: int = 0
+) -> tuple[Tensor, Tensor, list[float]]:
+    """Rows (new, C) and biases (new,), and the loss of every hundredth step, that put each photo's probability on its
+    allowed names.
 
     tokens: (N, C). allowed: (N, names) bool. words: a photo's title; rare ones are drawn more often
     (by the inverse root of their count). weight, bias: the rows that exist and stay as they are.

@@ -3,9 +3,10 @@
     python tools/vocabulary.py /usr/share/wordnet
 
 writes assets/vocabulary/nouns.tsv: name, how often WordNet's tagged texts have it, and the rows of the kinds that it is
-of. The names are those that timm carries, each by its first lemma that no more frequent sense has taken. What is a kind of
-what comes from WordNet 3.0 (Debian: apt-get install wordnet-base); a kind that is not among the names is skipped, and what
-lies below it moves up.
+of. The names are those that timm carries, each by its first lemma that no more frequent sense has taken. What is a
+kind of
+what comes from WordNet 3.0 (Debian: apt-get install wordnet-base); a kind that is not among the names is skipped, and
+what lies below it moves up.
 
 Kinds of person are left out, "person" itself stays: ImageNet-21k has 2,835 of them (criminals, addicts, peoples), and
 no photo shows whether they are true.
@@ -26,11 +27,58 @@ from reco_core.zeroguidance.vocabulary import NOUNS
 SUBSET, COUNT = "imagenet-22k", 21_841
 PERSON = "00007846"
 STUFF = (
-    "cloud", "lawn", "meadow", "bush", "hedge", "leaf", "flower", "forest", "ground", "mud", "gravel", "stone", "ice",
-    "river", "lake", "wave", "beach", "hill", "brick", "roof", "stairs", "carpet", "tile", "wood", "metal", "glass", "paper",
-    "cloth", "leather", "fur", "street", "pavement", "railway", "bridge", "house", "food", "vegetable", "fruit", "meat",
-    "smoke", "fire", "light", "text", "crowd", "tower", "shelf", "blanket", "towel", "pillow", "cardboard", "wallpaper",
-)  # fmt: skip
+    "cloud",
+    "lawn",
+    "meadow",
+    "bush",
+    "hedge",
+    "leaf",
+    "flower",
+    "forest",
+    "ground",
+    "mud",
+    "gravel",
+    "stone",
+    "ice",
+    "river",
+    "lake",
+    "wave",
+    "beach",
+    "hill",
+    "brick",
+    "roof",
+    "stairs",
+    "carpet",
+    "tile",
+    "wood",
+    "metal",
+    "glass",
+    "paper",
+    "cloth",
+    "leather",
+    "fur",
+    "street",
+    "pavement",
+    "railway",
+    "bridge",
+    "house",
+    "food",
+    "vegetable",
+    "fruit",
+    "meat",
+    "smoke",
+    "fire",
+    "light",
+    "text",
+    "crowd",
+    "tower",
+    "shelf",
+    "blanket",
+    "towel",
+    "pillow",
+    "cardboard",
+    "wallpaper",
+)
 
 
 def counts(folder: Path) -> dict[tuple[str, int], int]:

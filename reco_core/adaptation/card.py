@@ -101,8 +101,14 @@ def text(about: dict[str, Any]) -> str:
     if about["left_out"]:
         notes.append(f"{len(about['left_out'])} files could not be read and were left out (see specialist.json).")
     best = Curve.of(about["curve"]).best
-    kept = (f"On {about['held_out']} photos that were held out: mIoU with ReCo's sure labels {best.fits}, the network agrees with itself "
-            f"on {best.agrees} of the pixels.") if best.agrees is not None else "There were too few photos to hold any out."  # fmt: skip
+    kept = (
+        (
+            f"On {about['held_out']} photos that were held out: mIoU with ReCo's sure labels {best.fits}, the network agrees with itself "
+            f"on {best.agrees} of the pixels."
+        )
+        if best.agrees is not None
+        else "There were too few photos to hold any out."
+    )
     return f"""# A specialist for {_plain(", ".join(about["names"][:8]))}{" and more" if len(about["names"]) > 8 else ""}
 
 A small network that marks these names, and nothing else, in photos like those that it learned from. It learned from

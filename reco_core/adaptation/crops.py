@@ -58,7 +58,9 @@ def _pixels(file: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Crops:
-    """Batches of crops. Any step can be asked for at any time, from any thread: that is what makes training resumable."""
+    """Batches of crops. Any step can be asked for at any time, from any thread: that is what makes training
+    resumable.
+    """
 
     examples: Sequence[Example]
     thresholds: np.ndarray

@@ -1,4 +1,6 @@
-"""The curve of a training: what is looked at every so many steps, and which of the looks was best. No labels of people's."""
+"""The curve of a training: what is looked at every so many steps, and which of the looks was best. No labels of
+people's.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Look:
-    """loss: mean cross-entropy since the last look. On photos that were held out of training, 0..1, None if there are none:
-    fits: mean IoU with ReCo's labels where those are sure, over the labels that occur. agrees: the share of pixels that the network
-    labels the same in a photo, in its mirror image, and in that at another size.
+    """loss: mean cross-entropy since the last look. On photos that were held out of training, 0..1, None if there are
+    none:
+    fits: mean IoU with ReCo's labels where those are sure, over the labels that occur. agrees: the share of pixels
+    that the network labels the same in a photo, in its mirror image, and in that at another size.
     """
 
     step: int
@@ -18,7 +21,9 @@ class Look:
 
     @property
     def score(self) -> float:
-        """What the best look has most of: it does what it was taught, and means it. Without held-out photos the last is best."""
+        """What the best look has most of: it does what it was taught, and means it. Without held-out photos the last
+        is best.
+        """
         return float(self.step) if self.fits is None or self.agrees is None else (self.fits + self.agrees) / 2
 
 

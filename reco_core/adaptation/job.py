@@ -64,10 +64,18 @@ class Job:
 
 
 def adapt(
-    reco: ReCo, photos: Source, job: Job, out: Path, *, device: str | None = None, fetch: bool = True,
-    progress: Progress = lambda what, done, of: None, cancelled: Callable[[], bool] = lambda: False,
-    enough: Callable[[], bool] = lambda: False, watch: Watch = lambda curve, mark: None,
-) -> Specialist:  # fmt: skip
+    reco: ReCo,
+    photos: Source,
+    job: Job,
+    out: Path,
+    *,
+    device: str | None = None,
+    fetch: bool = True,
+    progress: Progress = lambda what, done, of: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    enough: Callable[[], bool] = lambda: False,
+    watch: Watch = lambda curve, mark: None,
+) -> Specialist:
     """Train a specialist for photos without labels. What is labelled and learned before an interruption is kept.
 
     Args:
@@ -80,8 +88,8 @@ def adapt(
         watch: called after each look at held-out photos, see `Training.run`.
 
     Raises:
-        NamesError, OptionError, WeightsError, PhotoError: what is wrong, and what to do. Cancelled: `cancelled` said so.
-        OSError: the disk is full; nothing that was done before is lost.
+        NamesError, OptionError, WeightsError, PhotoError: what is wrong, and what to do. Cancelled: `cancelled` said
+        so. OSError: the disk is full; nothing that was done before is lost.
     """
     device = choose_device(device)
     references = reco.prepare(
@@ -112,10 +120,17 @@ def adapt(
             "ReCo found none of these in your photos, so the specialist does not know them: %s", ", ".join(missing)
         )
     about = {
-        "names": list(job.names), "photos": len(examples), "left_out": [asdict(one) for one in left_out],
-        "held_out": len(held_out(examples)), "shares": shares, "unknown": missing, "initial": initial,
-        "curve": curve.plain(), "step": curve.best.step, "job": described,
-    }  # fmt: skip
+        "names": list(job.names),
+        "photos": len(examples),
+        "left_out": [asdict(one) for one in left_out],
+        "held_out": len(held_out(examples)),
+        "shares": shares,
+        "unknown": missing,
+        "initial": initial,
+        "curve": curve.plain(),
+        "step": curve.best.step,
+        "job": described,
+    }
     progress("exporting", 0, 1)
     specialist.write(trained, recipe, about, out)
     made = Specialist(out, device)
@@ -129,9 +144,14 @@ def describe(reco: ReCo, photos: Source, job: Job) -> dict[str, Any]:
     """What the result depends on, as plain data."""
     preset = reco.encoder.preset
     return {
-        **json.loads(json.dumps(asdict(job))), "method": _method(reco, job), "preset": preset.name, "weights": reco.encoder.hash,
-        "archive": reco.archive.hash, "photo_side": preset.photo_side, "photos": photos.key,
-    }  # fmt: skip
+        **json.loads(json.dumps(asdict(job))),
+        "method": _method(reco, job),
+        "preset": preset.name,
+        "weights": reco.encoder.hash,
+        "archive": reco.archive.hash,
+        "photo_side": preset.photo_side,
+        "photos": photos.key,
+    }
 
 
 def _method(reco: ReCo, job: Job) -> str:
@@ -143,8 +163,11 @@ def _begin(out: Path, described: dict[str, Any]) -> Path:
     work = out / WORK
     if (work / JOB).is_file():
         if json.loads((work / JOB).read_text(encoding="utf-8")) != described:
-            raise OptionError("another job was begun in this folder", given=out,
-                              remedy="Choose another --out, delete it, or repeat that job's options to go on with it")  # fmt: skip
+            raise OptionError(
+                "another job was begun in this folder",
+                given=out,
+                remedy="Choose another --out, delete it, or repeat that job's options to go on with it",
+            )
         return work
     ours = {WORK, f"{WORK}/{JOB}.part"}  # of a job that could not even be written down
     if out.exists() and (not out.is_dir() or any(f.relative_to(out).as_posix() not in ours for f in out.rglob("*"))):
@@ -203,8 +226,9 @@ class _Running:
             )
         return examples, left_out, tally
 
-    def train(self, turn: int, examples: list[Example], tally: Tally, fetch: bool,
-              enough: Callable[[], bool], watch: Watch) -> tuple[DeepLab, Recipe, str, Curve]:  # fmt: skip
+    def train(
+        self, turn: int, examples: list[Example], tally: Tally, fetch: bool, enough: Callable[[], bool], watch: Watch
+    ) -> tuple[DeepLab, Recipe, str, Curve]:
         """Train on labels; the network, how it was trained, where its first weights came from, and how it went."""
         folder = self.work / f"training-{turn + 1}"
         folder.mkdir(exist_ok=True)

@@ -42,7 +42,8 @@ def views_of(reco: ReCo, references: References, method: Method, scales: Sequenc
 
 
 def label(photo: np.ndarray, views: Sequence[Scores]) -> Labelled:
-    """Label a photo (H, W, 3) uint8: the mean of all views, of it and of its mirror image, refined by the CRF if there is one.
+    """Label a photo (H, W, 3) uint8: the mean of all views, of it and of its mirror image, refined by the CRF if
+    there is one.
 
     What the views disagree about has a low probability in the mean, so confidence is also agreement.
     """
@@ -80,7 +81,8 @@ class Tally:
         return np.minimum(first, round(CERTAIN * (LEVELS - 1))).astype(np.uint8)
 
     def weights(self, balance: float) -> np.ndarray:
-        """What a pixel of each label counts in training, (classes,) float32: its label's share to the power of -balance.
+        """What a pixel of each label counts in training, (classes,) float32: its label's share to the power of
+        -balance.
 
         Scaled so that pixels count 1 on average; shares below `RAREST` count as that, so that no label outshouts all.
         """

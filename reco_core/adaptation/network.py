@@ -27,8 +27,8 @@ RANDOM = "random weights"
 class MiniPyramid(nn.Module):
     """mini's transformer as an encoder of DeepLabv3+: its tokens, of stride 16, and for edges a small stem of stride 4.
 
-    blocks: how many of the transformer's, from the first. Positions are interpolated bilinearly, which exports to ONNX for
-    any size.
+    blocks: how many of the transformer's, from the first. Positions are interpolated bilinearly, which exports to
+    ONNX for any size.
     """
 
     def __init__(self, blocks: int = 12) -> None:
@@ -38,9 +38,13 @@ class MiniPyramid(nn.Module):
         self.first = nn.Parameter(vit.cls_token.detach().clone())
         self.patches, self.blocks, self.norm = vit.patch_embed.proj, vit.blocks[:blocks], vit.norm
         self.stem = nn.Sequential(
-            nn.Conv2d(3, EDGES, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(EDGES), nn.ReLU(),
-            nn.Conv2d(EDGES, EDGES, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(EDGES), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv2d(3, EDGES, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(EDGES),
+            nn.ReLU(),
+            nn.Conv2d(EDGES, EDGES, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(EDGES),
+            nn.ReLU(),
+        )
         self.out_channels = [3, 0, EDGES, 0, vit.embed_dim]
 
     def load(self, vit: dict[str, Tensor]) -> None:
@@ -67,8 +71,8 @@ class DeepLab(nn.Module):
     """DeepLabv3+ (Chen et al., ECCV 2018) for photos (B, 3, H, W), RGB in 0..1, sides multiples of 32.
 
     Returns (B, classes, H, W): logits, background first. What was trained with weights for its labels overstates
-    the heavy ones; outside training their logarithms are taken off again, so that probabilities mean what they say (logit
-    adjustment, Menon et al., ICLR 2021, section 4).
+    the heavy ones; outside training their logarithms are taken off again, so that probabilities mean what they say
+    (logit adjustment, Menon et al., ICLR 2021, section 4).
     """
 
     mean: Tensor
@@ -91,8 +95,14 @@ class DeepLab(nn.Module):
         self.encoder = encoder
         depth: Any = len(encoder.out_channels) - 1
         self.decoder = DeepLabV3PlusDecoder(
-            encoder.out_channels, depth, recipe.channels, recipe.rates, recipe.stride, True, DROPOUT  # type: ignore[arg-type]
-        )  # fmt: skip
+            encoder.out_channels,
+            depth,
+            recipe.channels,
+            recipe.rates,
+            recipe.stride,
+            True,
+            DROPOUT,  # type: ignore[arg-type]
+        )
         self.head = nn.Conv2d(recipe.channels, classes, 1)
 
     def forward(self, photos: Tensor) -> Tensor:
@@ -105,17 +115,27 @@ class DeepLab(nn.Module):
 
 def _encoder(recipe: Recipe) -> nn.Module:
     if recipe.encoder not in smp.encoders.encoders:
-        raise OptionError("unknown encoder", given=recipe.encoder,
-                          expected=f"{MINI}, resnet101, mobilenet_v2, or another of segmentation_models_pytorch")  # fmt: skip
+        raise OptionError(
+            "unknown encoder",
+            given=recipe.encoder,
+            expected=f"{MINI}, resnet101, mobilenet_v2, or another of segmentation_models_pytorch",
+        )
     try:
         return smp.encoders.get_encoder(recipe.encoder, weights=None, output_stride=recipe.stride)
     except (ValueError, NotImplementedError) as error:
-        raise OptionError("this encoder does not fit DeepLabv3+", given=f"{recipe.encoder}: {error}",
-                          expected="a convolutional one") from error  # fmt: skip
+        raise OptionError(
+            "this encoder does not fit DeepLabv3+", given=f"{recipe.encoder}: {error}", expected="a convolutional one"
+        ) from error
 
 
-def initialise(network: DeepLab, recipe: Recipe, *, fetch: bool = True, progress: Progress | None = None,
-               cancelled: Callable[[], bool] = lambda: False) -> str:  # fmt: skip
+def initialise(
+    network: DeepLab,
+    recipe: Recipe,
+    *,
+    fetch: bool = True,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> str:
     """Give the encoder weights that someone trained, and say whose.
 
     Raises:

@@ -1,4 +1,6 @@
-"""Photos for a specialist of rare things, from the archive itself: those nearest to the names, and others to tell them from."""
+"""Photos for a specialist of rare things, from the archive itself: those nearest to the names, and others to tell
+them from.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +18,21 @@ MOST = 500  # photos of a name
 OTHERS = 2  # times as many more, of anything: what the thing is not
 
 
-def archive_photos(reco: ReCo, names: Sequence[str], count: int, folder: Path | None, *, seed: int = 0,
-                   progress: Progress = lambda what, done, of: None) -> Files:  # fmt: skip
+def archive_photos(
+    reco: ReCo,
+    names: Sequence[str],
+    count: int,
+    folder: Path | None,
+    *,
+    seed: int = 0,
+    progress: Progress = lambda what, done, of: None,
+) -> Files:
     """The archive's photos nearest to each of the names, and twice as many others, drawn by a seed.
 
     Args:
         count: photos of each name.
-        folder: with the archive's photos; what it lacks is left out. None: they are fetched from where they were published.
+        folder: with the archive's photos; what it lacks is left out. None: they are fetched from where they were
+        published.
 
     Raises:
         OptionError: the count is out of range. ArchiveError: none of the photos is at hand.
@@ -43,6 +53,9 @@ def archive_photos(reco: ReCo, names: Sequence[str], count: int, folder: Path | 
     found = [(record, inside(folder, record.file)) for record in records]
     found = [(record, path) for record, path in found if is_file(path)]
     if not found:
-        raise ArchiveError("none of the archive's photos is here", given=folder,
-                           remedy="Say where they are with --photos FOLDER, or fetch them: python -m reco_core archive fetch")  # fmt: skip
+        raise ArchiveError(
+            "none of the archive's photos is here",
+            given=folder,
+            remedy="Say where they are with --photos FOLDER, or fetch them: python -m reco_core archive fetch",
+        )
     return Files(folder, found)

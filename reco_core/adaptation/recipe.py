@@ -12,19 +12,19 @@ STRIDES = (8, 16)
 class Recipe:
     """How labels are made and learned.
 
-    encoder: "mini", or one of segmentation_models_pytorch's whose weights are on the hub. blocks: how many of mini's 12 are
-    used; the last ones cost time and speak of mini's own names. stride: pixels from one position
+    encoder: "mini", or one of segmentation_models_pytorch's whose weights are on the hub. blocks: how many of mini's
+    12 are used; the last ones cost time and speak of mini's own names. stride: pixels from one position
     of its last map to the next. channels, rates: of DeepLabv3+'s decoder.
     side: photos are shown to the network with this short side. views: and to ReCo with its own side times these, each
-    also mirrored; their mean is the label. unsure: the share of each label's pixels, the least sure, that teach nothing.
-    balance: pixels count by their label's share of all to the power of minus this; 0: all the same.
-    crop, scales, jitter, blur: training sees squares of `crop` pixels, of photos resized by a factor between the scales,
-    with brightness, contrast and saturation changed by up to `jitter`, and half of them blurred if `blur`.
+    also mirrored; their mean is the label. unsure: the share of each label's pixels, the least sure, that teach
+    nothing. balance: pixels count by their label's share of all to the power of minus this; 0: all the same.
+    crop, scales, jitter, blur: training sees squares of `crop` pixels, of photos resized by a factor between the
+    scales, with brightness, contrast and saturation changed by up to `jitter`, and half of them blurred if `blur`.
     batch, steps: crops in a step (two or more, for batch normalisation), and steps. rate: of Adam; the encoder's is
     `encoder_rate` times that. decay: of weights.
     warmup: steps until the rate is reached; then it falls as (1 - step / steps) ** 0.9.
-    average: the network that is kept is a running mean of the trained one, of so much inertia; 0: the trained one itself.
-    check: steps between looks at held-out photos. patience: looks without progress until it stops.
+    average: the network that is kept is a running mean of the trained one, of so much inertia; 0: the trained one
+    itself. check: steps between looks at held-out photos. patience: looks without progress until it stops.
     """
 
     name: str
@@ -55,21 +55,46 @@ class Recipe:
     def __post_init__(self) -> None:
         """Raises OptionError for values that cannot be."""
         checks = {
-            "steps": self.steps >= 1, "batch": self.batch >= 2, "check": self.check >= 1, "patience": self.patience >= 1,
-            "stride": self.stride in STRIDES, "blocks": 1 <= self.blocks <= 12, "side": 64 <= self.side <= 1024, "views": bool(self.views),
-            "crop": 64 <= self.crop <= 1024 and self.crop % 32 == 0, "unsure": 0 <= self.unsure < 1,
-            "average": 0 <= self.average < 1, "balance": 0 <= self.balance <= 1, "scales": 0.1 <= self.scales[0] <= self.scales[1] <= 4,
-        }  # fmt: skip
+            "steps": self.steps >= 1,
+            "batch": self.batch >= 2,
+            "check": self.check >= 1,
+            "patience": self.patience >= 1,
+            "stride": self.stride in STRIDES,
+            "blocks": 1 <= self.blocks <= 12,
+            "side": 64 <= self.side <= 1024,
+            "views": bool(self.views),
+            "crop": 64 <= self.crop <= 1024 and self.crop % 32 == 0,
+            "unsure": 0 <= self.unsure < 1,
+            "average": 0 <= self.average < 1,
+            "balance": 0 <= self.balance <= 1,
+            "scales": 0.1 <= self.scales[0] <= self.scales[1] <= 4,
+        }
         for wrong in (name for name, fine in checks.items() if not fine):
             raise OptionError(f"a recipe cannot have this {wrong}", given=asdict(self)[wrong])
 
 
 QUICK = Recipe("quick", "mini's own backbone under DeepLabv3+, minutes on a CPU")
 PAPER = Recipe(
-    "paper", "the paper's: ResNet-101 of output stride 8, 20,000 steps of 8 crops; for a GPU",
-    encoder="resnet101", stride=8, channels=256, rates=(12, 24, 36), side=320, views=(1.0,), unsure=0.0,
-    balance=0.0, crop=320, scales=(0.5, 2.0), batch=8, steps=20_000, rate=5e-4, warmup=0, average=0.0, check=500, patience=40,
-)  # fmt: skip
+    "paper",
+    "the paper's: ResNet-101 of output stride 8, 20,000 steps of 8 crops; for a GPU",
+    encoder="resnet101",
+    stride=8,
+    channels=256,
+    rates=(12, 24, 36),
+    side=320,
+    views=(1.0,),
+    unsure=0.0,
+    balance=0.0,
+    crop=320,
+    scales=(0.5, 2.0),
+    batch=8,
+    steps=20_000,
+    rate=5e-4,
+    warmup=0,
+    average=0.0,
+    check=500,
+    patience=40,
+)
 RECIPES = {recipe.name: recipe for recipe in (QUICK, PAPER)}
 
 

@@ -86,7 +86,9 @@ class Specialist:
             return self._network(image.to(self.device))[0].softmax(0).cpu()  # type: ignore[misc]
 
     def segment(self, photo: np.ndarray) -> Segmentation:
-        """Mark its names in a photo (H, W, 3) uint8 RGB. Presence is the mean probability of the best hundredth of positions."""
+        """Mark its names in a photo (H, W, 3) uint8 RGB. Presence is the mean probability of the best hundredth of
+        positions.
+        """
         started = time.perf_counter()
         working = limit_size(photo, WORKING_SIDE)
         small = self.scores(working)
@@ -119,8 +121,12 @@ def read_about(folder: Path) -> dict[str, Any]:
     """
     file = folder / ABOUT
     if not file.is_file():
-        raise WeightsError("there is no specialist here", given=folder, expected=f"a folder with {ABOUT}",
-                           remedy='Make one: python -m reco_core adapt PHOTOS "names" --out FOLDER')  # fmt: skip
+        raise WeightsError(
+            "there is no specialist here",
+            given=folder,
+            expected=f"a folder with {ABOUT}",
+            remedy='Make one: python -m reco_core adapt PHOTOS "names" --out FOLDER',
+        )
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
@@ -131,8 +137,11 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def damaged(folder: Path, error: object) -> WeightsError:
-    return WeightsError("the specialist is damaged or of another version", given=f"{folder}: {error}",
-                        remedy="Copy it again, or train it again")  # fmt: skip
+    return WeightsError(
+        "the specialist is damaged or of another version",
+        given=f"{folder}: {error}",
+        remedy="Copy it again, or train it again",
+    )
 
 
 def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path) -> float:
@@ -148,8 +157,12 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
     export(network, about["names"], folder / GRAPH)
     difference = compare(network, folder / GRAPH)
     if difference > TOLERANCE:
-        raise WeightsError("the exported network differs from the trained one", given=f"{difference:.1e}",
-                           expected=f"at most {TOLERANCE:.0e}", remedy="Please report this")  # fmt: skip
+        raise WeightsError(
+            "the exported network differs from the trained one",
+            given=f"{difference:.1e}",
+            expected=f"at most {TOLERANCE:.0e}",
+            remedy="Please report this",
+        )
     files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS, GRAPH)}
     told = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
     write_whole(folder / ABOUT, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
@@ -161,9 +174,15 @@ def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> 
     size = torch.export.Dim.DYNAMIC
     with _quiet("onnx_ir", "onnxscript"):
         program: Any = torch.onnx.export(
-            network, (torch.zeros(1, 3, *CHECKED[0]),), input_names=["photo"], output_names=["scores"], dynamo=True,
-            dynamic_shapes={"photos": {2: size, 3: size}}, opset_version=18, verbose=False,
-        )  # fmt: skip
+            network,
+            (torch.zeros(1, 3, *CHECKED[0]),),
+            input_names=["photo"],
+            output_names=["scores"],
+            dynamo=True,
+            dynamic_shapes={"photos": {2: size, 3: size}},
+            opset_version=18,
+            verbose=False,
+        )
     program.model.metadata_props["names"] = json.dumps([NONE, *names], ensure_ascii=False)
     program.save(file, external_data=False)
 

@@ -34,8 +34,9 @@ Watch = Callable[[Curve, Callable[[np.ndarray], np.ndarray]], None]
 class Training:
     """One network, its running mean, and how far both are."""
 
-    def __init__(self, network: DeepLab, crops: Crops, weights: np.ndarray, held: Sequence[Example], folder: Path,
-                 device: str) -> None:  # fmt: skip
+    def __init__(
+        self, network: DeepLab, crops: Crops, weights: np.ndarray, held: Sequence[Example], folder: Path, device: str
+    ) -> None:
         """Goes on from the state in the folder, if there is one.
 
         weights: (classes,), what a pixel of each label counts. held: photos that are looked at, but not learned from.
@@ -61,13 +62,16 @@ class Training:
         return self.step >= self.recipe.steps or self.curve.stalled(self.recipe.patience)
 
     def run(
-        self, progress: Progress, cancelled: Callable[[], bool], enough: Callable[[], bool] = lambda: False,
+        self,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+        enough: Callable[[], bool] = lambda: False,
         watch: Watch = lambda curve, mark: None,
-    ) -> DeepLab:  # fmt: skip
+    ) -> DeepLab:
         """Train to the end; the network of the best look, in eval mode.
 
-        enough: asked after the first look; if it says so, the training ends early. watch: called after each look, with the
-        curve so far and what labels a photo (H, W, 3) uint8 as the network does now: (H, W) uint8.
+        enough: asked after the first look; if it says so, the training ends early. watch: called after each look,
+        with the curve so far and what labels a photo (H, W, 3) uint8 as the network does now: (H, W) uint8.
 
         Raises:
             Cancelled: `cancelled` said so; what was learned until the last look is kept. OSError: the disk is full.
@@ -117,8 +121,11 @@ class Training:
         counted = (truth != IGNORED).sum().clamp_min(1)  # a batch may have nothing that is sure
         loss = F.cross_entropy(scores, truth, self.weights, ignore_index=IGNORED, reduction="sum") / counted
         if not torch.isfinite(loss):
-            raise OptionError("the training does not converge", given=f"loss {loss.item()} in step {self.step}",
-                              remedy="Lower the recipe's rate")  # fmt: skip
+            raise OptionError(
+                "the training does not converge",
+                given=f"loss {loss.item()} in step {self.step}",
+                remedy="Lower the recipe's rate",
+            )
         self.adam.zero_grad()
         loss.backward()
         self.adam.step()
@@ -146,8 +153,9 @@ class Training:
             write_tensors(self.average.state_dict(), self.folder / BEST)
         moments = {
             f"adam.{i}.{name}": value
-            for i, state in self.adam.state_dict()["state"].items() for name, value in state.items()
-        }  # fmt: skip
+            for i, state in self.adam.state_dict()["state"].items()
+            for name, value in state.items()
+        }
         networks = {"network": self.network, "average": self.average}
         tensors = {f"{of}.{name}": value for of, n in networks.items() for name, value in n.state_dict().items()}
         write_tensors(tensors | moments, self.folder / STATE, {"curve": json.dumps(self.curve.plain())})
@@ -162,8 +170,10 @@ class Training:
                 curve = Curve.of(json.loads(opened.metadata()["curve"]))
                 step = curve.looks[-1].step
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dictionary
-            of = {part: {n.removeprefix(f"{part}."): v for n, v in tensors.items() if n.startswith(f"{part}.")}
-                  for part in ("network", "average", "adam")}  # fmt: skip
+            of = {
+                part: {n.removeprefix(f"{part}."): v for n, v in tensors.items() if n.startswith(f"{part}.")}
+                for part in ("network", "average", "adam")
+            }
             self.network.load_state_dict(of["network"])
             self.average.load_state_dict(of["average"])
             state: dict[int, dict[str, Tensor]] = {}

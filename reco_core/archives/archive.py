@@ -174,8 +174,11 @@ class Archive:
             if role in part.codes:
                 return part.codecs[role].decode(part.read(role, own))
             if self._compute is None:
-                raise ArchiveError("this archive stores no dense features, and its photos are not at hand",
-                                   given=self.folder, remedy="Say where the photos are: --photos FOLDER")  # fmt: skip
+                raise ArchiveError(
+                    "this archive stores no dense features, and its photos are not at hand",
+                    given=self.folder,
+                    remedy="Say where the photos are: --photos FOLDER",
+                )
             start = self._starts[self._parts.index(part)]
             return torch.stack([self._compute(int(start + row))[role] for row in own])
 

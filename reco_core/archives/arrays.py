@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00(..)\{'descr': '([|<][uf]\d)', 'fortran_order': False, 'shape': \(((?:\d+, ?)*\d*)\), ?\} *\n", re.DOTALL
-)  # fmt: skip
+    rb"\x93NUMPY\x01\x00(..)\{'descr': '([|<][uf]\d)', 'fortran_order': False, 'shape': \(((?:\d+, ?)*\d*)\), ?\} *\n",
+    re.DOTALL,
+)
 
 
 def open_array(file: Path) -> np.ndarray:

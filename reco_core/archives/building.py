@@ -49,8 +49,13 @@ class Building:
         """How many of them were kept."""
         return self._state["count"]
 
-    def append(self, done: int, records: Iterable[PhotoRecord], arrays: Mapping[str, np.ndarray],
-               left_out: Iterable[LeftOut] = ()) -> None:  # fmt: skip
+    def append(
+        self,
+        done: int,
+        records: Iterable[PhotoRecord],
+        arrays: Mapping[str, np.ndarray],
+        left_out: Iterable[LeftOut] = (),
+    ) -> None:
         """Add a batch: n records, arrays of n rows each, and who was left out; then `done` photos are done."""
         records = list(records)
         for name, array in arrays.items() if records else ():

@@ -1,4 +1,6 @@
-"""The dataset card of an archive on the Hugging Face Hub: whose photos it knows, under which licences, how to use it."""
+"""The dataset card of an archive on the Hugging Face Hub: whose photos it knows, under which licences, how to use
+it.
+"""
 
 import re
 from collections import Counter
@@ -10,11 +12,30 @@ from reco_core.archives import store
 from reco_core.structures import PhotoRecord
 
 # Of the hub's identifiers, those that photos have; https://huggingface.co/docs/hub/repositories-licenses
-HUB_LICENCES = frozenset({
-    "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-2.0",
-    "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0",
-    "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "mit", "apache-2.0", "pddl", "unknown",
-})  # fmt: skip
+HUB_LICENCES = frozenset(
+    {
+        "cc0-1.0",
+        "cc-by-2.0",
+        "cc-by-2.5",
+        "cc-by-3.0",
+        "cc-by-4.0",
+        "cc-by-sa-3.0",
+        "cc-by-sa-4.0",
+        "cc-by-nc-2.0",
+        "cc-by-nc-3.0",
+        "cc-by-nc-4.0",
+        "cc-by-nd-4.0",
+        "cc-by-nc-nd-3.0",
+        "cc-by-nc-nd-4.0",
+        "cc-by-nc-sa-2.0",
+        "cc-by-nc-sa-3.0",
+        "cc-by-nc-sa-4.0",
+        "mit",
+        "apache-2.0",
+        "pddl",
+        "unknown",
+    }
+)
 MOST_ROWS = 50  # of a table of the card
 
 
@@ -31,10 +52,13 @@ def card(manifest: store.Manifest, records: Iterable[PhotoRecord], repository: s
     for part in manifest.parts:
         left_out.update(part.left_out)
     header = DatasetCardData(
-        pretty_name=f"ReCo archive of {photos}, preset {manifest.preset}", **_licence(licences),
-        size_categories=[_size(manifest.photos)], task_categories=["image-segmentation"],
-        tags=["reco", "image-retrieval", "embeddings", f"preset:{manifest.preset}"], viewer=False,
-    ).to_yaml()  # fmt: skip
+        pretty_name=f"ReCo archive of {photos}, preset {manifest.preset}",
+        **_licence(licences),
+        size_categories=[_size(manifest.photos)],
+        task_categories=["image-segmentation"],
+        tags=["reco", "image-retrieval", "embeddings", f"preset:{manifest.preset}"],
+        viewer=False,
+    ).to_yaml()
     return f"""---
 {header}
 ---

@@ -26,11 +26,19 @@ from reco_core.structures import PhotoRecord
 MOST_PARTS = 16  # of an archive; then the smallest become one
 
 
-def add_photos(folder: Path, source: Source, encoder: Encoder, *, duplicates: bool = False,
-               progress: Progress = lambda done, of: None, elsewhere: Elsewhere | None = None) -> store.Part:  # fmt: skip
+def add_photos(
+    folder: Path,
+    source: Source,
+    encoder: Encoder,
+    *,
+    duplicates: bool = False,
+    progress: Progress = lambda done, of: None,
+    elsewhere: Elsewhere | None = None,
+) -> store.Part:
     """Embed photos and add them to an archive, compressed as its largest part is.
 
-    Photos that the archive has already (near-duplicates) are left out, unless `duplicates`. A call that stopped half-way
+    Photos that the archive has already (near-duplicates) are left out, unless `duplicates`. A call that stopped
+    half-way
     is continued by the next one with the same photos. Readers see the archive before or after. Returns what was added.
 
     Raises:
@@ -76,11 +84,15 @@ def remove_photos(folder: Path, unwanted: Callable[[PhotoRecord], bool]) -> list
                 parts.append(replace(written.part, left_out=part.part.left_out))
                 known, new = {**known, **written.known}, {**new, **written.new}
         if not gone:
-            raise ArchiveError("no photo of the archive is meant", given=f"{len(archive)} photos",
-                               remedy="Look with: python -m reco_core archive search")  # fmt: skip
+            raise ArchiveError(
+                "no photo of the archive is meant",
+                given=f"{len(archive)} photos",
+                remedy="Look with: python -m reco_core archive search",
+            )
         if not parts:
-            raise ArchiveError("no photo would be left", given=f"{len(gone)} to remove",
-                               remedy="Delete the archive's folder instead")  # fmt: skip
+            raise ArchiveError(
+                "no photo would be left", given=f"{len(gone)} to remove", remedy="Delete the archive's folder instead"
+            )
         store.commit(folder, replace(_with(archive.manifest, tuple(parts)), files=known), new)
         return gone
 

@@ -32,10 +32,17 @@ AGAIN = "Give the same command again: what is embedded is kept"
 
 
 def on_ray(
-    address: str, photos: str | Path, preset: str | Preset, *, workers: int = 2, open_only: bool = False,
-    weights: Path | None = None, precision: str | None = None, device: str | None = None,
+    address: str,
+    photos: str | Path,
+    preset: str | Preset,
+    *,
+    workers: int = 2,
+    open_only: bool = False,
+    weights: Path | None = None,
+    precision: str | None = None,
+    device: str | None = None,
     progress: Progress = lambda done, of: None,
-) -> Elsewhere:  # fmt: skip
+) -> Elsewhere:
     """Have the photos of an archive embedded by workers of a Ray cluster, with the same result, byte for byte.
 
     All machines must see the photos, the weights' folder and the folder beside the archive (a shared file system) at
@@ -67,9 +74,18 @@ def on_ray(
     ) -> None:
         files = None if learned is None else {role: codec.save(folder / role) for role, codec in learned.items()}
         job = Job(
-            folder, photos, open_only, source.key, preset, weights.absolute() if weights else None, precision,
-            (device or encoder.device).partition(":")[0], encoder.hash, files, embedding.BATCH,
-        )  # fmt: skip
+            folder,
+            photos,
+            open_only,
+            source.key,
+            preset,
+            weights.absolute() if weights else None,
+            precision,
+            (device or encoder.device).partition(":")[0],
+            encoder.hash,
+            files,
+            embedding.BATCH,
+        )
         size = min(RUN, math.ceil(len(starts) / (workers * SHARES)))
         runs = [list(starts[i : i + size]) for i in range(0, len(starts), size)]
         of = min(len(starts) * job.batch, len(source.records))
@@ -93,9 +109,14 @@ def _results(ray: ModuleType, job: Job, runs: list[list[int]], workers: int) -> 
     cuda = job.device.startswith("cuda")
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # where workers find this package
     done = dataset.map_batches(
-        Worker, fn_constructor_args=(job,), batch_size=1, num_cpus=1, num_gpus=1 if cuda else None,
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(runs))), runtime_env={"env_vars": {"PYTHONPATH": path}},
-    )  # fmt: skip
+        Worker,
+        fn_constructor_args=(job,),
+        batch_size=1,
+        num_cpus=1,
+        num_gpus=1 if cuda else None,
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(runs))),
+        runtime_env={"env_vars": {"PYTHONPATH": path}},
+    )
     try:
         yield from done.iter_rows()
     except (ray.exceptions.RayError, ray.data.exceptions.ExecutionTimeoutError) as error:

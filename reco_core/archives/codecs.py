@@ -17,7 +17,8 @@ SAMPLE = 100_000  # positions that a quantiser learns from
 FINE = "SQ8"  # a byte per channel: references keep a cosine of 0.99 and more (benchmarks/compression.py)
 COMPACT = "PQ{}x8"  # a byte for every `CHANNELS` channels
 CHANNELS = 8
-# Of mini's features: 10 bytes a position, cosine 0.919 (a product quantiser of 13: 0.916); 7 more hold the language map.
+# Of mini's features: 10 bytes a position, cosine 0.919 (a product quantiser of 13: 0.916); 7 more hold the language
+# map.
 MINI_COMPACT = "RQ10x8"
 FEW = 40_000  # positions that are too few to learn a codebook from: then fine it is
 NONE = "none"

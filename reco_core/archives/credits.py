@@ -93,12 +93,19 @@ def read_rows(stream: TextIO, name: str, delimiter: str, quoting: int = csv.QUOT
             yield known(values)
             done += 1
     except UnicodeDecodeError as error:
-        raise ArchiveError("a table of photos is not readable as text", given=f"{name} ({error})", expected="UTF-8",
-                           remedy="Save it anew in this encoding") from error  # fmt: skip
+        raise ArchiveError(
+            "a table of photos is not readable as text",
+            given=f"{name} ({error})",
+            expected="UTF-8",
+            remedy="Save it anew in this encoding",
+        ) from error
     except csv.Error as error:
-        raise ArchiveError("a table of photos is damaged", given=f"{name}, after row {done}: {error}",
-                           expected=f"fields without NUL and of at most {csv.field_size_limit()} characters",
-                           remedy="Check that all quotes are closed") from error  # fmt: skip
+        raise ArchiveError(
+            "a table of photos is damaged",
+            given=f"{name}, after row {done}: {error}",
+            expected=f"fields without NUL and of at most {csv.field_size_limit()} characters",
+            remedy="Check that all quotes are closed",
+        ) from error
 
 
 def check_columns(columns: Iterable[object], name: str) -> None:
@@ -107,9 +114,12 @@ def check_columns(columns: Iterable[object], name: str) -> None:
     if not names:
         raise ArchiveError("a table of photos is empty", given=name, expected=f"a header with {PLACES}")
     if not any(map(is_place, names)):
-        raise ArchiveError("a table does not say where its photos are", given=f"{name} with columns {', '.join(names)}",
-                           expected=PLACES,
-                           remedy="Rename the column; photos inside a Parquet file are read by hf:FOLDER")  # fmt: skip
+        raise ArchiveError(
+            "a table does not say where its photos are",
+            given=f"{name} with columns {', '.join(names)}",
+            expected=PLACES,
+            remedy="Rename the column; photos inside a Parquet file are read by hf:FOLDER",
+        )
 
 
 def unique(records: list[PhotoRecord]) -> list[PhotoRecord]:

@@ -70,9 +70,11 @@ def _read(source: Source, i: int, encoder: Encoder) -> tuple[PhotoRecord, tuple[
         return LeftOut(record.file, f"unreadable: {error}")
     height, width = photo.shape[:2]
     record = replace(
-        record, width=record.width or width, height=record.height or height,
+        record,
+        width=record.width or width,
+        height=record.height or height,
         sha256=record.sha256 or hashlib.sha256(data).hexdigest(),
-    )  # fmt: skip
+    )
     return record, encoder.crops(photo), perceptual_hash(photo)
 
 

@@ -27,9 +27,18 @@ WAITING = 64  # photos that threads are given ahead
 TABLE = "manifest.tsv"  # of photos' credits, beside them
 GIVE_UP = 25  # failures in a row: then it is the network, not the photos
 COLUMNS = (
-    "file", "width", "height", "source_url", "source_sha256", "landing_url", "licence", "licence_scope",
-    "open_licence", "author", "title",
-)  # fmt: skip
+    "file",
+    "width",
+    "height",
+    "source_url",
+    "source_sha256",
+    "landing_url",
+    "licence",
+    "licence_scope",
+    "open_licence",
+    "author",
+    "title",
+)
 OPEN = re.compile(
     r"CC0|CC[ -]BY|MIT\b|Apache|Public domain|Creative Commons|https?://creativecommons\.org/(licenses/by|publicdomain)",
     re.IGNORECASE,
@@ -53,10 +62,15 @@ def is_open(licence: str) -> bool:
 
 
 def fetch_photos(
-    records: list[PhotoRecord], folder: Path, *, open_only: bool = False, connections: int = CONNECTIONS,
-    interval: float = INTERVAL, progress: Progress = lambda done, of, file: None,
+    records: list[PhotoRecord],
+    folder: Path,
+    *,
+    open_only: bool = False,
+    connections: int = CONNECTIONS,
+    interval: float = INTERVAL,
+    progress: Progress = lambda done, of, file: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Fetched:  # fmt: skip
+) -> Fetched:
     """Bring photos to `folder`, and write a table beside them that `archive build` reads credits from.
 
     What is there and has the right SHA-256 stays; so a call that was interrupted is continued by the next one. A
@@ -98,8 +112,11 @@ def fetch_photos(
                     fetched += 1
                     in_a_row = 0
                 if in_a_row >= GIVE_UP:
-                    raise DownloadError(f"{in_a_row} photos in a row could not be fetched", given=problem,
-                                        remedy="Check the network and try again: what came is kept")  # fmt: skip
+                    raise DownloadError(
+                        f"{in_a_row} photos in a row could not be fetched",
+                        given=problem,
+                        remedy="Check the network and try again: what came is kept",
+                    )
                 progress(done + len(wanted) - len(missing), len(wanted), record.file)
     finally:
         _write_table([record for record in wanted if record.file in here], folder)
@@ -152,9 +169,13 @@ class _Fetching:
     def _one(self, record: PhotoRecord) -> None:
         with self.hosts[_host(record)].turn():
             downloads.download(
-                record.source_url, self.folder / record.file, self.web, sha256=record.sha256, most=MOST_BYTES,
+                record.source_url,
+                self.folder / record.file,
+                self.web,
+                sha256=record.sha256,
+                most=MOST_BYTES,
                 cancelled=self.cancelled,
-            )  # fmt: skip
+            )
 
 
 class _Host:

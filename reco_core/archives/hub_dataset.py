@@ -42,8 +42,11 @@ def open_dataset(name: str, open_only: bool, cache: Path | None) -> Source:
     except ConnectionError as error:
         raise _unreachable(place, error) from error
     except Exception as error:  # builders of many formats raise many kinds
-        raise ArchiveError("a dataset cannot be loaded", given=f"{name} ({type(error).__name__}: {error})",
-                           expected="hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER") from error  # fmt: skip
+        raise ArchiveError(
+            "a dataset cannot be loaded",
+            given=f"{name} ({type(error).__name__}: {error})",
+            expected="hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER",
+        ) from error
     splits = loaded if isinstance(loaded, dict) else {str(loaded.split or "all"): loaded}
     columns = [_column(library, str(part), dataset, name) for part, dataset in splits.items()]
     return _Dataset(name, columns, folder, licence, open_only, _caches(library, saved))
@@ -97,8 +100,11 @@ def _column(library: ModuleType, part: str, dataset: Any, name: str) -> Column:
     """Find the images, and have them undecoded."""
     column = next((c for c, feature in dataset.features.items() if isinstance(feature, library.Image)), None)
     if column is None:
-        raise ArchiveError("a dataset has no column of images", given=f"{name} with {', '.join(dataset.features)}",
-                           expected="a column of the type Image")  # fmt: skip
+        raise ArchiveError(
+            "a dataset has no column of images",
+            given=f"{name} with {', '.join(dataset.features)}",
+            expected="a column of the type Image",
+        )
     return part, dataset.cast_column(column, library.Image(decode=False)), column
 
 
@@ -128,9 +134,12 @@ def _on_hub(name: str) -> tuple[str | None, str]:
     except errors.OfflineModeIsEnabled:
         return None, ""  # what is in the cache will do
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        raise ArchiveError("there is no such dataset on the hub, or it is not public", given=name,
-                           expected="hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER",
-                           remedy="Check the name; log in with hf auth login for a private one") from error  # fmt: skip
+        raise ArchiveError(
+            "there is no such dataset on the hub, or it is not public",
+            given=name,
+            expected="hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER",
+            remedy="Check the name; log in with hf auth login for a private one",
+        ) from error
     except Exception as error:  # its client raises many kinds
         raise _unreachable(name, error) from error
     licence = info.card_data.get("license") if info.card_data else ""
@@ -138,8 +147,11 @@ def _on_hub(name: str) -> tuple[str | None, str]:
 
 
 def _unreachable(name: str, error: Exception) -> DownloadError:
-    return DownloadError("the Hugging Face hub cannot be reached", given=f"{name} ({type(error).__name__}: {error})",
-                         remedy="Check the network; with HF_HUB_OFFLINE=1 a dataset that came before is used")  # fmt: skip
+    return DownloadError(
+        "the Hugging Face hub cannot be reached",
+        given=f"{name} ({type(error).__name__}: {error})",
+        remedy="Check the network; with HF_HUB_OFFLINE=1 a dataset that came before is used",
+    )
 
 
 def _caches(library: ModuleType, chosen: str | None) -> list[Path]:

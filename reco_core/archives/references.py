@@ -42,8 +42,15 @@ def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
     tables, tensors = [], {}
     for i, group in enumerate(groups):
         exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in group.concepts}
-        tables.append({"k": group.k, "learning": group.learning, "context": group.context, "exemplars": exemplars,
-                       "levels": {c.name: c.levels for c in group.concepts}})  # fmt: skip
+        tables.append(
+            {
+                "k": group.k,
+                "learning": group.learning,
+                "context": group.context,
+                "exemplars": exemplars,
+                "levels": {c.name: c.levels for c in group.concepts},
+            }
+        )
         for kind in VECTOR_KINDS:
             tensors[f"{kind}.{i}"] = torch.stack([getattr(concept, kind) for concept in group.concepts])
     with store.changing(archive.folder) as work:
@@ -87,5 +94,6 @@ def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], boo
                 )
         return out
     except WRONG as error:
-        raise ArchiveError("the archive's stored references are damaged", given=error,
-                           remedy="Rebuild the archive") from error  # fmt: skip
+        raise ArchiveError(
+            "the archive's stored references are damaged", given=error, remedy="Rebuild the archive"
+        ) from error

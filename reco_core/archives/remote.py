@@ -31,9 +31,15 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token"
 
 
 def push(
-    folder: Path, repository: str, *, private: bool = False, token: str | None = None, endpoint: str | None = None,
-    revision: str = "main", progress: Progress | None = None,
-) -> str:  # fmt: skip
+    folder: Path,
+    repository: str,
+    *,
+    private: bool = False,
+    token: str | None = None,
+    endpoint: str | None = None,
+    revision: str = "main",
+    progress: Progress | None = None,
+) -> str:
     """Upload an archive in one commit; returns its address. Files of an earlier version go in the same commit.
 
     What the hub has already is not uploaded again. Earlier commits keep what they held: after photos were taken down,
@@ -63,12 +69,18 @@ def push(
             api.create_repo(repository, repo_type=KIND, private=private or None, exist_ok=True)
             info = api.dataset_info(repository, revision=revision, files_metadata=True, timeout=PATIENCE)
             if private and not info.private:
-                raise OptionError("this repository is public already", given=repository,
-                                  remedy="Make it private in its settings, or choose another name")  # fmt: skip
+                raise OptionError(
+                    "this repository is public already",
+                    given=repository,
+                    remedy="Make it private in its settings, or choose another name",
+                )
             there = {file.rfilename: file.lfs.sha256 if file.lfs else "" for file in info.siblings or ()}
             files = {name: manifest.files[name] for name in sorted(manifest.named)}
-            added = [CommitOperationAdd(name, folder / name) for name, file in files.items()
-                     if there.get(name) != file.sha256]  # fmt: skip
+            added = [
+                CommitOperationAdd(name, folder / name)
+                for name, file in files.items()
+                if there.get(name) != file.sha256
+            ]
             total, done = sum(files[file.path_in_repo].bytes for file in added), 0
             for file in added:
                 api.preupload_lfs_files(repository, [file], repo_type=KIND, revision=revision, free_memory=False)
@@ -85,8 +97,10 @@ def push(
                     *(CommitOperationDelete(name) for name in stale),
                 ],
                 commit_message=f"ReCo archive of {manifest.photos:,} photos ({manifest.hash[:12]})",
-                repo_type=KIND, revision=revision, parent_commit=info.sha,
-            )  # fmt: skip
+                repo_type=KIND,
+                revision=revision,
+                parent_commit=info.sha,
+            )
     except DownloadError:
         _check_files(folder, manifest)  # it may be for want of them
         raise
@@ -94,9 +108,14 @@ def push(
 
 
 def pull(
-    repository: str, out: Path, *, revision: str = "main", token: str | None = None, endpoint: str | None = None,
+    repository: str,
+    out: Path,
+    *,
+    revision: str = "main",
+    token: str | None = None,
+    endpoint: str | None = None,
     progress: Progress | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Download an archive to a folder; one that is there is replaced in one step, or stays as it was.
 
     What came before an interruption is kept beside the folder, and the next call goes on from there, also when the
@@ -186,8 +205,12 @@ def _refused(repository: str, error: BaseException, token: str | None) -> RecoEr
     if getattr(error, "errno", None) in FULL:
         return NoSpaceError("the disk is full", given=given, remedy="Free some space and try again")
     if isinstance(error, errors.RemoteEntryNotFoundError):
-        return ArchiveError("the repository holds no archive", given=given, expected=f"a {store.MANIFEST} in it",
-                            remedy="Check the name and the revision")  # fmt: skip
+        return ArchiveError(
+            "the repository holds no archive",
+            given=given,
+            expected=f"a {store.MANIFEST} in it",
+            remedy="Check the name and the revision",
+        )
     what, remedy = "the exchange with the Hugging Face Hub failed", "Try again later"
     if isinstance(error, errors.OfflineModeIsEnabled):
         what, remedy = "the Hugging Face Hub is switched off", "Unset HF_HUB_OFFLINE"
@@ -232,8 +255,11 @@ def _read(work: Path, repository: str) -> store.Manifest:
         manifest.text()  # counts licences
         return manifest
     except (ArchiveError, ValueError, TypeError, AttributeError) as error:
-        raise ArchiveError("the repository holds no archive that this version can read",
-                           given=f"{repository}: {error}", remedy="Ask who published it") from error  # fmt: skip
+        raise ArchiveError(
+            "the repository holds no archive that this version can read",
+            given=f"{repository}: {error}",
+            remedy="Ask who published it",
+        ) from error
 
 
 def _lacking(out: Path, manifest: store.Manifest) -> dict[str, store.File]:
@@ -241,8 +267,9 @@ def _lacking(out: Path, manifest: store.Manifest) -> dict[str, store.File]:
     wrong = {name: manifest.files[name] for name, _ in store.check(out, manifest, whole=True)}
     for name in wrong:
         if (out / name).exists() and not store.OURS.fullmatch(name):  # replacing it would break the archive there
-            raise ArchiveError("the folder holds another file of this name", given=out / name,
-                               remedy="Choose a new folder")  # fmt: skip
+            raise ArchiveError(
+                "the folder holds another file of this name", given=out / name, remedy="Choose a new folder"
+            )
     return wrong
 
 
@@ -259,8 +286,12 @@ def _check_space(kept: Path, total: int) -> None:
     lacking = total - sum(file.stat().st_size for file in kept.iterdir())
     free = shutil.disk_usage(kept).free
     if lacking > free:
-        raise NoSpaceError("there is not enough space for the archive", given=f"{free / 1e6:.0f} MB free in {kept.parent}",
-                           expected=f"{lacking / 1e6:.0f} MB", remedy="Free some space and try again")  # fmt: skip
+        raise NoSpaceError(
+            "there is not enough space for the archive",
+            given=f"{free / 1e6:.0f} MB free in {kept.parent}",
+            expected=f"{lacking / 1e6:.0f} MB",
+            remedy="Free some space and try again",
+        )
 
 
 def _fetch(url: str, target: Path, file: store.File, web, progress: Progress) -> None:
@@ -269,9 +300,12 @@ def _fetch(url: str, target: Path, file: store.File, web, progress: Progress) ->
         return
     actual = downloads.download(url, target, web, most=file.bytes, progress=progress)
     if (actual, target.stat().st_size) != (file.sha256, file.bytes):
-        raise ArchiveError("a file of the repository is not what its manifest says", given=f"SHA-256 {actual} of {url}",
-                           expected=f"SHA-256 {file.sha256}, {file.bytes} bytes",
-                           remedy="Try again; if it stays so, tell who published it. Nothing was changed here")  # fmt: skip
+        raise ArchiveError(
+            "a file of the repository is not what its manifest says",
+            given=f"SHA-256 {actual} of {url}",
+            expected=f"SHA-256 {file.sha256}, {file.bytes} bytes",
+            remedy="Try again; if it stays so, tell who published it. Nothing was changed here",
+        )
 
 
 def _shift(progress: Progress | None, before: int, total: int, done: int, _: int) -> None:
@@ -287,4 +321,6 @@ def _space(out: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise NoSpaceError("the disk is full", given=out, remedy="Free some space and try again: what came so far is kept") from error  # fmt: skip
+        raise NoSpaceError(
+            "the disk is full", given=out, remedy="Free some space and try again: what came so far is kept"
+        ) from error

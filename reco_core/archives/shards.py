@@ -28,15 +28,27 @@ from reco_core.structures import PhotoRecord
 
 log = logging.getLogger(__name__)
 PACKED: dict[str, Callable[..., Any]] = {
-    ".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tbz2": bz2.open, ".tar.xz": lzma.open,
+    ".tar.gz": gzip.open,
+    ".tgz": gzip.open,
+    ".tar.bz2": bz2.open,
+    ".tbz2": bz2.open,
+    ".tar.xz": lzma.open,
     ".txz": lzma.open,
-}  # fmt: skip
+}
 SUFFIXES = (".zip", ".tar", *PACKED)
 SIDECAR_BYTES = 1_000_000  # larger ones say something else than one photo's credits
 KEPT_BYTES = 64_000_000  # of photos that a compressed tar was read past, for threads that come late
 OPEN = 3  # shards at a time: in-order readers are in one, or pass from it to the next
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
-          NotImplementedError)  # fmt: skip
+DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+)
 Member = tuple[str, int, Any]  # name, bytes, and how its shard finds it again
 
 
@@ -80,11 +92,13 @@ class Shards(Source):
         try:
             data = shard.read(place, size)
         except DAMAGE as error:
-            raise PhotoError(f"{name} cannot be read from {shard.file.name}", given=error,
-                             remedy="Fetch or pack the file anew") from error  # fmt: skip
+            raise PhotoError(
+                f"{name} cannot be read from {shard.file.name}", given=error, remedy="Fetch or pack the file anew"
+            ) from error
         if len(data) != size:
-            raise PhotoError(f"{name} is cut short in {shard.file.name}", given=f"{len(data)} bytes",
-                             expected=f"{size} bytes")  # fmt: skip
+            raise PhotoError(
+                f"{name} is cut short in {shard.file.name}", given=f"{len(data)} bytes", expected=f"{size} bytes"
+            )
         return data
 
     def close(self) -> None:
@@ -129,8 +143,12 @@ class _Zip(_Shard):
             )
         if place.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # the others' decoders cannot be stopped at a size
-            raise PhotoError(f"{place.filename} is packed in an unusual way", given=self.file.name,
-                             expected="stored or deflated", remedy="Pack it anew")  # fmt: skip
+            raise PhotoError(
+                f"{place.filename} is packed in an unusual way",
+                given=self.file.name,
+                expected="stored or deflated",
+                remedy="Pack it anew",
+            )
         with self.lock:
             self.zip = self.zip or zipfile.ZipFile(self.file)
             with self.zip.open(place) as stream:
@@ -156,10 +174,7 @@ class _Tar(_Shard):
                 if info.size < 0:
                     raise tarfile.ReadError("a member of negative size")  # would lead back, and round for ever
                 if info.isreg() and not info.issparse():
-                    yield (
-                        (info.name, info.size, info.offset_data),
-                        partial(_at, stream, info.offset_data, info.size),
-                    )
+                    yield ((info.name, info.size, info.offset_data), partial(_at, stream, info.offset_data, info.size))
 
     def read(self, place: int, size: int) -> bytes:
         with self.stream() as stream:
@@ -251,8 +266,12 @@ def _listed(shard: _Shard, cancelled: Callable[[], bool]) -> list[tuple[Member, 
                 for of, row in _sidecar(path, read, shard.file.name):
                     said[of] = {**said.get(of, {}), **row}
     except DAMAGE as error:
-        raise ArchiveError(f"{shard.file.name} is damaged, or not what its name says", given=error,
-                           expected="a whole zip or tar", remedy="Fetch or pack it anew") from error  # fmt: skip
+        raise ArchiveError(
+            f"{shard.file.name} is damaged, or not what its name says",
+            given=error,
+            expected="a whole zip or tar",
+            remedy="Fetch or pack it anew",
+        ) from error
     rows = []
     for photo in photos:
         path = PurePosixPath(photo[0])

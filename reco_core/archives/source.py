@@ -26,8 +26,11 @@ class Source(ABC):
 
     def __init__(self, what: object, records: list[PhotoRecord], parts: Iterable[object]) -> None:
         if not records:
-            raise ArchiveError("there are no photos in this source", given=what,
-                               expected="image files; with open licences, if only those are wanted")  # fmt: skip
+            raise ArchiveError(
+                "there are no photos in this source",
+                given=what,
+                expected="image files; with open licences, if only those are wanted",
+            )
         self.records = unique(records)
         self.key = _digest((*self.records, *parts))
 
@@ -74,8 +77,12 @@ def inside(folder: Path, file: str) -> Path:
     """
     path = Path(file)
     if path.is_absolute() or ".." in path.parts:
-        raise ArchiveError("a photo's name leaves the folder", given=file, expected=f"a path below {folder}",
-                           remedy="Correct the table, or do not trust it")  # fmt: skip
+        raise ArchiveError(
+            "a photo's name leaves the folder",
+            given=file,
+            expected=f"a path below {folder}",
+            remedy="Correct the table, or do not trust it",
+        )
     return folder / path
 
 
@@ -114,8 +121,9 @@ def optional(module: str, use: str, extra: str = "requirements-data.txt") -> Mod
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise DependencyError(f"{use} needs a library that is not installed", given=error,
-                              remedy=f"Run pip install -r {extra}") from error  # fmt: skip
+        raise DependencyError(
+            f"{use} needs a library that is not installed", given=error, remedy=f"Run pip install -r {extra}"
+        ) from error
 
 
 def _digest(parts: Iterable[object]) -> str:

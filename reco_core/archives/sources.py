@@ -19,9 +19,13 @@ KINDS = "a folder, .zip, .tar (.gz, .bz2, .xz), .csv, .tsv, .parquet, or hf:OWNE
 
 
 def open_source(
-    what: str | Path, *, open_only: bool = False, cache: Path | None = None,
-    progress: Progress = lambda done, of, file: None, cancelled: Callable[[], bool] = lambda: False,
-) -> Source:  # fmt: skip
+    what: str | Path,
+    *,
+    open_only: bool = False,
+    cache: Path | None = None,
+    progress: Progress = lambda done, of, file: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Source:
     """Photos by where they are.
 
     Args:
@@ -50,10 +54,12 @@ def open_source(
         if tables.is_table(path):
             return tables.open_table(path, open_only, cache, progress, cancelled)
     except OSError as error:
-        raise ArchiveError("the photos cannot be read", given=f"{what} ({error})",
-                           remedy="Check the permissions") from error  # fmt: skip
-    raise ArchiveError("photos of an unknown kind", given=what, expected=KINDS,
-                       remedy="For single photos, give their folder")  # fmt: skip
+        raise ArchiveError(
+            "the photos cannot be read", given=f"{what} ({error})", remedy="Check the permissions"
+        ) from error
+    raise ArchiveError(
+        "photos of an unknown kind", given=what, expected=KINDS, remedy="For single photos, give their folder"
+    )
 
 
 def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
@@ -76,8 +82,11 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
         rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix(), "title": file.stem} for file in files]
     records = [PhotoRecord.of(row) for row in rows if row.get("file") and (allowed(row) or not open_only)]
     if not records:
-        raise ArchiveError("there are no photos in this folder" + (" with an open licence" if open_only else ""),
-                           given=folder, expected="image files, or a manifest.tsv that names them")  # fmt: skip
+        raise ArchiveError(
+            "there are no photos in this folder" + (" with an open licence" if open_only else ""),
+            given=folder,
+            expected="image files, or a manifest.tsv that names them",
+        )
     return records
 
 

@@ -110,16 +110,25 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST
     if not file.is_file():
-        raise ArchiveError("there is no archive here", given=folder, expected=f"a folder with {MANIFEST}",
-                           remedy=REBUILD)  # fmt: skip
+        raise ArchiveError(
+            "there is no archive here", given=folder, expected=f"a folder with {MANIFEST}", remedy=REBUILD
+        )
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         version = entries["format"]
         if version == FORMAT:
             files = {name: File(**entry) for name, entry in entries["files"].items()}
             parts = tuple(Part(**part) for part in entries["parts"])
-            one = Manifest(entries["preset"], entries["weights"], int(entries["dimension"]), tuple(entries["grid"]),
-                           tuple(entries["language_grid"]), parts, entries["shared"], files)  # fmt: skip
+            one = Manifest(
+                entries["preset"],
+                entries["weights"],
+                int(entries["dimension"]),
+                tuple(entries["grid"]),
+                tuple(entries["language_grid"]),
+                parts,
+                entries["shared"],
+                files,
+            )
             if not one.named <= set(files) or not all(map(PLAIN.fullmatch, files)) or not one.photos:
                 raise ValueError("it names files that it does not list, or that are elsewhere")
             return one
@@ -184,8 +193,11 @@ def changing(folder: Path) -> Iterator[Path]:
         work.mkdir()
         yield work
     except OSError as error:
-        raise ArchiveError("the archive could not be written", given=f"{folder} ({error})",
-                           remedy="Check free space and permissions; nothing was changed") from error  # fmt: skip
+        raise ArchiveError(
+            "the archive could not be written",
+            given=f"{folder} ({error})",
+            remedy="Check free space and permissions; nothing was changed",
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
         lock.release()

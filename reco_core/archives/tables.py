@@ -48,9 +48,11 @@ def open_table(
     failed = dict(fetch_photos(wanted, folder, progress=progress, cancelled=cancelled).failed) if wanted else {}
     found = [(r, path or folder / r.file) for r, path in zip(records, paths, strict=True) if r not in failed]
     if placed and not any(is_file(path) for _, path in found):
-        raise ArchiveError("none of the photos that a table names is to be had",
-                           given=next(iter(failed.values()), paths[0]),
-                           remedy=f"Correct it: relative paths start at {table.parent}")  # fmt: skip
+        raise ArchiveError(
+            "none of the photos that a table names is to be had",
+            given=next(iter(failed.values()), paths[0]),
+            remedy=f"Correct it: relative paths start at {table.parent}",
+        )
     return Files(table, found)
 
 

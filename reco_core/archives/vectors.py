@@ -51,9 +51,13 @@ class Written:
 
 
 def write_vectors(
-    embeddings: np.ndarray, folder: Path, *, precision: str = "fp16", exact_up_to: int = EXACT,
+    embeddings: np.ndarray,
+    folder: Path,
+    *,
+    precision: str = "fp16",
+    exact_up_to: int = EXACT,
     progress: Callable[[int, int], None] = lambda done, of: None,
-) -> Written:  # fmt: skip
+) -> Written:
     """Write the files that `Vectors` opens into an existing folder; the same bytes for the same input.
 
     embeddings: (N, D), float32, rows of norm 1, N at least 1; may be a memmap, is read block by block. What is held
@@ -138,9 +142,12 @@ class Vectors:
         """
         query = np.ascontiguousarray(query, dtype=np.float32)
         if query.shape != (self.dimension,) or not np.isfinite(query).all():
-            raise ArchiveError("the query does not fit the embeddings", given=f"shape {query.shape}",
-                               expected=f"({self.dimension},), all finite",
-                               remedy="Use the model that the archive was made with")  # fmt: skip
+            raise ArchiveError(
+                "the query does not fit the embeddings",
+                given=f"shape {query.shape}",
+                expected=f"({self.dimension},), all finite",
+                remedy="Use the model that the archive was made with",
+            )
         if k < 1:
             raise OptionError("nothing to search for", given=f"k = {k}", expected="1 or more")
         k = min(k, len(self))
@@ -162,8 +169,9 @@ class Vectors:
         """
         rows = np.ascontiguousarray(rows, dtype=np.int64)
         if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
-            raise ArchiveError("there is no such row", given=f"{rows.min()} to {rows.max()}",
-                               expected=f"0 to {len(self) - 1}")  # fmt: skip
+            raise ArchiveError(
+                "there is no such row", given=f"{rows.min()} to {rows.max()}", expected=f"0 to {len(self) - 1}"
+            )
         return self._exact.reconstruct_batch(rows) if rows.size else np.empty((0, self.dimension), np.float32)
 
     def _scan(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -67,16 +67,26 @@ class Worker:
         torch.set_num_threads(1)  # workers share a machine
         source = open_source(job.photos, open_only=job.open_only)
         if source.key != job.source_key:
-            raise ArchiveError("the photos changed, or are not the same on all machines", given=job.photos,
-                               expected="a folder or file that stays as it is until the archive is done")  # fmt: skip
+            raise ArchiveError(
+                "the photos changed, or are not the same on all machines",
+                given=job.photos,
+                expected="a folder or file that stays as it is until the archive is done",
+            )
         encoder = load_encoder(job.preset, job.device, job.weights, precision=job.precision)
         if encoder.hash != job.model_hash:
-            raise WeightsError("the weights are not the same on all machines", given=encoder.hash[:12],
-                               expected=job.model_hash[:12], remedy="Copy them from one to all")  # fmt: skip
+            raise WeightsError(
+                "the weights are not the same on all machines",
+                given=encoder.hash[:12],
+                expected=job.model_hash[:12],
+                remedy="Copy them from one to all",
+            )
         learned = None if job.codecs is None else {role: codecs.load(file) for role, file in job.codecs.items()}
         return source, encoder, learned
 
 
 def not_shared(folder: Path) -> ArchiveError:
-    return ArchiveError("the cluster's machines do not share the folder where an archive is built", given=folder,
-                        remedy="Choose a folder of a shared file system, seen by all at this path")  # fmt: skip
+    return ArchiveError(
+        "the cluster's machines do not share the folder where an archive is built",
+        given=folder,
+        remedy="Choose a folder of a shared file system, seen by all at this path",
+    )

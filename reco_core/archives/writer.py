@@ -42,8 +42,8 @@ Elsewhere = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[i
 class Options:
     """How an archive is made.
 
-    dense: "fine" (a byte a channel), "compact" (a thirtieth of it for mini; embeddings with a byte a channel) or "none".
-    duplicates: keep near-duplicates too.
+    dense: "fine" (a byte a channel), "compact" (a thirtieth of it for mini; embeddings with a byte a channel) or
+    "none". duplicates: keep near-duplicates too.
     """
 
     dense: str = "fine"
@@ -60,11 +60,19 @@ class Written:
     known: dict[str, store.File]
 
 
-def write_archive(folder: Path, source: Source, encoder: Encoder, options: Options = Options(),
-                  progress: Progress = lambda done, of: None, elsewhere: Elsewhere | None = None) -> None:  # fmt: skip
-    """Embed photos and write an archive, which appears at `folder` (or replaces the one there) only when it is complete.
+def write_archive(
+    folder: Path,
+    source: Source,
+    encoder: Encoder,
+    options: Options = Options(),
+    progress: Progress = lambda done, of: None,
+    elsewhere: Elsewhere | None = None,
+) -> None:
+    """Embed photos and write an archive, which appears at `folder` (or replaces the one there) only when it is
+    complete.
 
-    Photos that cannot be read, and near-duplicates of earlier ones, are left out and listed. A call that stops half-way,
+    Photos that cannot be read, and near-duplicates of earlier ones, are left out and listed. A call that stops
+    half-way,
     for whatever reason, is continued by the next one with the same photos, models and options; the result is the
     same, byte for byte.
 
@@ -87,9 +95,15 @@ def write_archive(folder: Path, source: Source, encoder: Encoder, options: Optio
         new = {file.name: file for file in shared.values()} | written.new
         grids, dimension = embedded.grids(), written.dimension
         manifest = store.Manifest(
-            encoder.preset.name, encoder.hash, dimension, grids["features"], grids["language"], (written.part,),
-            {"typical": shared["typical"].name}, {**known, **written.known},
-        )  # fmt: skip
+            encoder.preset.name,
+            encoder.hash,
+            dimension,
+            grids["features"],
+            grids["language"],
+            (written.part,),
+            {"typical": shared["typical"].name},
+            {**known, **written.known},
+        )
         store.commit(folder, manifest, new)
         embedded.clean()
 
@@ -97,8 +111,16 @@ def write_archive(folder: Path, source: Source, encoder: Encoder, options: Optio
 class Embedding:
     """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it."""
 
-    def __init__(self, folder: Path, source: Source, encoder: Encoder, options: Options,
-                 elsewhere: Elsewhere | None, progress: Progress, known: str = "") -> None:  # fmt: skip
+    def __init__(
+        self,
+        folder: Path,
+        source: Source,
+        encoder: Encoder,
+        options: Options,
+        elsewhere: Elsewhere | None,
+        progress: Progress,
+        known: str = "",
+    ) -> None:
         """known: what else the result depends on."""
         self.source, self.encoder, self.options, self.progress = source, encoder, options, progress
         self.elsewhere = elsewhere
@@ -125,8 +147,11 @@ class Embedding:
             self.progress(min((ahead + i) * embedding.BATCH, len(self.source.records)), len(self.source.records))
         raw = self._raw()
         if not raw:
-            raise ArchiveError("none of the photos could be read", given=f"{len(self.source.records)} photos",
-                               expected="JPEG, PNG, WebP, BMP, GIF or TIFF files")  # fmt: skip
+            raise ArchiveError(
+                "none of the photos could be read",
+                given=f"{len(self.source.records)} photos",
+                expected="JPEG, PNG, WebP, BMP, GIF or TIFF files",
+            )
         self.wholes = raw.get("whole", raw["embedding"])
         self.maps = {role: raw[role] for role in MAPS}
         names = None if self.encoder.names is None else self.encoder.names.cpu()
@@ -148,8 +173,11 @@ class Embedding:
             stored = StoredBatch.of(next(here)) if start in anew else batches.load(self.batches, start)
             if stored is None:
                 batches.place(self.batches, start).unlink()
-                raise ArchiveError("what was embedded before is damaged", given=batches.place(self.batches, start),
-                                   remedy="Give the same command again")  # fmt: skip
+                raise ArchiveError(
+                    "what was embedded before is damaged",
+                    given=batches.place(self.batches, start),
+                    remedy="Give the same command again",
+                )
             self._append(stored.coded(learned), seen)
             self.progress(stored.done, len(self.source.records))
         return building
@@ -197,20 +225,31 @@ class Embedding:
                 with (self.folder / f"raw-{name}").open("ab" if name in shapes else "wb") as out:
                     out.write(array.tobytes())
                 shapes[name] = (array.dtype, array.shape[1:])
-        return {name: np.memmap(self.folder / f"raw-{name}", kind, "r").reshape(-1, *shape)
-                for name, (kind, shape) in shapes.items()}  # fmt: skip
+        return {
+            name: np.memmap(self.folder / f"raw-{name}", kind, "r").reshape(-1, *shape)
+            for name, (kind, shape) in shapes.items()
+        }
 
 
-def write_part(work: Path, building: Building, codec: str, codec_names: Mapping[str, str], precision: str,
-               taken: frozenset[str] = frozenset()) -> Written:  # fmt: skip
+def write_part(
+    work: Path,
+    building: Building,
+    codec: str,
+    codec_names: Mapping[str, str],
+    precision: str,
+    taken: frozenset[str] = frozenset(),
+) -> Written:
     """A part from everything that was embedded.
 
     codec_names: role -> file that decodes it. taken: names of photos that the archive has already.
     """
     vectors, hashes = building.array("embedding"), building.array("hash")
     if vectors is None or hashes is None:
-        raise ArchiveError("no photo is new", given=f"{building.done} photos, {len(building.left_out())} left out",
-                           expected="readable photos that the archive lacks")  # fmt: skip
+        raise ArchiveError(
+            "no photo is new",
+            given=f"{building.done} photos, {len(building.left_out())} left out",
+            expected="readable photos that the archive lacks",
+        )
     blocks = {role: _blocks(building.array(role)) for role in codec_names}
     records = [_named(record, taken) for record in building.records()]
     return assemble(work, records, hashes, vectors, blocks, codec, codec_names, building.left_out(), precision)
@@ -224,9 +263,17 @@ def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
     return replace(record, file=str(file.with_name(f"{file.stem}~{record.sha256[:12]}{file.suffix}")))
 
 
-def assemble(work: Path, records: Sequence[PhotoRecord], hashes: np.ndarray, vectors: np.ndarray,
-             codes: Mapping[str, Iterator[np.ndarray]], codec: str, codec_names: Mapping[str, str],
-             left_out: Sequence[LeftOut], precision: str) -> Written:  # fmt: skip
+def assemble(
+    work: Path,
+    records: Sequence[PhotoRecord],
+    hashes: np.ndarray,
+    vectors: np.ndarray,
+    codes: Mapping[str, Iterator[np.ndarray]],
+    codec: str,
+    codec_names: Mapping[str, str],
+    left_out: Sequence[LeftOut],
+    precision: str,
+) -> Written:
     """Write a part's files into `work`, which is on the archive's disk.
 
     vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
@@ -242,11 +289,16 @@ def assemble(work: Path, records: Sequence[PhotoRecord], hashes: np.ndarray, vec
         files["left_out"] = _write_left_out(left_out, folder / "left_out.tsv")
     named, known = store.adopt(files)
     part = store.Part(
-        len(records), {**{role: file.name for role, file in named.items()},
-                       **{f"{role}_codec": name for role, name in codec_names.items()}},
-        codec, dict(Counter(record.licence for record in records).most_common()), found.recall,
+        len(records),
+        {
+            **{role: file.name for role, file in named.items()},
+            **{f"{role}_codec": name for role, name in codec_names.items()},
+        },
+        codec,
+        dict(Counter(record.licence for record in records).most_common()),
+        found.recall,
         dict(Counter(entry.reason.partition(":")[0] for entry in left_out)),
-    )  # fmt: skip
+    )
     return Written(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
 
 

@@ -46,9 +46,7 @@ def _cityscapes(name: str, summary: str, published: str = "") -> Adapter:
 
 def _pascal(name: str, summary: str, published: str = "") -> Adapter:
     voc = name.startswith("voc")
-    where, layout = (
-        (pascal.VOC_PAGE, pascal.VOC_LAYOUT) if voc else (pascal.CONTEXT_PAGE, pascal.CONTEXT_LAYOUT)
-    )  # fmt: skip
+    where, layout = (pascal.VOC_PAGE, pascal.VOC_LAYOUT) if voc else (pascal.CONTEXT_PAGE, pascal.CONTEXT_LAYOUT)
     opens = partial(pascal.open_pascal, variant=name)
     return Adapter(name, summary, pascal.VARIANTS[name].protocol, where, layout, opens, published)
 
@@ -64,23 +62,30 @@ DATASETS: dict[str, Adapter] = {
         _cityscapes("cityscapes27_full", "Cityscapes, 27 classes, whole photos", "cityscapes27_full"),
         _cityscapes("cityscapes19", "Cityscapes, the benchmark's 19 classes"),
         Adapter(
-            kitti_step.NAME, "KITTI-STEP, 19 classes", kitti_step.PROTOCOL, kitti_step.WHERE, kitti_step.LAYOUT,
-            kitti_step.open_kitti_step, "kitti_step19",
+            kitti_step.NAME,
+            "KITTI-STEP, 19 classes",
+            kitti_step.PROTOCOL,
+            kitti_step.WHERE,
+            kitti_step.LAYOUT,
+            kitti_step.open_kitti_step,
+            "kitti_step19",
         ),
         _pascal("pascal_context59", "PASCAL-Context, 59 classes, cropped", "pascal_context59"),
         _pascal("pascal_context59_full", "PASCAL-Context, 59 classes, whole photos"),
         _pascal("pascal_context60", "PASCAL-Context, 59 classes and background"),
         _pascal("voc21", "PASCAL VOC 2012, 20 classes and background"),
         _pascal("voc20", "PASCAL VOC 2012, 20 classes on object pixels"),
+        Adapter(ade20k.NAME, "ADE20K, 150 classes", ade20k.PROTOCOL, ade20k.WHERE, ade20k.LAYOUT, ade20k.open_ade20k),
         Adapter(
-            ade20k.NAME, "ADE20K, 150 classes", ade20k.PROTOCOL, ade20k.WHERE, ade20k.LAYOUT, ade20k.open_ade20k
-        ),
-        Adapter(
-            "folder", "any labelled photos of your own", "with_background or objects_only, as meta.json says",
-            "you: see reco_core/datasets/folder.py", FOLDER_LAYOUT, open_folder,
+            "folder",
+            "any labelled photos of your own",
+            "with_background or objects_only, as meta.json says",
+            "you: see reco_core/datasets/folder.py",
+            FOLDER_LAYOUT,
+            open_folder,
         ),
     )
-}  # fmt: skip
+}
 
 
 def find_dataset(name: str, also: tuple[str, ...] = ()) -> Adapter:

@@ -12,14 +12,55 @@ LAYOUT = "leftImg8bit/val/CITY/*_leftImg8bit.png and gtFine/val/CITY/*_gtFine_la
 SIDE = 320
 FIRST = 7  # label ids below it (ego vehicle, out of roi, ...) are not scored
 NAMES = (
-    "road", "sidewalk", "parking", "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel",
-    "pole", "polegroup", "traffic light", "traffic sign", "vegetation", "terrain", "sky", "person", "rider", "car",
-    "truck", "bus", "caravan", "trailer", "train", "motorcycle", "bicycle",
-)  # label ids 7 to 33  # fmt: skip
+    "road",
+    "sidewalk",
+    "parking",
+    "rail track",
+    "building",
+    "wall",
+    "fence",
+    "guard rail",
+    "bridge",
+    "tunnel",
+    "pole",
+    "polegroup",
+    "traffic light",
+    "traffic sign",
+    "vegetation",
+    "terrain",
+    "sky",
+    "person",
+    "rider",
+    "car",
+    "truck",
+    "bus",
+    "caravan",
+    "trailer",
+    "train",
+    "motorcycle",
+    "bicycle",
+)  # label ids 7 to 33
 TRAIN_NAMES = (
-    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain",
-    "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
-)  # train ids 0 to 18  # fmt: skip
+    "road",
+    "sidewalk",
+    "building",
+    "wall",
+    "fence",
+    "pole",
+    "traffic light",
+    "traffic sign",
+    "vegetation",
+    "terrain",
+    "sky",
+    "person",
+    "rider",
+    "car",
+    "truck",
+    "bus",
+    "train",
+    "motorcycle",
+    "bicycle",
+)  # train ids 0 to 18
 TYPED = {"polegroup": "pole group"}  # what a user would type, where that is not the official name
 
 
@@ -49,11 +90,18 @@ def open_cityscapes(root: Path, variant: str = "cityscapes27") -> Dataset:
     chosen = find(variant, VARIANTS, "kind of Cityscapes")
     photos = need(root / "leftImg8bit" / "val", "the photos of Cityscapes", f"{WHERE} (leftImg8bit_trainvaltest.zip)")
     truths = need(root / "gtFine" / "val", "the labels of Cityscapes", f"{WHERE} (gtFine_trainvaltest.zip)")
-    stems = [(p.parent.name, p.name.removesuffix("_leftImg8bit.png"), p)
-             for p in sorted(photos.glob("*/*_leftImg8bit.png"))]  # fmt: skip
+    stems = [
+        (p.parent.name, p.name.removesuffix("_leftImg8bit.png"), p) for p in sorted(photos.glob("*/*_leftImg8bit.png"))
+    ]
     rows = ((f"{city}/{stem}", photo, truths / city / f"{stem}_gtFine_labelIds.png") for city, stem, photo in stems)
     labels = {FIRST + NAMES.index(name): row for row, name in enumerate(chosen.classes)}
     return Dataset(
-        variant, chosen.protocol, chosen.classes, tuple(TYPED.get(name, name) for name in chosen.classes),
-        tuple(range(len(chosen.classes))), labels, items(rows, photos, WHERE), side=chosen.side,
-    )  # fmt: skip
+        variant,
+        chosen.protocol,
+        chosen.classes,
+        tuple(TYPED.get(name, name) for name in chosen.classes),
+        tuple(range(len(chosen.classes))),
+        labels,
+        items(rows, photos, WHERE),
+        side=chosen.side,
+    )

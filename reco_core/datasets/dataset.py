@@ -32,8 +32,9 @@ def read_values(file: Path, what: str, expected: str) -> np.ndarray:
         with Image.open(file) as image:
             return np.asarray(image)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise DatasetError(f"{what} cannot be read", given=f"{file}: {error}", expected=expected,
-                           remedy="Unpack the data set again") from error  # fmt: skip
+        raise DatasetError(
+            f"{what} cannot be read", given=f"{file}: {error}", expected=expected, remedy="Unpack the data set again"
+        ) from error
 
 
 def read_label_map(file: Path) -> np.ndarray:
@@ -44,8 +45,9 @@ def read_label_map(file: Path) -> np.ndarray:
     """
     values = read_values(file, "a label map", "a PNG of label values")
     if values.ndim != 2:
-        raise DatasetError("a label map has colours in place of label values", given=f"{file}: {values.shape}",
-                           expected="one channel")  # fmt: skip
+        raise DatasetError(
+            "a label map has colours in place of label values", given=f"{file}: {values.shape}", expected="one channel"
+        )
     return values
 
 
@@ -96,8 +98,9 @@ class Dataset:
         """
         photo, values = read_photo(item.photo), self.read(item.truth)
         if values.shape != photo.shape[:2]:
-            raise DatasetError("a label map does not fit its photo", given=f"{item.key}: {values.shape}",
-                               expected=str(photo.shape[:2]))  # fmt: skip
+            raise DatasetError(
+                "a label map does not fit its photo", given=f"{item.key}: {values.shape}", expected=str(photo.shape[:2])
+            )
         if self.side:
             photo, values = crop(photo, values, self.side)
         return photo, self.rows_of(values)
@@ -142,6 +145,7 @@ def need(path: Path, what: str, where: str) -> Path:
         DatasetError: it is missing; says what it is, and where to get it.
     """
     if not path.exists():
-        raise DatasetError(f"{what} is missing", given=path, expected="the data set's official layout",
-                           remedy=f"Get it from {where}")  # fmt: skip
+        raise DatasetError(
+            f"{what} is missing", given=path, expected="the data set's official layout", remedy=f"Get it from {where}"
+        )
     return path

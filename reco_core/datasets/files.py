@@ -26,8 +26,12 @@ def listed(file: Path) -> tuple[str, ...]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError("a list of photos cannot be read", given=f"{file}: {error}", expected="a name a line",
-                           remedy="Get the file again") from error  # fmt: skip
+        raise DatasetError(
+            "a list of photos cannot be read",
+            given=f"{file}: {error}",
+            expected="a name a line",
+            remedy="Get the file again",
+        ) from error
     return tuple(dict.fromkeys(Path(line.strip()).stem for line in lines if line.strip()))
 
 
@@ -41,8 +45,12 @@ def items(rows: Iterable[tuple[str, Path, Path]], folder: Path, where: str) -> t
     """
     found = tuple(Item(key, photo, truth) for key, photo, truth in rows)
     if not found:
-        raise DatasetError("the data set has no photos", given=folder, expected="the data set's official layout",
-                           remedy=f"Get it from {where}")  # fmt: skip
+        raise DatasetError(
+            "the data set has no photos",
+            given=folder,
+            expected="the data set's official layout",
+            remedy=f"Get it from {where}",
+        )
     for item in found:
         need(item.photo, "a photo", where)
         need(item.truth, "a label map", where)

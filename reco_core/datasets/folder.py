@@ -55,17 +55,25 @@ def read_meta(file: Path) -> tuple[dict[int, str], int | None, int | None]:
         named = {value: str(name) for value, name in names.items()}
         background, ignore = (None if meta.get(key) is None else int(meta[key]) for key in ("background", "ignore"))
     except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
-        raise DatasetError("meta.json cannot be used", given=f"{file}: {error!r}",
-                           expected='"classes" and optionally "ignore" and "background"') from error  # fmt: skip
+        raise DatasetError(
+            "meta.json cannot be used",
+            given=f"{file}: {error!r}",
+            expected='"classes" and optionally "ignore" and "background"',
+        ) from error
     return named, background, ignore
 
 
 def items(folder: Path) -> tuple[Item, ...]:
     """Every photo with its labels, by name."""
-    found = tuple(Item(file.stem, file, folder / "labels" / f"{file.stem}.png")
-                  for file in sorted((folder / "images").glob("*.jpg")))  # fmt: skip
+    found = tuple(
+        Item(file.stem, file, folder / "labels" / f"{file.stem}.png")
+        for file in sorted((folder / "images").glob("*.jpg"))
+    )
     missing = [item.key for item in found if not item.truth.is_file()]
     if not found or missing:
-        raise DatasetError("photos or labels are missing", given=f"{len(found)} photos, no labels for {missing[:3]}",
-                           expected="a labels/NAME.png for each images/NAME.jpg")  # fmt: skip
+        raise DatasetError(
+            "photos or labels are missing",
+            given=f"{len(found)} photos, no labels for {missing[:3]}",
+            expected="a labels/NAME.png for each images/NAME.jpg",
+        )
     return found

@@ -33,9 +33,15 @@ def open_kitti_step(root: Path) -> Dataset:
         rows += [(f"{sequence}/{t.stem}", photos / sequence / t.name, t) for t in sorted(folder.glob("*.png"))]
     classes = tuple(range(len(TRAIN_NAMES)))
     return Dataset(
-        NAME, PROTOCOL, TRAIN_NAMES, TRAIN_NAMES, classes, {row: row for row in classes},
-        items(rows, truths, WHERE), read=read_panoptic,
-    )  # fmt: skip
+        NAME,
+        PROTOCOL,
+        TRAIN_NAMES,
+        TRAIN_NAMES,
+        classes,
+        {row: row for row in classes},
+        items(rows, truths, WHERE),
+        read=read_panoptic,
+    )
 
 
 def read_panoptic(file: Path) -> np.ndarray:
@@ -46,6 +52,9 @@ def read_panoptic(file: Path) -> np.ndarray:
     """
     values = read_values(file, "a panoptic map", "a PNG in RGB")
     if values.ndim != 3 or values.shape[2] != 3:
-        raise DatasetError("a panoptic map has not three channels", given=f"{file}: {values.shape}",
-                           expected="red: the class, green and blue: the instance")  # fmt: skip
+        raise DatasetError(
+            "a panoptic map has not three channels",
+            given=f"{file}: {values.shape}",
+            expected="red: the class, green and blue: the instance",
+        )
     return values[..., 0]

@@ -15,16 +15,88 @@ VOC_LAYOUT = "VOCdevkit/VOC2012 with JPEGImages, SegmentationClass and ImageSets
 CONTEXT_LAYOUT = "VOCdevkit/VOC2010 with JPEGImages, SegmentationClassContext and ImageSets"
 SIDE = 320
 VOC = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
-    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
-)  # label values 1 to 20; 0 is the background, 255 the rims of objects  # fmt: skip
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)  # label values 1 to 20; 0 is the background, 255 the rims of objects
 CONTEXT = (
-    "aeroplane", "bag", "bed", "bedclothes", "bench", "bicycle", "bird", "boat", "book", "bottle", "building", "bus",
-    "cabinet", "car", "cat", "ceiling", "chair", "cloth", "computer", "cow", "cup", "curtain", "dog", "door", "fence",
-    "floor", "flower", "food", "grass", "ground", "horse", "keyboard", "light", "motorbike", "mountain", "mouse",
-    "person", "plate", "platform", "pottedplant", "road", "rock", "sheep", "shelves", "sidewalk", "sign", "sky",
-    "snow", "sofa", "table", "track", "train", "tree", "truck", "tvmonitor", "wall", "water", "window", "wood",
-)  # label values 1 to 59 of mmsegmentation's files; 0 is everything else  # fmt: skip
+    "aeroplane",
+    "bag",
+    "bed",
+    "bedclothes",
+    "bench",
+    "bicycle",
+    "bird",
+    "boat",
+    "book",
+    "bottle",
+    "building",
+    "bus",
+    "cabinet",
+    "car",
+    "cat",
+    "ceiling",
+    "chair",
+    "cloth",
+    "computer",
+    "cow",
+    "cup",
+    "curtain",
+    "dog",
+    "door",
+    "fence",
+    "floor",
+    "flower",
+    "food",
+    "grass",
+    "ground",
+    "horse",
+    "keyboard",
+    "light",
+    "motorbike",
+    "mountain",
+    "mouse",
+    "person",
+    "plate",
+    "platform",
+    "pottedplant",
+    "road",
+    "rock",
+    "sheep",
+    "shelves",
+    "sidewalk",
+    "sign",
+    "sky",
+    "snow",
+    "sofa",
+    "table",
+    "track",
+    "train",
+    "tree",
+    "truck",
+    "tvmonitor",
+    "wall",
+    "water",
+    "window",
+    "wood",
+)  # label values 1 to 59 of mmsegmentation's files; 0 is everything else
 TYPED = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "tv monitor"}  # as users type them
 
 
@@ -58,8 +130,9 @@ def open_pascal(root: Path, variant: str = "voc21") -> Dataset:
     context = chosen.classes is CONTEXT
     year, labels, split, page = (
         ("VOC2010", "SegmentationClassContext", "SegmentationContext", f"{CONTEXT_PAGE}, converted as {CONVERTED} says")
-        if context else ("VOC2012", "SegmentationClass", "Segmentation", VOC_PAGE)
-    )  # fmt: skip
+        if context
+        else ("VOC2012", "SegmentationClass", "Segmentation", VOC_PAGE)
+    )
     places = (f"VOCdevkit/{year}/JPEGImages", f"{year}/JPEGImages", "JPEGImages")
     photos = first_of(root, places, f"the photos of {year}", VOC2010_PAGE if context else VOC_PAGE)
     truths = need(photos.parent / labels, f"the folder {labels}", page)
@@ -68,8 +141,13 @@ def open_pascal(root: Path, variant: str = "voc21") -> Dataset:
     first = 1 if chosen.background else 0
     values = {value: value - 1 + first for value in range(1, len(chosen.classes) + 1)}
     return Dataset(
-        variant, chosen.protocol, (("background",) if first else ()) + chosen.classes,
-        tuple(TYPED.get(name, name) for name in chosen.classes), tuple(values.values()),
-        ({0: 0} if first else {}) | values, items(rows, split_file, page), background=chosen.background,
+        variant,
+        chosen.protocol,
+        (("background",) if first else ()) + chosen.classes,
+        tuple(TYPED.get(name, name) for name in chosen.classes),
+        tuple(values.values()),
+        ({0: 0} if first else {}) | values,
+        items(rows, split_file, page),
+        background=chosen.background,
         side=chosen.side,
-    )  # fmt: skip
+    )

@@ -25,17 +25,36 @@ from reco_core.report import FOUND_FROM
 from reco_core.structures import MAX_LABELS, Encoded, References
 
 FORMAT = 2
-READING = ("photo_side", "margin", "window", "stride", "templates", "centre", "unrelated", "presence", "served",
-           "temperatures")  # what figures depend on in a preset, beyond its weights  # fmt: skip
+READING = (
+    "photo_side",
+    "margin",
+    "window",
+    "stride",
+    "templates",
+    "centre",
+    "unrelated",
+    "presence",
+    "served",
+    "temperatures",
+)  # what figures depend on in a preset, beyond its weights
 Progress = Callable[[str, int, int], None]
 
 
 def run(
-    reco: ReCo, data: Dataset, variants: Sequence[Variant] = (), *, k: int | None = None, limit: int | None = None,
-    background: tuple[str, ...] = BACKGROUND_WORDS, context: tuple[str, ...] = CONTEXT_WORDS, seed: int = 0,
-    specialists: Mapping[str, Specialist] = {}, report: Path | None = None,
-    progress: Progress = lambda what, done, of: None, cancelled: Callable[[], bool] = lambda: False,
-) -> dict:  # fmt: skip
+    reco: ReCo,
+    data: Dataset,
+    variants: Sequence[Variant] = (),
+    *,
+    k: int | None = None,
+    limit: int | None = None,
+    background: tuple[str, ...] = BACKGROUND_WORDS,
+    context: tuple[str, ...] = CONTEXT_WORDS,
+    seed: int = 0,
+    specialists: Mapping[str, Specialist] = {},
+    report: Path | None = None,
+    progress: Progress = lambda what, done, of: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict:
     """Measure variants on a data set.
 
     Every class competes in every photo. Where the set has a background, the background words compete
@@ -45,8 +64,8 @@ def run(
         variants: the rows (default: `variants.METHODS`). k: exemplars of variants that name none (default:
             the preset's). limit: only the first photos. seed: of archive shares and of the bootstrap.
         background, context: words, see `ReCo.prepare`.
-        specialists: more rows by their names. Where the set has no background, what a specialist likes next to it counts.
-        report: where the report will be written (not here); an interrupted run is continued from the
+        specialists: more rows by their names. Where the set has no background, what a specialist likes next to it
+        counts. report: where the report will be written (not here); an interrupted run is continued from the
             journal beside it.
         progress: called with what is done, how many are, and of how many.
 
@@ -70,9 +89,13 @@ def run(
         raise OptionError("no photos to measure on", given=f"limit {limit}", expected="at least 1")
     items = data.items[:limit]
     judge = _judge(reco, variants)
-    described = {**settings(reco, data, variants, judge, background, context), "k": default, "seed": seed,
-                 "photos": fingerprint(items),
-                 **({"specialists": {name: one.about["files"] for name, one in specialists.items()}} if adapted else {})}  # fmt: skip
+    described = {
+        **settings(reco, data, variants, judge, background, context),
+        "k": default,
+        "seed": seed,
+        "photos": fingerprint(items),
+        **({"specialists": {name: one.about["files"] for name, one in specialists.items()}} if adapted else {}),
+    }
     journal = Journal(report, described)
     todo = [item for item in items if item.key not in journal.done]
     learned: dict[str, References] = {}
@@ -81,9 +104,14 @@ def run(
         _stop_if(cancelled, report)
         competing = background if data.background and variant.background else ()
         learned[variant.name] = reco.prepare(
-            data.words, k=variant.k, method=variant.method, background=competing, context=context,
-            exclude=left_out(files, variant.share, seed), most=MAX_LABELS,
-        )  # fmt: skip
+            data.words,
+            k=variant.k,
+            method=variant.method,
+            background=competing,
+            context=context,
+            exclude=left_out(files, variant.share, seed),
+            most=MAX_LABELS,
+        )
         progress("variants learned", done + 1, len(variants))
     for done, item in enumerate(todo):
         _stop_if(cancelled, report)
@@ -105,8 +133,14 @@ def _judge(reco: ReCo, variants: Sequence[Variant]) -> Variant:
     return next((v for v in variants if v.name == reco.encoder.preset.method), variants[-1])
 
 
-def _measure(reco: ReCo, data: Dataset, pair: tuple[np.ndarray, np.ndarray], variants: Sequence[Variant],
-             learned: dict[str, References], judge: Variant) -> dict:  # fmt: skip
+def _measure(
+    reco: ReCo,
+    data: Dataset,
+    pair: tuple[np.ndarray, np.ndarray],
+    variants: Sequence[Variant],
+    learned: dict[str, References],
+    judge: Variant,
+) -> dict:
     """One photo's pixel counts and presence scores, as plain data."""
     photo, truth = pair
     rows = np.array([0, *data.word_rows])
@@ -139,13 +173,17 @@ def _rows(specialist: Specialist, data: Dataset) -> np.ndarray:
     known = {word.casefold(): row for word, row in zip(data.words, data.word_rows, strict=True)}
     strange = [name for name in specialist.names if name.casefold() not in known]
     if strange:
-        raise OptionError("the specialist knows names that the data set does not ask for", given=", ".join(strange),
-                          expected=", ".join(data.words))  # fmt: skip
+        raise OptionError(
+            "the specialist knows names that the data set does not ask for",
+            given=", ".join(strange),
+            expected=", ".join(data.words),
+        )
     return np.array([0, *(known[name.casefold()] for name in specialist.names)])
 
 
-def _adapted(data: Dataset, pair: tuple[np.ndarray, np.ndarray], adapted: dict[str, tuple[Specialist, np.ndarray]],
-             entry: dict) -> None:  # fmt: skip
+def _adapted(
+    data: Dataset, pair: tuple[np.ndarray, np.ndarray], adapted: dict[str, tuple[Specialist, np.ndarray]], entry: dict
+) -> None:
     """One photo's pixel counts and seconds of specialists, into its entry."""
     photo, truth = pair
     for name, (specialist, rows) in adapted.items():
@@ -176,24 +214,39 @@ def fingerprint(items: Sequence[Item]) -> str:
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
-def settings(reco: ReCo, data: Dataset, variants: Sequence[Variant], judge: Variant, background: tuple[str, ...],
-             context: tuple[str, ...]) -> dict:  # fmt: skip
+def settings(
+    reco: ReCo,
+    data: Dataset,
+    variants: Sequence[Variant],
+    judge: Variant,
+    background: tuple[str, ...],
+    context: tuple[str, ...],
+) -> dict:
     """What figures depend on, as plain data: models, archive, words, labels, variants."""
     preset = reco.encoder.preset
     precision = getattr(reco.encoder, "precision", torch.float32)
     return {
-        "format": FORMAT, "data": data.name, "protocol": data.protocol, "preset": preset.name,
-        "weights": reco.encoder.hash, "archive": reco.archive.hash, "archive_photos": len(reco.archive),
+        "format": FORMAT,
+        "data": data.name,
+        "protocol": data.protocol,
+        "preset": preset.name,
+        "weights": reco.encoder.hash,
+        "archive": reco.archive.hash,
+        "archive_photos": len(reco.archive),
         **{name: list(v) if isinstance(v, tuple) else v for name, v in asdict(preset).items() if name in READING},
-        "precision": str(precision).removeprefix("torch."), "device": reco.encoder.device,
-        "authors_code": asdict(reco.authors), "presence_of": judge.name, "context": list(context),
-        "background": list(background) if data.background else [], "side": data.side,
+        "precision": str(precision).removeprefix("torch."),
+        "device": reco.encoder.device,
+        "authors_code": asdict(reco.authors),
+        "presence_of": judge.name,
+        "context": list(context),
+        "background": list(background) if data.background else [],
+        "side": data.side,
         "words": {word: data.classes[row] for word, row in zip(data.words, data.word_rows, strict=True)},
         "labels": {str(value): data.classes[row] for value, row in data.label_rows.items()},
         "variants": {
             v.name: {**asdict(v.method), "k": v.k, "share": v.share, "background": v.background} for v in variants
         },
-    }  # fmt: skip
+    }
 
 
 def machine() -> dict[str, str | int]:
@@ -206,15 +259,20 @@ def machine() -> dict[str, str | int]:
     except PackageNotFoundError:
         ours = "not installed"
     return {
-        "cpu": named or platform.processor() or platform.machine(), "cores": os.cpu_count() or 1,
-        "threads": torch.get_num_threads(), "system": platform.system(), "python": platform.python_version(),
-        "torch": torch.__version__, "reco_core": ours,
+        "cpu": named or platform.processor() or platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "reco_core": ours,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-    }  # fmt: skip
+    }
 
 
-def _report(data: Dataset, keys: list[str], done: dict[str, dict], names: Sequence[str], described: dict,
-            seed: int) -> dict:  # fmt: skip
+def _report(
+    data: Dataset, keys: list[str], done: dict[str, dict], names: Sequence[str], described: dict, seed: int
+) -> dict:
     """The report of what the journal has of these photos."""
     entries = [done[key] for key in keys]
     per_photo = {
@@ -227,13 +285,21 @@ def _report(data: Dataset, keys: list[str], done: dict[str, dict], names: Sequen
         counts = unpack(per_photo, name, len(data.classes))
         total, samples = metrics.score_counts(counts.sum(0)), metrics.bootstrap(counts, seed=seed)
         rows[name] = {
-            "accuracy": rounded(total.accuracy), "accuracy_interval": interval(samples[:, 0]),
-            "miou": rounded(total.miou), "miou_interval": interval(samples[:, 1]),
+            "accuracy": rounded(total.accuracy),
+            "accuracy_interval": interval(samples[:, 0]),
+            "miou": rounded(total.miou),
+            "miou_interval": interval(samples[:, 1]),
             "per_class": {c: rounded(iou) for c, iou in zip(data.classes, total.iou.tolist(), strict=True)},
             "seconds_per_photo": rounded(np.mean([entry["seconds"][name] for entry in entries])),
-        }  # fmt: skip
-    return {"methods": rows, "presence": _presence(data, entries, per_photo), "settings": described,
-            "machine": machine(), "photos": len(keys), "per_photo": per_photo}  # fmt: skip
+        }
+    return {
+        "methods": rows,
+        "presence": _presence(data, entries, per_photo),
+        "settings": described,
+        "machine": machine(),
+        "photos": len(keys),
+        "per_photo": per_photo,
+    }
 
 
 def unpack(per_photo: dict, variant: str, classes: int) -> np.ndarray:
@@ -277,14 +343,16 @@ def _presence(data: Dataset, entries: list[dict], per_photo: dict) -> dict:
     }
     said = scores["presence"] >= FOUND_FROM
     return {
-        "auroc": _mean(area["presence"]), "fpr_at_90_recall": _mean(alarms["presence"]),
-        "auroc_max_score": _mean(area["maximum"]), "fpr_max_score": _mean(alarms["maximum"]),
+        "auroc": _mean(area["presence"]),
+        "fpr_at_90_recall": _mean(alarms["presence"]),
+        "auroc_max_score": _mean(area["maximum"]),
+        "fpr_max_score": _mean(alarms["maximum"]),
         "calibration_error": rounded(metrics.expected_calibration_error(scores["presence"].ravel(), truth.ravel())),
         "found": rounded(said[truth].mean() if truth.any() else np.nan),
         "false_alarms": rounded(said[~truth].mean() if not truth.all() else np.nan),
         "classes": int((~np.isnan(area["presence"])).sum()),
         "per_class": {data.classes[row]: rounded(area["presence"][i]) for i, row in enumerate(judged)},
-    }  # fmt: skip
+    }
 
 
 def _mean(values: list[float]) -> float | None:

@@ -23,11 +23,13 @@ def read_report(file: Path) -> dict:
             for name, row in report["methods"].items():
                 unpack(report["per_photo"], name, len(row["per_class"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DatasetError("this is no report", given=f"{file}: {error!r}",
-                           expected="a file that `bench --json` wrote") from error  # fmt: skip
+        raise DatasetError(
+            "this is no report", given=f"{file}: {error!r}", expected="a file that `bench --json` wrote"
+        ) from error
     if written != FORMAT:
-        raise DatasetError("the report has another format", given=f"{file}: {written}", expected=str(FORMAT),
-                           remedy="Measure again")  # fmt: skip
+        raise DatasetError(
+            "the report has another format", given=f"{file}: {written}", expected=str(FORMAT), remedy="Measure again"
+        )
     return report
 
 
@@ -46,17 +48,25 @@ def compare(first: dict, second: dict, rows: tuple[str, str] | None = None, seed
     """
     for what in ("data", "protocol"):
         if first["settings"][what] != second["settings"][what]:
-            raise OptionError(f"the reports are of different {what}", given=f"{first['settings'][what]} and "
-                              f"{second['settings'][what]}", expected="the same")  # fmt: skip
+            raise OptionError(
+                f"the reports are of different {what}",
+                given=f"{first['settings'][what]} and {second['settings'][what]}",
+                expected="the same",
+            )
     classes = [list(next(iter(report["methods"].values()))["per_class"]) for report in (first, second)]
     if classes[0] != classes[1]:
-        raise OptionError("the reports score different classes", given=", ".join(classes[0]),
-                          expected=", ".join(classes[1]))  # fmt: skip
+        raise OptionError(
+            "the reports score different classes", given=", ".join(classes[0]), expected=", ".join(classes[1])
+        )
     common = [name for name in first["methods"] if name in second["methods"]]
     pairs = [rows] if rows else [(name, name) for name in common]
     if not pairs:
-        raise OptionError("the reports have no row in common", given=", ".join(first["methods"]),
-                          expected=", ".join(second["methods"]), remedy="Name one of each with --rows")  # fmt: skip
+        raise OptionError(
+            "the reports have no row in common",
+            given=", ".join(first["methods"]),
+            expected=", ".join(second["methods"]),
+            remedy="Name one of each with --rows",
+        )
     places = [{photo: i for i, photo in enumerate(r["per_photo"]["photos"])} for r in (first, second)]
     shared = [photo for photo in places[0] if photo in places[1]]
     if not shared:
@@ -69,8 +79,11 @@ def compare(first: dict, second: dict, rows: tuple[str, str] | None = None, seed
             find(name, report["methods"], "row of the report")
             counts.append(unpack(report["per_photo"], name, len(classes[0]))[[place[photo] for photo in shared]])
         if (counts[0][..., 1] != counts[1][..., 1]).any():
-            raise OptionError("the photos of the reports have different labels", expected="the same files of a data set",
-                              remedy="Measure again")  # fmt: skip
+            raise OptionError(
+                "the photos of the reports have different labels",
+                expected="the same files of a data set",
+                remedy="Measure again",
+            )
         out[pair[0] if pair[0] == pair[1] else f"{pair[0]} -> {pair[1]}"] = _difference(counts[0], counts[1], seed)
     return out
 

@@ -20,8 +20,10 @@ def plot_ablation(report: dict, file: Path) -> None:
     left, right = figure.subfigures(1, 2, width_ratios=[1.2, 1])
     axes = left.subplots()
     values = [100 * row["miou"] for _, row in bars]
-    errors = [[max(0.0, sign * 100 * (row["miou_interval"][side] - row["miou"])) for _, row in bars]
-              for side, sign in ((0, -1), (1, 1))]  # fmt: skip
+    errors = [
+        [max(0.0, sign * 100 * (row["miou_interval"][side] - row["miou"])) for _, row in bars]
+        for side, sign in ((0, -1), (1, 1))
+    ]
     axes.barh(range(len(bars)), values, xerr=errors, color=[_colour(name) for name, _ in bars], ecolor="0.3", capsize=2)
     axes.set_yticks(range(len(bars)), [name for name, _ in bars], fontsize=8)
     axes.margins(y=0.01)
@@ -53,8 +55,11 @@ def plot_ablation(report: dict, file: Path) -> None:
 def _bars(report: dict) -> list[tuple[str, dict]]:
     """Rows that are no points of the curves, then those of other presets."""
     rows, settings = report["methods"], report["settings"]
-    bars = [(name, rows[name]) for name, variant in settings["variants"].items()
-            if variant["k"] == settings["k"] and variant["share"] == 1]  # fmt: skip
+    bars = [
+        (name, rows[name])
+        for name, variant in settings["variants"].items()
+        if variant["k"] == settings["k"] and variant["share"] == 1
+    ]
     for preset, entry in report.get("encoders", {}).items():
         bars += [(f"{preset}: {name}", row) for name, row in entry["methods"].items()]
     return [(name, row) for name, row in bars if row["miou"] is not None]

@@ -36,8 +36,9 @@ def recall(matches: list[float], thresholds: tuple[float, ...] = THRESHOLDS) -> 
     return [float((found >= threshold).mean()) if len(found) else float("nan") for threshold in thresholds]
 
 
-def reassign(given: Tensor, classes: Tensor, rows: tuple[int, ...], least: float | None = LEAST,
-             otherwise: int = NONE) -> np.ndarray:  # fmt: skip
+def reassign(
+    given: Tensor, classes: Tensor, rows: tuple[int, ...], least: float | None = LEAST, otherwise: int = NONE
+) -> np.ndarray:
     """The class (S,) of every name or segment: that of the nearest class word.
 
     given: (S, D), classes: (W, D), norm 1. rows: W, the class of each word. least: cosine below which it is
@@ -56,8 +57,14 @@ def pixel_counts(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.n
     """
     scored = truth >= 0
     t, p = truth[scored], predicted[scored]
-    return np.stack([np.bincount(t[t == p], minlength=classes), np.bincount(t, minlength=classes),
-                     np.bincount(p[p >= 0], minlength=classes)], 1)  # fmt: skip
+    return np.stack(
+        [
+            np.bincount(t[t == p], minlength=classes),
+            np.bincount(t, minlength=classes),
+            np.bincount(p[p >= 0], minlength=classes),
+        ],
+        1,
+    )
 
 
 def majority(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:

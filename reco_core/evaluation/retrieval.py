@@ -35,8 +35,11 @@ def purity(similarities: np.ndarray, classes: np.ndarray, of: np.ndarray, k: int
         OptionError: shapes do not fit, or k is not in 1..photos.
     """
     if similarities.shape != (len(of), len(classes)):
-        raise OptionError("similarities have the wrong shape", given=similarities.shape,
-                          expected=f"({len(of)}, {len(classes)}), queries by photos")  # fmt: skip
+        raise OptionError(
+            "similarities have the wrong shape",
+            given=similarities.shape,
+            expected=f"({len(of)}, {len(classes)}), queries by photos",
+        )
     if not 1 <= k <= len(classes):
         raise OptionError("k does not fit the number of photos", given=k, expected=f"1..{len(classes)}")
     nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
@@ -44,9 +47,14 @@ def purity(similarities: np.ndarray, classes: np.ndarray, of: np.ndarray, k: int
 
 
 def run(
-    encoder: Encoder, data: ClassedPhotos, *, ks: Sequence[int] = KS, batch: int = 32,
-    progress: Progress = lambda what, done, of: None, cancelled: Callable[[], bool] = lambda: False,
-) -> dict:  # fmt: skip
+    encoder: Encoder,
+    data: ClassedPhotos,
+    *,
+    ks: Sequence[int] = KS,
+    batch: int = 32,
+    progress: Progress = lambda what, done, of: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict:
     """Ask for every class by its words, among all photos.
 
     Photos are embedded as an archive's are (224 pixels or the model's own size, centre crop), and are searched by
@@ -95,17 +103,23 @@ def run(
             {"words": word, "photos": int(counts[i]), "purity": {k: round(float(scores[k][i]), 4) for k in fitting}}
             for i, word in enumerate(data.words)
         ],
-        "photos": len(kept), "classes": len(data.words),
+        "photos": len(kept),
+        "classes": len(data.words),
         "unreadable": {"count": len(unreadable), "files": unreadable[:NAMED]},
         "settings": {
-            "data": data.name, "photos": hashlib.sha256("\n".join(map(_key, files)).encode()).hexdigest()[:16],
-            "preset": encoder.preset.name, "weights": encoder.hash, "device": encoder.device, "ks": fitting,
+            "data": data.name,
+            "photos": hashlib.sha256("\n".join(map(_key, files)).encode()).hexdigest()[:16],
+            "preset": encoder.preset.name,
+            "weights": encoder.hash,
+            "device": encoder.device,
+            "ks": fitting,
         },
-    }  # fmt: skip
+    }
 
 
-def _scores(encoder: Encoder, words: tuple[str, ...], rows: np.ndarray, classes: np.ndarray, ks: list[int],
-            progress: Progress) -> dict[int, np.ndarray]:  # fmt: skip
+def _scores(
+    encoder: Encoder, words: tuple[str, ...], rows: np.ndarray, classes: np.ndarray, ks: list[int], progress: Progress
+) -> dict[int, np.ndarray]:
     """Purity of every class by k; a few words at a time, so that similarities stay small."""
     parts: dict[int, list[np.ndarray]] = {k: [] for k in ks}
     for start in range(0, len(words), WORDS):

@@ -26,15 +26,25 @@ def table(report: dict, published: str = "") -> str:
     published: key of `published.PUBLISHED`, whose rows follow.
     """
     settings = report["settings"]
-    head = [f"{settings['data']} ({settings['protocol']}), {settings['preset']}, {report['photos']} photos",
-            "accuracy", "mIoU", "s / photo"]  # fmt: skip
+    head = [
+        f"{settings['data']} ({settings['protocol']}), {settings['preset']}, {report['photos']} photos",
+        "accuracy",
+        "mIoU",
+        "s / photo",
+    ]
     rows = [
-        [name, percent(row["accuracy"], row["accuracy_interval"]), percent(row["miou"], row["miou_interval"]),
-         f"{row['seconds_per_photo']:.2f}"]
+        [
+            name,
+            percent(row["accuracy"], row["accuracy_interval"]),
+            percent(row["miou"], row["miou_interval"]),
+            f"{row['seconds_per_photo']:.2f}",
+        ]
         for name, row in report["methods"].items()
-    ]  # fmt: skip
-    rows += [[f"*{name}*", "-" if accuracy is None else f"{accuracy:.1f}", f"{miou:.1f}", "-"]
-             for name, accuracy, miou in PUBLISHED.get(published, ())]  # fmt: skip
+    ]
+    rows += [
+        [f"*{name}*", "-" if accuracy is None else f"{accuracy:.1f}", f"{miou:.1f}", "-"]
+        for name, accuracy, miou in PUBLISHED.get(published, ())
+    ]
     return markdown(head, rows)
 
 
@@ -43,15 +53,23 @@ def class_table(report: dict) -> str:
     names = list(report["methods"])
     classes = list(report["methods"][names[0]]["per_class"])
     return markdown(
-        ["IoU", *names],
-        [[c, *(percent(report["methods"][name]["per_class"][c]) for name in names)] for c in classes],
+        ["IoU", *names], [[c, *(percent(report["methods"][name]["per_class"][c]) for name in names)] for c in classes]
     )
 
 
 def presence_table(reports: list[dict]) -> str:
     """How well presence says what is in a photo, a row per report."""
-    head = ["is it there?", "AUROC", "of the maximum score", "false positives at 90 % recall",
-            "of the maximum score", "found at 0.5", "false alarms at 0.5", "calibration error", "classes"]  # fmt: skip
+    head = [
+        "is it there?",
+        "AUROC",
+        "of the maximum score",
+        "false positives at 90 % recall",
+        "of the maximum score",
+        "found at 0.5",
+        "false alarms at 0.5",
+        "calibration error",
+        "classes",
+    ]
     keys = (
         "auroc",
         "auroc_max_score",

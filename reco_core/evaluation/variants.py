@@ -9,12 +9,34 @@ from reco_core.methods import Method, find_method
 
 METHODS = ("denseclip", "reco_no_lgc_ce", "reco_no_ce", "reco_no_lgc", "reco_no_text", "reco", "reco_crf", "reco2")
 PARTS = (  # the paper's ablation, MaskCLIP's options, each part of reco2 taken away, and its options
-    "denseclip", "denseclip+denoise", "denseclip+key_smoothing", "denseclip+key_smoothing+denoise",
-    "reco-language-context_elimination", "reco_no_lgc_ce", "reco_no_ce", "reco_no_lgc", "reco_no_text", "reco", "reco-encoder",
-    "reco_crf", "reco2", "reco2-calibrate", "reco2-weigh_seeds", "reco2-spare_context", "reco2-affinity", "reco2-gate",
-    "reco2-reference", "reco2-language", "reco2-encoder", "reco2-expect_background",
-    "reco2+several", "reco2+regions", "reco2+crf", "reco2_crf", "reco+sharpen",
-)  # fmt: skip
+    "denseclip",
+    "denseclip+denoise",
+    "denseclip+key_smoothing",
+    "denseclip+key_smoothing+denoise",
+    "reco-language-context_elimination",
+    "reco_no_lgc_ce",
+    "reco_no_ce",
+    "reco_no_lgc",
+    "reco_no_text",
+    "reco",
+    "reco-encoder",
+    "reco_crf",
+    "reco2",
+    "reco2-calibrate",
+    "reco2-weigh_seeds",
+    "reco2-spare_context",
+    "reco2-affinity",
+    "reco2-gate",
+    "reco2-reference",
+    "reco2-language",
+    "reco2-encoder",
+    "reco2-expect_background",
+    "reco2+several",
+    "reco2+regions",
+    "reco2+crf",
+    "reco2_crf",
+    "reco+sharpen",
+)
 CURVES = ("reco", "reco2")  # drawn against k and against the archive's size
 EXEMPLARS = (1, 5, 10, 20, 50)
 SHARES = (0.03, 0.1, 0.3, 1.0)
@@ -37,8 +59,11 @@ class Variant:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1 or (self.k is not None and self.k < 1):
-            raise OptionError("k or share of a variant is out of range", given=f"{self.k}, {self.share}",
-                              expected="k from 1, share in 0..1")  # fmt: skip
+            raise OptionError(
+                "k or share of a variant is out of range",
+                given=f"{self.k}, {self.share}",
+                expected="k from 1, share in 0..1",
+            )
 
 
 def of_methods(names: tuple[str, ...]) -> tuple[Variant, ...]:

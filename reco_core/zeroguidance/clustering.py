@@ -18,8 +18,8 @@ TEMPERATURE = 0.05  # of cosines with parts' means: near the border of two parts
 class Tree:
     """A hierarchy of parts of a photo.
 
-    parts: (h, w) int64, numbers from 0 of the smallest ones, M of them. joins: pairs of nodes, the most alike first, M - 1
-    if all are joined in the end; the i-th makes node M + i. Nodes below M are the parts.
+    parts: (h, w) int64, numbers from 0 of the smallest ones, M of them. joins: pairs of nodes, the most alike first,
+    M - 1 if all are joined in the end; the i-th makes node M + i. Nodes below M are the parts.
     """
 
     parts: np.ndarray

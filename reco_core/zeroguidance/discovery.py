@@ -3,7 +3,8 @@
     discoverer = Discoverer(ReCo.load())
     found = discoverer.discover(read_photo("street.jpg"))
 
-Parts grow from the preset's co-segmentation features, the models read each of them, the vocabulary gives names. Then ReCo
+Parts grow from the preset's co-segmentation features, the models read each of them, the vocabulary gives names. Then
+ReCo
 judges: the likeliest names are learned from the archive and compete, with the background words, for the photo, and a
 part takes the name for which both speak.
 """
@@ -45,11 +46,12 @@ Step = Callable[[str], None]
 class Reading:
     """All that is known of a photo before its pieces are counted; for any number of calls of `Discoverer.divide`.
 
-    photo: (h, w, 3) uint8, at most `WORKING_SIDE`; size: (H, W) of the original. nodes: parts of every node of the tree that
-    has pixels; embeddings: (S, D), theirs. names: K candidates and background words; belongs: (M, h, w), log-probabilities
+    photo: (h, w, 3) uint8, at most `WORKING_SIDE`; size: (H, W) of the original. nodes: parts of every node of the
+    tree that has pixels; embeddings: (S, D), theirs. names: K candidates and background words; belongs: (M, h, w),
+    log-probabilities
     of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their number.
-    read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.settle`. given: whether the parts
-    came from elsewhere.
+    read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.settle`. given: whether the
+    parts came from elsewhere.
     """
 
     photo: np.ndarray
@@ -71,8 +73,9 @@ class Reading:
 class Discoverer:
     """A ReCo with a vocabulary; shared by any number of users, like ReCo itself."""
 
-    def __init__(self, reco: ReCo, vocabulary: Vocabulary | None = None,
-                 background: Sequence[str] = BACKGROUND) -> None:  # fmt: skip
+    def __init__(
+        self, reco: ReCo, vocabulary: Vocabulary | None = None, background: Sequence[str] = BACKGROUND
+    ) -> None:
         """vocabulary: default the bundled nouns, embedded now if they are not yet. background: words that compete in
         every photo, beside the vocabulary's.
         """
@@ -137,16 +140,31 @@ class Discoverer:
         )
         pooled = naming.pool(probability, words.below)
         likely = self._likely(pooled, unions.mean((1, 2)))
-        references = self.reco.prepare(likely or self.background[:1] or self.vocabulary.names[:1], method=METHOD,
-                                       background=self.background)  # fmt: skip
+        references = self.reco.prepare(
+            likely or self.background[:1] or self.vocabulary.names[:1], method=METHOD, background=self.background
+        )
         marked = self.reco.marker.compete(working, encoded, references, find_method(METHOD))
         concepts = (*references.concepts, *references.background)
         said = np.stack([marked.scores.cpu().numpy()[:, mask].sum(1) for mask in masks], 1)
         lap("learn")
         names = tuple(concept.name for concept in concepts)
         read, kind = self._compare(pooled, names)
-        return Reading(working, photo.shape[:2], tree, nodes, embeddings, names, self._embed(names), belongs, said, areas,
-                       read, kind, regions is not None, timings)  # fmt: skip
+        return Reading(
+            working,
+            photo.shape[:2],
+            tree,
+            nodes,
+            embeddings,
+            names,
+            self._embed(names),
+            belongs,
+            said,
+            areas,
+            read,
+            kind,
+            regions is not None,
+            timings,
+        )
 
     def divide(self, reading: Reading, parts: int = PARTS) -> Discovery:
         """Segments with names, each name once; parts from elsewhere as they are, each with its name.
@@ -174,10 +192,15 @@ class Discoverer:
             return told[piece]
 
         groups = [
-            Group(piece, float(reading.areas[list(piece)].sum()), reading.embeddings[reading.nodes[piece]],
-                  reading.words[tell(piece)[0]])
-            for piece in pieces if piece
-        ]  # fmt: skip
+            Group(
+                piece,
+                float(reading.areas[list(piece)].sum()),
+                reading.embeddings[reading.nodes[piece]],
+                reading.words[tell(piece)[0]],
+            )
+            for piece in pieces
+            if piece
+        ]
         if reading.given:
             kept, labels = groups, reading.tree.parts
             rows = {group.parts: tell(group.parts)[0] for group in groups}
@@ -233,8 +256,12 @@ class Discoverer:
         rows = [self._rows.get(name.casefold()) for name in names]
         strange = tuple(name for name, row in zip(names, rows, strict=True) if row is None)
         made = dict(zip(strange, embed_words(self.reco.encoder, strange), strict=True)) if strange else {}
-        return torch.stack([made[name] if row is None else self.vocabulary.embeddings[row]
-                            for name, row in zip(names, rows, strict=True)])  # fmt: skip
+        return torch.stack(
+            [
+                made[name] if row is None else self.vocabulary.embeddings[row]
+                for name, row in zip(names, rows, strict=True)
+            ]
+        )
 
     def _name(self, reading: Reading, piece: frozenset[int]) -> tuple[int, np.ndarray]:
         """The row of a piece's name, and the probabilities (K,): ReCo's scores and the reading count alike."""

@@ -36,7 +36,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Words:
-    """names: N of them. counts: (N,) how common each is, 0 and more. kinds: of each, the rows of what it is a kind of."""
+    """names: N of them. counts: (N,) how common each is, 0 and more. kinds: of each, the rows of what it is a kind
+    of.
+    """
 
     names: tuple[str, ...]
     counts: np.ndarray
@@ -124,9 +126,11 @@ def read_words(file: Path) -> Words:
 
 
 def load_vocabulary(
-    encoder: Encoder, words: Words | None = None, progress: Progress = lambda done, of: None,
+    encoder: Encoder,
+    words: Words | None = None,
+    progress: Progress = lambda done, of: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Vocabulary:  # fmt: skip
+) -> Vocabulary:
     """A vocabulary for an encoder: embeddings from the project or the cache on disk, else made now and kept there.
 
     words: default `nouns()`. progress: called with (done, of) while words are embedded.
