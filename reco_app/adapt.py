@@ -102,7 +102,7 @@ class Adapting:
         if ticket:
             ticket.close()
 
-    def compare(self, photo: str | None, ticket: Ticket | None, progress=gr.Progress()) -> tuple[str, Ticket | None]:  # noqa: B008
+    def compare(self, photo: str | None, ticket: Ticket | None, progress=gr.Progress()) -> tuple[str, Ticket | None]:
         """Mark a photo with the specialist and with ReCo."""
 
         def marked() -> str:

@@ -83,7 +83,7 @@ class Archiving:
 
         return or_why(found, tiles.problem), own
 
-    def add(self, files: list[str] | None, name: str, preset: str, own: Own | None, progress=gr.Progress()) -> tuple:  # noqa: B008
+    def add(self, files: list[str] | None, name: str, preset: str, own: Own | None, progress=gr.Progress()) -> tuple:
         """Keep photos and learn from them. The files that were dropped go as all uploads do: others may have given
         the same.
         """
@@ -138,7 +138,7 @@ class Archiving:
                 )
             return str(target)
 
-    def load(self, file: str | None, preset: str, own: Own | None, progress=gr.Progress()) -> Shown:  # noqa: B008
+    def load(self, file: str | None, preset: str, own: Own | None, progress=gr.Progress()) -> Shown:
         """Photos and names of a saved zip join those that are there."""
         mine = own or Own()
 
