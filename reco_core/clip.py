@@ -58,5 +58,5 @@ class Clip:
         return F.normalize(embed_segments(self.network.visual, image, masks), dim=-1)
 
     def dense(self, images: Tensor, affinity: Tensor | None = None) -> ClipOutput:
-        """Global embedding, language map and keys from one forward pass; see `denseclip.read_clip`."""
+        """Global embedding and language map from one forward pass; see `denseclip.read_clip`."""
         return read_clip(self.network.visual, images, self.readout, affinity)

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from reco_core.errors import OptionError
 
-GROUPS = 3  # of seeds, for the option `several`
 LANGUAGE_GAIN = 10.0  # the paper's temperature: sigmoid(10 cos)
 USUAL = 2.0  # standard deviations above the mean at which calibrated guidance is one half
 LEAST_WEIGHT = 1e-6  # weights must be positive, and in a tiny archive anything can be very unusual
@@ -131,24 +130,6 @@ def cosegment(
     source = unit if normalise_seeds else features.float()
     picked = source[torch.arange(k, device=features.device), seeds]
     return Cosegmented(F.normalize(picked.mean(0), dim=-1), seeds, support)
-
-
-def groups(seeds: Tensor, count: int, steps: int = 10) -> Tensor:
-    """The means of groups of alike seeds, by spherical k-means: seeds (k, C) of norm 1 -> (count, C) of norm 1.
-
-    Starts from the seed nearest to the mean of all and then from those farthest from the ones before, so
-    that the result is always the same. With fewer seeds than groups, or with equal ones, means are repeated.
-    """
-    centres = seeds[(seeds @ seeds.mean(0)).argmax()][None]
-    while len(centres) < count:
-        farthest = (seeds @ centres.T).amax(1).argmin()
-        centres = torch.cat([centres, seeds[farthest][None]])
-    for _ in range(steps):
-        owner = (seeds @ centres.T).argmax(1)
-        sums = torch.zeros_like(centres).index_add_(0, owner, seeds)
-        empty = torch.bincount(owner, minlength=count)[:, None] == 0
-        centres = torch.where(empty, centres, F.normalize(sums, dim=-1))
-    return centres
 
 
 def image_maxima(weighted: Tensor) -> Tensor:

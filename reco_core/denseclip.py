@@ -19,14 +19,13 @@ NEIGHBOUR_SIGMA = 5.0  # NACLIP's Gaussian, in positions
 
 
 class ClipOutput(NamedTuple):
-    """embedding: (B, D), the whole photo. language: (B, h, w, D). keys: (B, h, w, C), of the last attention.
+    """embedding: (B, D), the whole photo. language: (B, h, w, D).
 
     Float32, not normalised.
     """
 
     embedding: Tensor
     language: Tensor
-    keys: Tensor
 
 
 class Projected(NamedTuple):
@@ -131,9 +130,8 @@ def _pool_resnet(pool: Any, maps: Tensor) -> Tensor:
 
 def _read_resnet(visual: Any, images: Tensor) -> ClipOutput:
     maps, pool = _resnet_maps(visual, images), visual.attnpool
-    raw = maps.permute(0, 2, 3, 1)
-    language, keys = pool.c_proj(pool.v_proj(raw)), pool.k_proj(raw)
-    return ClipOutput(_pool_resnet(pool, maps).float(), language.float(), keys.float())
+    language = pool.c_proj(pool.v_proj(maps.permute(0, 2, 3, 1)))
+    return ClipOutput(_pool_resnet(pool, maps).float(), language.float())
 
 
 def begin_transformer(visual: Any, images: Tensor, left: int = 1) -> tuple[Tensor, tuple[int, int]]:
@@ -160,8 +158,7 @@ def _read_transformer(visual: Any, images: Tensor, readout: Readout, affinity: T
     last = visual.transformer.resblocks[-1]
     projected = project(last, tokens)
     language = visual.ln_post(read_values(last, tokens, projected, readout, grid, affinity)) @ visual.proj
-    keys = projected.keys[:, 1:].unflatten(1, grid)
-    return ClipOutput(_pool_transformer(visual, tokens, projected).float(), language.float(), keys.float())
+    return ClipOutput(_pool_transformer(visual, tokens, projected).float(), language.float())
 
 
 def project(block: Any, tokens: Tensor) -> Projected:

@@ -233,8 +233,8 @@ class ClipEncoder(Encoder):
             affinity = torch.stack([inference.affinity(f, t.affinity_gain, t.affinity_shift) for f in features])
             affinity = affinity.unflatten(1, grid)
         out = self.networks.language.dense(self._ready(for_language), affinity)
-        embedding, language, keys = (F.normalize(part, dim=-1) for part in out)
-        return Encoded(embedding, language, features, keys=keys)
+        embedding, language = (F.normalize(part, dim=-1) for part in out)
+        return Encoded(embedding, language, features)
 
     def _ready(self, images: Tensor) -> Tensor:
         return images.to(self.device, self.precision)

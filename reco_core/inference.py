@@ -15,7 +15,6 @@ from torch import Tensor
 from reco_core.cosegmentation import LANGUAGE_GAIN
 from reco_core.errors import OptionError
 
-CLIP_SCALE, CONFIDENT = 100.0, 0.5  # of prompt denoising
 LEAST_SHOWN, LEAST_RANGE = 0.5, 0.2  # of levels, so that poor exemplars do not blow evidence up
 
 
@@ -24,35 +23,18 @@ def similarities(maps: Tensor, vectors: Tensor) -> Tensor:
     return torch.einsum("hwc,kc->khw", maps, vectors)
 
 
-def most_similar(maps: Tensor, groups: Tensor) -> Tensor:
-    """Cosine of every position with the nearest of each concept's vectors: maps (h, w, C), groups (K, m, C) -> (K, h,
-    w).
-    """
-    return torch.einsum("hwc,kmc->kmhw", maps, groups).amax(1)
-
-
-def vote(scores: Tensor, regions: Tensor) -> Tensor:
-    """Scores (K, H, W) averaged inside regions (H, W) of int64 numbers from 0."""
-    flat, where = scores.flatten(1), regions.flatten()
-    count = int(where.max()) + 1
-    sums = torch.zeros(len(flat), count, device=flat.device, dtype=flat.dtype).index_add_(1, where, flat)
-    sizes = torch.bincount(where, minlength=count).clamp_min(1)
-    return (sums / sizes)[:, where].view_as(scores)
-
-
 def resize(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """Bilinear resize of (K, h, w) to (K, *size), corners not aligned."""
     return F.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]
 
 
-def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[int, int], gain: float = 1.0) -> Tensor:
+def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[int, int]) -> Tensor:
     """P(p, concept) = sigmoid(cos(f_p, r)) x sigmoid(10 cos(d_p, t)), each resized, then multiplied.
 
     Args:
         reference: (K, h, w) cosines with the reference embeddings, or None to leave that factor out.
         language: (K, h', w') cosines with the text embeddings, or None (DenseCLIP is language alone).
         size: (height, width) of the result.
-        gain: what references' cosines are multiplied by; the paper's is 1.
 
     Returns:
         (K, height, width) float32 in (0, 1).
@@ -62,7 +44,7 @@ def reco_scores(reference: Tensor | None, language: Tensor | None, size: tuple[i
     """
     factors = []
     if reference is not None:
-        factors.append(resize(torch.sigmoid(gain * reference), size))
+        factors.append(resize(torch.sigmoid(reference), size))
     if language is not None:
         factors.append(resize(torch.sigmoid(LANGUAGE_GAIN * language), size))
     if not factors:
@@ -95,28 +77,6 @@ def regrid(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
         return maps
     resized = F.interpolate(maps.permute(0, 3, 1, 2), size=grid, mode="bilinear", align_corners=False)
     return F.normalize(resized.permute(0, 2, 3, 1), dim=-1)
-
-
-def smooth_by_keys(maps: Tensor, keys: Tensor) -> Tensor:
-    """Key smoothing: every position's similarities (K, h, w) become the mean over all positions, weighted by their
-    keys' cosine with its own where that is positive.
-
-    keys: (h, w, C) of norm 1. Source: Zhou et al., MaskCLIP, ECCV 2022, section 3.3 (there not normalised: that
-    scales all concepts alike, but not against a temperature).
-    """
-    flat = keys.flatten(0, 1)
-    weights = (flat @ flat.T).clamp_min(0)
-    return smooth(maps, weights / weights.sum(-1, keepdim=True))
-
-
-def denoise(maps: Tensor) -> Tensor:
-    """Prompt denoising: concepts that are nowhere confident leave the competition, at cosine -1.
-
-    maps: (K, h, w) cosines. Confident is a softmax over concepts, at CLIP's own scale, above one half somewhere; if
-    none is, all stay. Source: Zhou et al., MaskCLIP, ECCV 2022, section 3.3.
-    """
-    sure = (maps * CLIP_SCALE).softmax(0).flatten(1).amax(1) > CONFIDENT
-    return maps if not bool(sure.any()) else torch.where(sure[:, None, None], maps, -1.0)
 
 
 def compete(maps: Tensor, temperature: float) -> Tensor:

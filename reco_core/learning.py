@@ -33,7 +33,7 @@ class Learner:
     authors: AuthorsCode
     wholes: Typical
     typical: Typical
-    unrelated: dict[bool, Tensor] = field(default_factory=dict)
+    unrelated: list[Tensor] = field(default_factory=list)
 
     def learn(
         self, name: str, k: int, method: Method, context: Sequence[Concept], exclude: frozenset[str] = frozenset()
@@ -52,7 +52,7 @@ class Learner:
                 given=name,
                 remedy="Put some of the excluded photos back",
             )
-        features = self._features(found.rows, method)
+        features = self._features(found.rows)
         language = self._language(found.rows if method.language_guidance else found.rows[:NEAREST])
         guidance = self._guidance(language, text, method) if method.language_guidance else None
         weights = self._weights(features, guidance, text, method, context)
@@ -69,7 +69,7 @@ class Learner:
         if not len(rows):
             raise ArchiveError("nothing to learn from", given=name, expected="a few photos of the thing")
         found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32))
-        features, language = self._features(found.rows, method), self._language(found.rows)
+        features, language = self._features(found.rows), self._language(found.rows)
         comparable = self.encoder.preset.one_text  # what archives are searched by, with language maps
         wholes = self.archive.embeddings(found.rows) if comparable else language.flatten(0, 2).cpu()
         common = F.normalize(wholes.mean(0), dim=0)
@@ -77,10 +77,8 @@ class Learner:
         weights = self._weights(features, guidance, common, method, context) * self._inside().to(features.device)
         return self._cosegment(name, None, features, language, weights, found, method)
 
-    def _features(self, rows: np.ndarray, method: Method) -> Tensor:
+    def _features(self, rows: np.ndarray) -> Tensor:
         """Features (k, h w, C) of photos."""
-        if not method.encoder:
-            return inference.regrid(self._language(rows), self.archive.grid).flatten(1, 2)
         return self.archive.features(rows).to(self.encoder.device)
 
     def _language(self, rows: np.ndarray) -> Tensor:
@@ -160,16 +158,10 @@ class Learner:
                     self.archive.records[row],
                 )
             )
-        levels = self._levels(
-            text, result.reference, features[:NEAREST], language[:NEAREST], found.rows[:NEAREST], method
-        )
-        picked = F.normalize(features[torch.arange(len(features), device=features.device), result.seeds], dim=-1)
-        groups = cosegmentation.groups(picked, cosegmentation.GROUPS).cpu()
-        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars), levels, groups)
+        levels = self._levels(text, result.reference, features[:NEAREST], language[:NEAREST], found.rows[:NEAREST])
+        return Concept(name, text, result.reference.cpu(), tuple(exemplars), self.served(exemplars), levels)
 
-    def _levels(
-        self, text: Tensor, reference: Tensor, features: Tensor, language: Tensor, rows: np.ndarray, method: Method
-    ) -> Levels:
+    def _levels(self, text: Tensor, reference: Tensor, features: Tensor, language: Tensor, rows: np.ndarray) -> Levels:
         """What the nearest exemplars show: text (D,), reference (C,), features (k, h w, C), language (k, h', w', D)."""
         patches = inference.unusual(
             (language @ text.to(language.device))[None], text.to(language.device)[None], self.typical
@@ -179,16 +171,16 @@ class Learner:
             near = self.archive.embeddings(rows).to(self.typical.mean.device) @ text.to(self.typical.mean.device)
             whole = float(inference.unusual(near[None], text.to(near.device)[None], self.wholes).mean())
         match, usual = (
-            float(inference.peak((maps @ reference)[:, None]).mean()) for maps in (features, self._unrelated(method))
+            float(inference.peak((maps @ reference)[:, None]).mean()) for maps in (features, self._unrelated())
         )
         return Levels(whole, float(inference.peak(patches).mean()), match, usual)
 
-    def _unrelated(self, method: Method) -> Tensor:
+    def _unrelated(self) -> Tensor:
         """Features (n, h w, C) of photos from all over the archive, read once."""
-        if method.encoder not in self.unrelated:
+        if not self.unrelated:
             rows = np.linspace(0, len(self.archive) - 1, min(UNRELATED, len(self.archive))).astype(int)
-            self.unrelated[method.encoder] = self._features(rows, method)
-        return self.unrelated[method.encoder]
+            self.unrelated.append(self._features(rows))
+        return self.unrelated[0]
 
     def served(self, exemplars: Sequence[Exemplar]) -> bool:
         """Whether photos are near enough to a name's text to be of it."""

@@ -8,15 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reco_core import inference, regions
-from reco_core.cosegmentation import GROUPS
+from reco_core import inference
 from reco_core.inference import Typical
 from reco_core.methods import SURROUNDINGS, Method, Temperatures
 from reco_core.presets import Preset
-from reco_core.structures import Concept, Encoded, References
+from reco_core.structures import Encoded, References
 
 LIKELIER = math.log(2)  # evidence for sky, wall, ...: when asked for, one in two is there, of other names one in three
-SHARP = 10.0  # what the option `sharpen` multiplies references' cosines by
 
 
 class Marked(NamedTuple):
@@ -61,22 +59,12 @@ class Marker:
         everything, device = (*references.concepts, *references.background), encoded.features.device
         texts = torch.stack([concept.text for concept in everything]).to(device)
         language = inference.similarities(encoded.language[0], texts)
-        if method.key_smoothing:
-            keys = encoded.features if encoded.keys is None else encoded.keys
-            language = inference.smooth_by_keys(language, inference.regrid(keys, language.shape[1:])[0])
-        features = encoded.features
-        if not method.encoder:
-            features = inference.regrid(encoded.language, features.shape[1:3])
         vectors = torch.stack([concept.reference for concept in everything]).to(device)
-        reference = inference.similarities(features[0], vectors)
+        reference = inference.similarities(encoded.features[0], vectors)
         whole, unusual = self.unusual(encoded, texts, language)
         levels = torch.tensor([concept.levels for concept in everything], device=device)
         around = torch.tensor([concept.name.casefold() in SURROUNDINGS for concept in everything], device=device)
         evidence = inference.evidence(whole, unusual, reference, levels, self.preset.presence)
-        if method.denoise:
-            language = inference.denoise(language)
-        if method.several:
-            reference = inference.most_similar(features[0], torch.stack([_groups(c) for c in everything]).to(device))
         size, asked = photo.shape[:2], len(references.concepts)
         if method.compare:
             t = temperatures or self.preset.temperatures
@@ -90,13 +78,8 @@ class Marker:
             scores = inference.resize(_compare(factors, encoded.features[0], evidence, expected, method, t), size)
         else:
             scores = inference.reco_scores(
-                reference if method.reference else None,
-                language if method.language else None,
-                size,
-                SHARP if method.sharpen else 1.0,
+                reference if method.reference else None, language if method.language else None, size
             )
-        if method.regions:
-            scores = inference.vote(scores, torch.from_numpy(regions.superpixels(photo)).to(device))
         return Marked(scores, evidence + LIKELIER * around)
 
     def unusual(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -110,10 +93,6 @@ class Marker:
             inference.unusual(texts @ encoded.embedding[0], texts, self.wholes),
             inference.unusual(language, texts, self.patches),
         )
-
-
-def _groups(concept: Concept) -> Tensor:
-    return concept.reference.expand(GROUPS, -1) if concept.groups is None else concept.groups
 
 
 def _compare(factors, features: Tensor, evidence: Tensor, expected: Tensor, method: Method, t: Temperatures) -> Tensor:

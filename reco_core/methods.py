@@ -39,7 +39,6 @@ class Method:
 
     language_guidance, context_elimination: LGC and CE while learning a reference.
     reference, language: which factors enter at inference. crf: refine at the photo's edges.
-    encoder: references live in the dense encoder's features; off: in the language map itself.
     The others belong to reco2:
     calibrate: language maps count in standard deviations from what the archive's photos usually
         give for that name, in LGC too: some names are near to everything.
@@ -49,14 +48,7 @@ class Method:
     affinity: maps are smoothed by the co-segmentation features.
     gate: each concept starts from the evidence that it is in the photo at all.
     expect_background: with gate, background words are taken to be there; some of them are in nearly every photo.
-    Options of ours that did not win everywhere, off in all:
-    several: a position may resemble any of a few groups of seeds, not only their mean.
-    regions: positions vote inside superpixels of the photo.
-    sharpen: without compare, references count as sigmoid(10 cos), as language does.
     fast_crf: a dense CRF on every second row and column.
-    MaskCLIP's options, off in all:
-    key_smoothing: language maps are smoothed by the language model's own keys (mini: by its features).
-    denoise: names that win nowhere with confidence leave before the argmax.
     """
 
     name: str
@@ -66,7 +58,6 @@ class Method:
     reference: bool = True
     language: bool = True
     crf: bool = False
-    encoder: bool = True
     calibrate: bool = False
     weigh_seeds: bool = False
     spare_context: bool = False
@@ -74,24 +65,12 @@ class Method:
     affinity: bool = False
     gate: bool = False
     expect_background: bool = False
-    several: bool = False
-    regions: bool = False
-    sharpen: bool = False
     fast_crf: bool = False
-    key_smoothing: bool = False
-    denoise: bool = False
 
     @property
     def learning(self) -> tuple[bool, ...]:
         """The switches that a learned reference depends on."""
-        return (
-            self.language_guidance,
-            self.context_elimination,
-            self.calibrate,
-            self.weigh_seeds,
-            self.spare_context,
-            self.encoder,
-        )
+        return (self.language_guidance, self.context_elimination, self.calibrate, self.weigh_seeds, self.spare_context)
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ class ReCo:
         """
         both = copy.copy(self)
         both.archive = self.archive.joined(own)
-        both._learner = replace(self._learner, archive=both.archive, unrelated={})
+        both._learner = replace(self._learner, archive=both.archive, unrelated=[])
         both._cache, both._lock, both._stored, both._words = OrderedDict(), threading.Lock(), {}, self._words
         return both
 

@@ -61,15 +61,13 @@ class Encoded:
 
     embedding: (B, D) global, comparable with text. language: (B, h, w, D), text-aligned.
     features: (B, h', w', C), for co-segmentation; another model's grid may be another.
-    retrieval: (B, R), what archives are searched by, if that is not `embedding`. keys: (B, ., ., .), what the
-    language model's last attention compares, if it has them. All float32.
+    retrieval: (B, R), what archives are searched by, if that is not `embedding`. All float32.
     """
 
     embedding: Tensor
     language: Tensor
     features: Tensor
     retrieval: Tensor | None = None
-    keys: Tensor | None = None
 
     def __post_init__(self) -> None:
         b, d = self.embedding.shape
@@ -128,7 +126,7 @@ class Concept:
 
     text: comparable with language maps; archives may be searched by another model's text.
     served: whether the archive has photos that look like the name; if not, results mean little.
-    levels: what its exemplars show. groups: (m, C), norm 1, means of alike seeds; None: the reference alone.
+    levels: what its exemplars show.
     """
 
     name: str
@@ -137,7 +135,6 @@ class Concept:
     exemplars: tuple[Exemplar, ...] = ()
     served: bool = True
     levels: Levels = GOOD
-    groups: Tensor | None = None
 
 
 @dataclass(frozen=True)

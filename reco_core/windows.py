@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reco_core.structures import Encoded
 
-MAPS = ("language", "features", "keys")
+MAPS = ("language", "features")
 
 
 def starts(length: int, window: int, stride: int) -> list[int]:
@@ -42,8 +42,6 @@ def slide(
             embeddings.append(encoded.embedding)
             for name in MAPS:
                 maps = getattr(encoded, name)
-                if maps is None:
-                    continue
                 rows, columns = maps.shape[1:3]
                 if name not in sums:
                     sums[name] = maps.new_zeros(1, height * rows // h, width * columns // w, maps.shape[3])

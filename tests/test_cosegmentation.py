@@ -173,22 +173,3 @@ def test_shares_count_from_what_is_usual_between_names():
     assert cosegmentation.context_shares(words[0], words[1:]).max() == 0
     assert cosegmentation.context_shares(words[0], words[:1], usual).item() == 0
     assert cosegmentation.usual_cosine(words[:1]) == 0
-
-
-def test_groups_of_seeds_are_their_means():
-    """Two tight bunches and a lone seed, against what is plain to see; the order of seeds only orders the groups."""
-    random = torch.Generator().manual_seed(3)
-    bunches = F.normalize(torch.randn(3, 6, generator=random), dim=-1)
-    seeds = F.normalize(bunches[[0, 0, 0, 1, 1, 2]] + 0.01 * torch.randn(6, 6, generator=random), dim=-1)
-    means = [F.normalize(seeds[list(of)].mean(0), dim=0) for of in ((0, 1, 2), (3, 4), (5,))]
-    for order in ([0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 4, 2]):
-        found = cosegmentation.groups(seeds[order], 3)
-        assert sorted(int((found @ mean).argmax()) for mean in means) == [0, 1, 2]
-        for mean in means:
-            torch.testing.assert_close(found[(found @ mean).argmax()], mean, atol=1e-5, rtol=0)
-
-
-def test_fewer_seeds_than_groups_repeat():
-    seed = F.normalize(torch.ones(1, 4), dim=-1)
-    torch.testing.assert_close(cosegmentation.groups(seed, 3), seed.expand(3, -1))
-    assert torch.isfinite(cosegmentation.groups(seed.expand(5, -1), 3)).all()

@@ -110,53 +110,6 @@ def test_evidence_is_not_blown_up_by_poor_exemplars():
     assert found.tolist() == pytest.approx([2 * 2**0.5 + 0.5])
 
 
-def test_the_most_similar_group_counts():
-    maps = F.normalize(torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(1)), dim=-1)
-    groups = F.normalize(torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(2)), dim=-1)
-    found = inference.most_similar(maps, groups)
-    assert found.shape == (2, 3, 4)
-    for k, y, x in np.ndindex(2, 3, 4):
-        assert float(found[k, y, x]) == pytest.approx(max(float(maps[y, x] @ v) for v in groups[k]), abs=1e-6)
-
-
-def test_positions_vote_inside_regions():
-    scores = torch.tensor([[[1.0, 3.0], [5.0, 7.0]], [[0.0, 1.0], [2.0, 4.0]]])
-    voted = inference.vote(scores, torch.tensor([[0, 0], [3, 0]]))  # regions 1 and 2 have no pixel
-    torch.testing.assert_close(voted[0], torch.tensor([[11 / 3, 11 / 3], [5.0, 11 / 3]]))
-    torch.testing.assert_close(voted[1], torch.tensor([[5 / 3, 5 / 3], [2.0, 5 / 3]]))
-
-
-def test_sharper_references_are_a_gain():
-    reference, language = torch.tensor([[[0.3]]]), torch.tensor([[[0.1]]])
-    expected = 1 / (1 + math.exp(-3)) / (1 + math.exp(-1))
-    assert float(inference.reco_scores(reference, language, (1, 1), 10.0)) == pytest.approx(expected)
-
-
-def test_key_smoothing_equals_its_formula():
-    random = torch.Generator().manual_seed(4)
-    maps, keys = torch.rand(3, 4, 5, generator=random), F.normalize(torch.randn(4, 5, 6, generator=random), dim=-1)
-    smoothed = inference.smooth_by_keys(maps, keys)
-    for y in range(4):
-        for x in range(5):
-            total, weight = torch.zeros(3), 0.0
-            for v in range(4):
-                for u in range(5):
-                    cosine = max(0.0, float(keys[y, x] @ keys[v, u]))
-                    total, weight = total + cosine * maps[:, v, u], weight + cosine
-            torch.testing.assert_close(smoothed[:, y, x], total / weight)
-
-
-def test_prompt_denoising_drops_names_that_are_nowhere_sure():
-    maps = torch.full((3, 2, 2), 0.2)
-    maps[0, 0, 0] = 0.25  # e^5 times as likely as the others there
-    maps[1] += 0.001  # ahead everywhere else, but never sure
-    left = inference.denoise(maps)
-    assert torch.equal(left[0], maps[0])
-    assert torch.equal(left[1:], torch.full((2, 2, 2), -1.0))
-    flat = torch.full((3, 2, 2), 0.2)
-    assert torch.equal(inference.denoise(flat), flat)  # nobody is sure: everybody stays
-
-
 def test_regrid_keeps_its_own_grid_and_the_norm():
     maps = F.normalize(torch.randn(2, 7, 7, 5, generator=torch.Generator().manual_seed(5)), dim=-1)
     assert inference.regrid(maps, (7, 7)) is maps

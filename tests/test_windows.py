@@ -38,7 +38,6 @@ def test_what_depends_on_pixels_alone_is_the_same_in_windows(size):
     whole = slide(image, image, read, 32, 16)
     torch.testing.assert_close(whole.language, pixels(image, 16))
     torch.testing.assert_close(whole.features, pixels(image, 8))
-    assert whole.keys is None
     assert whole.embedding.shape == (1, 3)
 
 

@@ -43,9 +43,6 @@ PAIRS = (
     ("reco", "reco2"),
     ("reco2", "reco2+crf"),
     ("reco2", "reco2_crf"),
-    ("reco2", "reco2+several"),
-    ("reco2", "reco2+regions"),
-    ("reco", "reco+sharpen"),
 )
 
 

@@ -12,7 +12,7 @@ from reco_core.archives.archive import WRONG, Archive
 from reco_core.errors import ArchiveError
 from reco_core.structures import Concept, Exemplar, Levels
 
-VECTOR_KINDS = ("text", "reference", "groups")
+VECTOR_KINDS = ("text", "reference")
 TABLE, VECTORS = "references", "references_vectors"  # their roles in the manifest
 
 
@@ -88,9 +88,9 @@ def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], boo
                     Exemplar(row, similarity, (y, x), support, archive.records[row])
                     for row, similarity, y, x, support in rows
                 )
-                text, reference, groups = (tensors[f"{kind}.{t}"][i] for kind in VECTOR_KINDS)
+                text, reference = (tensors[f"{kind}.{t}"][i] for kind in VECTOR_KINDS)
                 out[concept_key(name, table["k"], table["learning"], table["context"])] = Concept(
-                    name, text, reference, exemplars, served(exemplars), Levels(*table["levels"][name]), groups
+                    name, text, reference, exemplars, served(exemplars), Levels(*table["levels"][name])
                 )
         return out
     except WRONG as error:

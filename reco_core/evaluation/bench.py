@@ -18,7 +18,7 @@ from reco_core.datasets.dataset import Dataset, Item
 from reco_core.errors import Cancelled, OptionError
 from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.variants import METHODS, Variant, left_out, of_methods
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Method
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.photos import resize_labels
 from reco_core.pipeline import ReCo
 from reco_core.report import FOUND_FROM
@@ -157,7 +157,7 @@ def _measure(
         out["counts"][variant.name] = _counts(truth, rows[result.labels], len(data.classes))
         if variant is judge:
             out["presence"] = [round(p, 4) for p in result.presence]
-            out["maximum"] = [round(m, 4) for m in maximum_scores(encoded, learned[variant.name], variant.method)]
+            out["maximum"] = [round(m, 4) for m in maximum_scores(encoded, learned[variant.name])]
     return out
 
 
@@ -196,14 +196,13 @@ def _adapted(
         entry["counts"][name] = _counts(truth, rows[labels], len(data.classes))
 
 
-def maximum_scores(encoded: Encoded, references: References, method: Method) -> list[float]:
+def maximum_scores(encoded: Encoded, references: References) -> list[float]:
     """The plain alternative to presence: the maximum over positions of the paper's score, 0..1, per asked name."""
     device = encoded.language.device
     texts = torch.stack([concept.text for concept in references.concepts]).to(device)
     vectors = torch.stack([concept.reference for concept in references.concepts]).to(device)
     language = inference.similarities(encoded.language[0], texts)
-    dense = encoded.features if method.encoder else encoded.language  # where the method's references live
-    reference = inference.similarities(dense[0], vectors)
+    reference = inference.similarities(encoded.features[0], vectors)
     height, width = language.shape[1:]
     return inference.reco_scores(reference, language, (height, width)).flatten(1).amax(1).tolist()
 

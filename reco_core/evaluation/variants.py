@@ -8,18 +8,14 @@ from reco_core.errors import OptionError
 from reco_core.methods import Method, find_method
 
 METHODS = ("denseclip", "reco_no_lgc_ce", "reco_no_ce", "reco_no_lgc", "reco_no_text", "reco", "reco_crf", "reco2")
-PARTS = (  # the paper's ablation, MaskCLIP's options, each part of reco2 taken away, and its options
+PARTS = (  # the paper's ablation, each part of reco2 taken away, and CRFs
     "denseclip",
-    "denseclip+denoise",
-    "denseclip+key_smoothing",
-    "denseclip+key_smoothing+denoise",
     "reco-language-context_elimination",
     "reco_no_lgc_ce",
     "reco_no_ce",
     "reco_no_lgc",
     "reco_no_text",
     "reco",
-    "reco-encoder",
     "reco_crf",
     "reco2",
     "reco2-calibrate",
@@ -29,13 +25,9 @@ PARTS = (  # the paper's ablation, MaskCLIP's options, each part of reco2 taken 
     "reco2-gate",
     "reco2-reference",
     "reco2-language",
-    "reco2-encoder",
     "reco2-expect_background",
-    "reco2+several",
-    "reco2+regions",
     "reco2+crf",
     "reco2_crf",
-    "reco+sharpen",
 )
 CURVES = ("reco", "reco2")  # drawn against k and against the archive's size
 EXEMPLARS = (1, 5, 10, 20, 50)
