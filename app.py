@@ -32,16 +32,16 @@ from reco_app.discover import Discovering, DiscoverTab
 from reco_app.jobs import Queue
 from reco_app.models import Chooser, Choosing
 from reco_app.photo import PhotoInput
+from reco_app.preset_pool import Pool
 from reco_app.segment import MAX_K, Result, Segmenting, forget
-from reco_core import crf
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
+from reco_core.export import FOUND_FROM
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
 from reco_core.pipeline import ReCo, usual_method
-from reco_core.pool import Pool
 from reco_core.presets import PRESETS, find_preset
-from reco_core.report import FOUND_FROM
-from reco_core.weights import cache_folder
+from reco_core.segmentation import crf
+from reco_core.utils.paths import cache_folder
 
 log = logging.getLogger("reco_app")
 

@@ -20,18 +20,18 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from reco_core import metrics
 from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.recipe import find_recipe
-from reco_core.archives.source import Files
+from reco_core.cli.progress_log import Steps
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
 from reco_core.evaluation import bench
 from reco_core.evaluation.variants import of_methods
 from reco_core.methods import BACKGROUND_WORDS
+from reco_core.photo_sources.source import Files
 from reco_core.pipeline import ReCo
-from reco_core.steps import Steps
-from reco_core.structures import PhotoRecord
+from reco_core.segmentation import metrics
+from reco_core.types import PhotoRecord
 
 METHODS = ("reco", "reco_crf", "reco2", "reco2_crf")
 ROW = "specialist"

@@ -25,17 +25,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reco_core.archives.archive import Archive
 from reco_core.archives.codecs import DENSE
-from reco_core.archives.sources import open_source
-from reco_core.archives.store import MANIFEST
+from reco_core.archives.manifest import MANIFEST
 from reco_core.archives.writer import Options, write_archive
+from reco_core.cli.progress_log import Steps
 from reco_core.datasets.folder import open_folder
-from reco_core.encoders import Encoder, load_encoder
 from reco_core.evaluation import bench, tables
 from reco_core.evaluation.variants import of_methods
+from reco_core.models.encoders import Encoder, load_encoder
+from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI
-from reco_core.steps import Steps
-from reco_core.weights import ROOT
+from reco_core.utils.paths import bundled_folder
 
 METHODS = ("reco", "reco2")
 RARE = ("fire extinguisher", "cow", "person", "grass", "wall", "chair", "bottle", "sheep", "boat", "road")
@@ -65,7 +65,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     encoder = load_encoder(MINI, "cpu")
     recos = build(encoder, args)
-    known = (ROOT / "assets" / "mini" / "names.txt").read_text().split("\n")
+    known = (bundled_folder() / "assets" / "mini" / "names.txt").read_text().split("\n")
     spread = [known[i] for i in np.linspace(0, len(known) - 2, args.names - len(RARE)).astype(int)]
     names = tuple(dict.fromkeys((*spread, *RARE)))
     report: dict[str, dict] = {}

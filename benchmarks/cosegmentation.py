@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from reco_core.cosegmentation import cosegment
+from reco_core.segmentation.cosegmentation import cosegment
 
 WAYS = ("authors' way", "whole matrix", "float32", "bfloat16")
 

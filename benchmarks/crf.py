@@ -20,13 +20,13 @@ import skimage.data
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from reco_core import crf, metrics
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
 from reco_core.methods import BACKGROUND_WORDS
-from reco_core.photos import limit_size, read_photo, resize_labels
 from reco_core.pipeline import WORKING_SIDE, ReCo
-from reco_core.structures import MAX_LABELS
+from reco_core.segmentation import crf, metrics
+from reco_core.types import MAX_LABELS
+from reco_core.utils.images import limit_size, read_photo, resize_labels
 
 WORDS = ("cat", "dog", "person", "car", "bicycle", "bird", "boat", "flower", "food", "chair", "shoe", "bottle")
 CARRIED = ("astronaut", "chelsea", "coffee", "rocket")

@@ -24,16 +24,17 @@ from skimage.segmentation import slic
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from reco_core import inference, metrics, text
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
 from reco_core.evaluation import bench, reassignment
 from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.tables import markdown, percent
 from reco_core.methods import BACKGROUND_WORDS
-from reco_core.photos import limit_size, resize_labels
+from reco_core.models import sentence_encoder
 from reco_core.pipeline import WORKING_SIDE, ReCo
-from reco_core.structures import Discovery
+from reco_core.segmentation import metrics, score_maps
+from reco_core.types import Discovery
+from reco_core.utils.images import limit_size, resize_labels
 from reco_core.zeroguidance.clustering import belonging
 from reco_core.zeroguidance.discovery import PARTS, Discoverer
 from reco_core.zeroguidance.embedding import embed_words
@@ -56,7 +57,7 @@ def clusters(count: int) -> Find:
         points = features.flatten(0, 1).numpy()
         _, owner = kmeans2(points, min(count, len(points)), minit="++", rng=np.random.default_rng(SEED), missing="warn")
         parts = np.unique(owner, return_inverse=True)[1].reshape(features.shape[:2])
-        maps = inference.resize(belonging(features, parts), limit_size(photo, WORKING_SIDE).shape[:2])
+        maps = score_maps.resize(belonging(features, parts), limit_size(photo, WORKING_SIDE).shape[:2])
         return named(discoverer, photo, maps.argmax(0).numpy())
 
     return find
@@ -80,7 +81,7 @@ class Classes:
     """The classes of a data set as words, for both reassignments."""
 
     def __init__(self, data: Dataset, discoverer: Discoverer) -> None:
-        self.sentences = text.load()
+        self.sentences = sentence_encoder.load()
         self.data, self.by_text = data, self.sentences(list(data.words))
         around = tuple(word for word in BACKGROUND_WORDS if word not in data.words) if data.background else ()
         self.by_image: Tensor = embed_words(discoverer.reco.encoder, (*data.words, *around))

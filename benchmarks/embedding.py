@@ -23,12 +23,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reco_core.archives.embedding import BATCH, embed
-from reco_core.archives.source import Files
-from reco_core.archives.sources import open_source
 from reco_core.archives.writer import write_archive
-from reco_core.encoders import load_encoder
-from reco_core.photos import read_photo
+from reco_core.models.encoders import load_encoder
+from reco_core.photo_sources.factory import open_source
+from reco_core.photo_sources.source import Files
 from reco_core.presets import MINI
+from reco_core.utils.images import read_photo
 
 
 def megabytes() -> float:

@@ -21,11 +21,11 @@ from safetensors.torch import save
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from reco_core.archives import store
 from reco_core.archives.archive import Archive
 from reco_core.archives.arrays import write_array
+from reco_core.archives.manifest import Manifest, adopt, changing, commit
 from reco_core.archives.writer import assemble
-from reco_core.weights import ROOT
+from reco_core.utils.paths import bundled_folder
 
 BLOCK = 10_000
 OPEN = """
@@ -54,7 +54,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder, chance = Path(name), np.random.default_rng(0)
-        known = list(Archive(ROOT / "archives" / "mini").records)
+        known = list(Archive(bundled_folder() / "archives" / "mini").records)
         records = [replace(known[i % len(known)], file=f"{i:09d}.jpg") for i in range(args.count)]
 
         def vectors():
@@ -64,7 +64,7 @@ def main() -> None:
 
         flat = np.load(write_array(vectors(), args.count, folder / "flat.npy"), mmap_mode="r")
         began = time.perf_counter()
-        with store.changing(folder / "archive") as work:
+        with changing(folder / "archive") as work:
             hashes = chance.integers(1, 2**63, args.count).astype(np.uint64)
             written = assemble(work, records, hashes, flat, {}, "none", {}, (), "fp16")
             moments = {
@@ -73,8 +73,8 @@ def main() -> None:
                 for what, extra in (("mean", ()), ("covariance", (1,)))
             }
             (work / "typical.safetensors").write_bytes(save(moments))
-            shared, more = store.adopt({"typical": work / "typical.safetensors"})
-            manifest = store.Manifest(
+            shared, more = adopt({"typical": work / "typical.safetensors"})
+            manifest = Manifest(
                 "mini",
                 "0" * 64,
                 args.dimension,
@@ -84,14 +84,14 @@ def main() -> None:
                 {"typical": shared["typical"].name},
                 {**written.known, **more},
             )
-            store.commit(folder / "archive", manifest, {**written.new, shared["typical"].name: shared["typical"]})
+            commit(folder / "archive", manifest, {**written.new, shared["typical"].name: shared["typical"]})
         size = sum(file.stat().st_size for file in (folder / "archive").iterdir())
         print(
             f"{args.count:,} x {args.dimension}: written in {time.perf_counter() - began:.0f} s, {size / 1e6:,.0f} MB, "
             f"of which credits {manifest.files[written.part.files['photos']].bytes / args.count:.0f} bytes a photo"
         )
         for _ in range(3):
-            subprocess.run([sys.executable, "-c", OPEN, str(folder / "archive")], check=True, cwd=ROOT)
+            subprocess.run([sys.executable, "-c", OPEN, str(folder / "archive")], check=True, cwd=bundled_folder())
 
 
 if __name__ == "__main__":

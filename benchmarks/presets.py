@@ -27,14 +27,14 @@ import skimage.data
 import torch
 from PIL import Image
 
-from reco_core import encoders, weights
 from reco_core.archives.archive import Archive
-from reco_core.archives.sources import open_source
 from reco_core.archives.writer import write_archive
-from reco_core.checksums import sha256
 from reco_core.methods import CONTEXT_WORDS
+from reco_core.models import encoders, weights
+from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
 from reco_core.presets import PRESETS, Model, Preset
+from reco_core.utils.hashing import sha256
 
 CROPS = 60
 WORDS = ("teapot", "violin", "helmet")

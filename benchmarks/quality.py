@@ -19,11 +19,11 @@ import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.datasets.folder import open_folder
-from reco_core.encoders import MiniEncoder
 from reco_core.evaluation import bench
 from reco_core.evaluation.variants import of_methods
+from reco_core.models.encoders import MiniEncoder
 from reco_core.pipeline import ReCo
-from reco_core.structures import Encoded
+from reco_core.types import Encoded
 
 METHODS = ("denseclip", "reco", "reco2")
 SIDES = (224, 336, 448)

@@ -32,11 +32,11 @@ from PIL import Image, ImageDraw
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reco_core.archives.archive import Archive
-from reco_core.archives.sources import open_source
 from reco_core.archives.writer import write_archive
+from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
-from reco_core.structures import References, Segmentation
-from reco_core.visualise import overlay
+from reco_core.types import References, Segmentation
+from reco_core.utils.visualize import overlay
 
 KINDS = ("Didgeridoo", "bagpipes", "dulcimer", "sitar", "concertina", "Tambourine", "alphorn", "castanets")
 SCENES = ("bedroom", "street", "kitchen", "forest", "highway", "living room", "coast", "store")

@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from collages import SCENES, Picture, often, pictures
 
-from reco_core import inference
-from reco_core.encoders import load_encoder
+from reco_core.models.encoders import load_encoder
 from reco_core.presets import MINI
-from reco_core.structures import Encoded
+from reco_core.segmentation import score_maps
+from reco_core.types import Encoded
 from reco_core.zeroguidance import embedding
 from reco_core.zeroguidance.clustering import belonging, grow
 
@@ -38,7 +38,7 @@ def segments(picture: Picture, encoded: Encoded, titles: list[str]) -> Iterator[
     """Titles and the masks (H, W) that stand for them."""
     size = picture.photo.shape[:2]
     tree = grow(encoded.features[0], PARTS)
-    labels = inference.resize(belonging(encoded.features[0], tree.parts), size).argmax(0).numpy()
+    labels = score_maps.resize(belonging(encoded.features[0], tree.parts), size).argmax(0).numpy()
     for word, (left, top, width, height) in zip(picture.words, picture.boxes, strict=True):
         if not width or word in SCENES or word not in titles:
             continue

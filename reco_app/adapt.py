@@ -12,18 +12,18 @@ import gradio as gr
 from reco_app import course, jobs, tiles
 from reco_app.jobs import Queue, Ticket, Work
 from reco_app.photo import PhotoInput
+from reco_app.preset_pool import Pool
 from reco_app.told import or_why, told
 from reco_app.uploads import Uploads
-from reco_core.adaptation import card
+from reco_core.adaptation import specialist_card
 from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import OptionError, PhotoError, RecoError
 from reco_core.methods import BACKGROUND_WORDS
-from reco_core.names import clean_names, parse_names
-from reco_core.photos import limit_size, read_photo
 from reco_core.pipeline import usual_method
-from reco_core.pool import Pool
+from reco_core.utils.images import limit_size, read_photo
+from reco_core.utils.names import clean_names, parse_names
 
 STEPS, FEWEST, MOST = 300, 50, 600
 LOOKS, CHECK = 12, 10  # at the photos that are kept aside, in a training; steps between two of them at least
@@ -160,7 +160,7 @@ class Adapting:
             report=course.left_out(work.left_out),
             result=gr.Column(visible=True),
             compared="",
-            look=course.learned(work, (work.out / card.EXAMPLES).read_bytes()) + charts,
+            look=course.learned(work, (work.out / specialist_card.EXAMPLES).read_bytes()) + charts,
             download=gr.DownloadButton(value=str(work.zip)),
         )
 

@@ -14,12 +14,12 @@ from reco_app.joined import exemplars
 from reco_app.own import Own, Photo, join, one_name
 from reco_app.photo import PhotoInput
 from reco_app.pictures import Pictures
+from reco_app.preset_pool import Pool
 from reco_app.saved import load, save
 from reco_app.told import or_why, told
 from reco_app.uploads import Uploads
 from reco_core.errors import OptionError, PhotoError, RecoError
-from reco_core.photos import read_photo
-from reco_core.pool import Pool
+from reco_core.utils.images import read_photo
 
 MOST_FOUND = 60
 FOUND = 20

@@ -16,9 +16,9 @@ from reco_app.gallery import percent, swatch
 from reco_app.own import MOST_PHOTOS
 from reco_app.tiles import MOST_REPORTED, many
 from reco_core.adaptation.curve import Curve
-from reco_core.photos import limit_size
-from reco_core.structures import LeftOut, Segmentation
-from reco_core.visualise import overlay
+from reco_core.types import LeftOut, Segmentation
+from reco_core.utils.images import limit_size
+from reco_core.utils.visualize import overlay
 
 MOST_NAMES = 30
 PREVIEW_SIDE, COMPARED_SIDE = 480, 900  # long sides of pictures on the page

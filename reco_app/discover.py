@@ -13,13 +13,13 @@ from reco_app import discovered
 from reco_app.finds import Find, write
 from reco_app.own import one_name
 from reco_app.photo import PhotoInput
+from reco_app.preset_pool import Pool
 from reco_app.segment import SHOWN_SIDE
 from reco_app.told import told
 from reco_core.errors import NamesError, PhotoError
-from reco_core.names import parse_names
-from reco_core.photos import limit_size, read_photo
-from reco_core.pool import Pool
-from reco_core.report import describe_discovery
+from reco_core.export import describe_discovery
+from reco_core.utils.images import limit_size, read_photo
+from reco_core.utils.names import parse_names
 from reco_core.zeroguidance.discovery import MOST_PARTS, PARTS, Discoverer, Reading, check_parts
 from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
 

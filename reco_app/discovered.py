@@ -4,7 +4,7 @@ from collections.abc import Collection
 from html import escape
 
 from reco_app.gallery import percent, swatch
-from reco_core.structures import Discovery, Segment
+from reco_core.types import Discovery, Segment
 
 LEAST_TOLD = 0.01  # what else a segment may be is told from this probability on
 INTRO = """<h3>Find and name everything in a photo</h3>

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from reco_core.report import describe_discovery, label_image
-from reco_core.structures import Discovery, Segment
-from reco_core.visualise import overlay, tag
+from reco_core.export import describe_discovery, label_image
+from reco_core.types import Discovery, Segment
+from reco_core.utils.visualize import overlay, tag
 from reco_core.zeroguidance.discovery import Reading
 from reco_core.zeroguidance.vocabulary import Vocabulary
 

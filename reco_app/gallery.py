@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from reco_core.photos import centre_crop
-from reco_core.report import FOUND_FROM, is_found
-from reco_core.structures import Concept, Exemplar
-from reco_core.visualise import colour
+from reco_core.export import FOUND_FROM, is_found
+from reco_core.types import Concept, Exemplar
+from reco_core.utils.images import centre_crop
+from reco_core.utils.visualize import colour
 
 MAX_TILES = 240  # in one gallery; with many names each shows fewer exemplars
 TILE_SIDE = 168  # pixels of an embedded picture, enough for sharp screens

@@ -14,21 +14,28 @@ from typing import Any
 import numpy as np
 
 from reco_app.own import AUTHOR, LICENCE, MOST_BYTES, MOST_PHOTOS, Small
-from reco_core.adaptation import card, specialist
+from reco_core.adaptation import specialist, specialist_card
 from reco_core.adaptation.crops import Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.job import WORK, Job, held_out
 from reco_core.adaptation.specialist import Specialist
-from reco_core.archives.source import Files
 from reco_core.errors import Cancelled, OptionError, PhotoError
-from reco_core.photos import read_photo
-from reco_core.structures import LeftOut, PhotoRecord
+from reco_core.photo_sources.source import Files
+from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.images import read_photo
 
 MOST_MINUTES = 30  # of one job; then it ends with the best that there is
 MOST_JOBS = 20  # on a server: the one that runs, and those that wait
 ABSENT = 300.0  # seconds without a question about a job, after which nobody is there any more
 PREVIEWED = 2  # photos whose marks are shown while it learns
-FILES = (specialist.GRAPH, specialist.WEIGHTS, specialist.ABOUT, card.README, card.CURVE, card.EXAMPLES)
+FILES = (
+    specialist.GRAPH,
+    specialist.WEIGHTS,
+    specialist.ABOUT,
+    specialist_card.README,
+    specialist_card.CURVE,
+    specialist_card.EXAMPLES,
+)
 WAITING, LABELLING, TRAINING, EXPORTING, DONE, FAILED = (
     "waiting",
     "labelling",

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from reco_core.archives.archive import Archive
 from reco_core.errors import PhotoError
 from reco_core.methods import CONTEXT_WORDS, find_method
-from reco_core.photos import read_photo
 from reco_core.pipeline import ReCo
-from reco_core.structures import Concept, Exemplar, PhotoRecord, Retrieved
-from reco_core.visualise import feature_picture
+from reco_core.types import Concept, Exemplar, PhotoRecord, Retrieved
+from reco_core.utils.images import read_photo
+from reco_core.utils.visualize import feature_picture
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import gradio as gr
 import torch
 
+from reco_app.preset_pool import Pool
 from reco_app.told import told
 from reco_core.errors import RecoError
 from reco_core.install import Installation, Missing, missing
+from reco_core.models.weights import address, place
 from reco_core.pipeline import usual_method
-from reco_core.pool import Pool
 from reco_core.presets import PRESETS, Preset, find_preset
-from reco_core.weights import address, place
 
 Card = tuple[Any, ...]  # card, Install, Cancel, status
 

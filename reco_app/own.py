@@ -21,15 +21,15 @@ from PIL import Image
 
 from reco_app.joined import Joined
 from reco_core.archives.archive import Archive
-from reco_core.archives.duplicates import BITS, perceptual_hash
-from reco_core.archives.source import Files
+from reco_core.archives.near_duplicates import BITS, perceptual_hash
 from reco_core.archives.writer import Options, write_archive
-from reco_core.encoders import Encoder
 from reco_core.errors import Cancelled, OptionError, PhotoError
-from reco_core.names import parse_names
-from reco_core.photos import read_photo
+from reco_core.models.encoders import Encoder
+from reco_core.photo_sources.source import Files
 from reco_core.pipeline import ReCo
-from reco_core.structures import LeftOut, PhotoRecord
+from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.images import read_photo
+from reco_core.utils.names import parse_names
 
 MOST_PHOTOS = 200  # of a session
 MOST_BYTES = 100_000_000  # of a session's photos as they are kept, and of what a zip unpacks to

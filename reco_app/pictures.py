@@ -8,11 +8,11 @@ import numpy as np
 
 from reco_app import gallery
 from reco_app.joined import Shelf
+from reco_app.preset_pool import Pool
 from reco_core.errors import PhotoError
-from reco_core.photos import read_photo
-from reco_core.pool import Pool
-from reco_core.structures import Exemplar
-from reco_core.visualise import feature_picture
+from reco_core.types import Exemplar
+from reco_core.utils.images import read_photo
+from reco_core.utils.visualize import feature_picture
 
 log = logging.getLogger("reco_app")
 STAND_IN_SIDE = 84

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from reco_app.own import MOST_PHOTOS, SIDE, Own, Small, one_name
 from reco_app.uploads import WRONG, open_zip
-from reco_core.archives import store
-from reco_core.encoders import Encoder
+from reco_core.archives.manifest import MANIFEST, PLAIN, check, read_manifest
 from reco_core.errors import ArchiveError, OptionError, RecoError
-from reco_core.photos import read_photo
+from reco_core.models.encoders import Encoder
+from reco_core.utils.images import read_photo
 
 LIST, PHOTOS = "photos.json", "photos"
 FILE = re.compile(r"[0-9a-f]{32}\.jpg")  # as `Own` names photos
@@ -34,7 +34,7 @@ def save(own: Own, encoder: Encoder, target: Path) -> None:
         if not own.photos:
             raise OptionError("there is nothing to save yet", remedy="Add photos first")
         archive = own.archive(encoder)
-        for name in (store.MANIFEST, *sorted(store.read_manifest(archive).named)):
+        for name in (MANIFEST, *sorted(read_manifest(archive).named)):
             out.write(archive / name, name)
         for photo in own.photos:
             out.write(own.path(photo), f"{PHOTOS}/{photo.file}", zipfile.ZIP_STORED)
@@ -52,8 +52,8 @@ def load(file: Path, encoder: Encoder) -> list[Small]:
         folder = Path(scratch)
         try:
             _unpack(opened, folder)
-            manifest = store.read_manifest(folder)
-            for name, problem in store.check(folder, manifest, whole=True):
+            manifest = read_manifest(folder)
+            for name, problem in check(folder, manifest, whole=True):
                 raise ValueError(f"{name}: {problem}")
             if manifest.preset == encoder.preset.name and manifest.weights == encoder.hash:
                 return _photos(folder, manifest.photos)
@@ -78,9 +78,7 @@ def _unpack(opened: zipfile.ZipFile, folder: Path) -> None:
     (folder / PHOTOS).mkdir()
     for entry in opened.infolist():
         name = entry.filename
-        ours = store.PLAIN.fullmatch(name) or (
-            name.startswith(f"{PHOTOS}/") and FILE.fullmatch(name[len(PHOTOS) + 1 :])
-        )
+        ours = PLAIN.fullmatch(name) or (name.startswith(f"{PHOTOS}/") and FILE.fullmatch(name[len(PHOTOS) + 1 :]))
         if not ours or (folder / name).exists():
             raise ValueError(f"an unexpected file, {name!r}")
         (folder / name).write_bytes(opened.read(entry))

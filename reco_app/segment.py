@@ -16,15 +16,15 @@ from reco_app import gallery, tiles
 from reco_app.joined import Shelf
 from reco_app.own import Own, join
 from reco_app.pictures import Pictures
+from reco_app.preset_pool import Pool
 from reco_app.told import told
 from reco_core.errors import OptionError, PhotoError
+from reco_core.export import FOUND_FROM, describe, is_found, label_image
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
-from reco_core.names import parse_names
-from reco_core.photos import limit_size, read_photo, resize_labels
-from reco_core.pool import Pool
-from reco_core.report import FOUND_FROM, describe, is_found, label_image
-from reco_core.structures import Concept, Segmentation
-from reco_core.visualise import overlay
+from reco_core.types import Concept, Segmentation
+from reco_core.utils.images import limit_size, read_photo, resize_labels
+from reco_core.utils.names import parse_names
+from reco_core.utils.visualize import overlay
 
 SHOWN_SIDE = 1600  # long side of the picture on the page
 MAX_K = 50

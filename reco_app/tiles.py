@@ -5,7 +5,7 @@ from html import escape
 
 from reco_app import gallery
 from reco_app.own import MOST_BYTES, MOST_PHOTOS, Photo
-from reco_core.structures import Exemplar, LeftOut
+from reco_core.types import Exemplar, LeftOut
 
 OWN_SIDE = 120  # pixels of an own photo's tile
 MOST_REPORTED = 12  # photos left out that are listed

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from reco_app.own import MOST_BYTES, MOST_PHOTOS, Small, shrink
-from reco_core.archives.source import PHOTO_SUFFIXES, hidden
 from reco_core.errors import ArchiveError, PhotoError
-from reco_core.structures import LeftOut
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, hidden
+from reco_core.types import LeftOut
 
 MOST_FILES = 5 * MOST_PHOTOS  # in a zip, whatever they are
 WRONG = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile)  # what zipfile raises

@@ -7,7 +7,7 @@ import sys
 # program wants the same cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from reco_core.cli import main
+from reco_core.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

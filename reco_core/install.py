@@ -7,20 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from reco_core import weights
 from reco_core.archives.archive import Archive
-from reco_core.archives.fetch import fetch_photos
-from reco_core.archives.source import Source
-from reco_core.archives.sources import open_source
-from reco_core.archives.store import MANIFEST
+from reco_core.archives.manifest import MANIFEST
 from reco_core.archives.writer import Elsewhere, Options, write_archive
-from reco_core.encoders import Encoder, load_encoder
 from reco_core.errors import Cancelled
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.models import weights
+from reco_core.models.encoders import Encoder, load_encoder
+from reco_core.models.weights import Progress
+from reco_core.photo_sources.factory import open_source
+from reco_core.photo_sources.fetch import fetch_photos
+from reco_core.photo_sources.source import Source
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI, Preset, WeightFile
-from reco_core.structures import Concept
-from reco_core.weights import ROOT, Progress
+from reco_core.types import Concept
+from reco_core.utils.paths import bundled_folder, cache_folder, find_folder
 
 log = logging.getLogger(__name__)
 ASK_ABOVE = 200  # megabytes: larger downloads are told, with their licence, before they start
@@ -44,7 +45,7 @@ class Missing:
 def missing(preset: Preset, folder: Path | None = None) -> Missing:
     """Look, without loading or fetching anything; folder: where weights are looked for first."""
     absent = tuple(model.weights[0] for model in preset.models if not weights.locate(model, folder))
-    return Missing(absent, not (ROOT / preset.archive / MANIFEST).is_file())
+    return Missing(absent, not (find_folder(preset.archive) / MANIFEST).is_file())
 
 
 def install(
@@ -73,16 +74,16 @@ def install(
     """
     if not missing(preset, folder):
         return
-    out = ROOT / preset.archive
+    out = find_folder(preset.archive)
     if (out / MANIFEST).is_file():  # then only files are missing, and nothing has to be loaded
         for model in preset.models:
             weights.resolve(model, folder, progress=progress, cancelled=cancelled)
         return
     encoder = load_encoder(preset, device, folder, progress=progress, cancelled=cancelled, precision=precision)
     if photos is None:
-        photos = weights.cache_folder() / "photos"
+        photos = cache_folder() / "photos"
         got = fetch_photos(
-            list(Archive(ROOT / MINI.archive).records),
+            list(Archive(bundled_folder() / MINI.archive).records),
             photos,
             open_only=open_only,
             cancelled=cancelled,

@@ -22,20 +22,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reco_core import crf, inference
 from reco_core.archives.archive import Archive
-from reco_core.archives.references import Learned, concept_key, read_references, write_references
-from reco_core.archives.source import inside
-from reco_core.encoders import Encoder, load_encoder
+from reco_core.archives.stored_concepts import Learned, concept_key, read_references, write_references
 from reco_core.errors import ArchiveError, OptionError
-from reco_core.learning import Learner
-from reco_core.marking import Marker
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, AuthorsCode, Method, Temperatures, find_method
-from reco_core.names import MAX_NAMES, clean_names
-from reco_core.photos import limit_size, read_photo, resize_labels
+from reco_core.models.encoders import Encoder, load_encoder
+from reco_core.photo_sources.source import inside
 from reco_core.presets import Preset, find_preset
-from reco_core.structures import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
-from reco_core.weights import ROOT
+from reco_core.segmentation import crf, score_maps
+from reco_core.segmentation.concept_learner import Learner
+from reco_core.segmentation.scorers import Marker
+from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
+from reco_core.utils.images import limit_size, read_photo, resize_labels
+from reco_core.utils.names import MAX_NAMES, clean_names
+from reco_core.utils.paths import find_folder
 
 log = logging.getLogger(__name__)
 CACHED_CONCEPTS = 2048
@@ -61,7 +61,7 @@ class ReCo:
         self._cache: OrderedDict[tuple, Concept] = OrderedDict()
         self._lock = threading.Lock()
         wholes, positions = (
-            inference.Typical(*(moment.to(encoder.device) for moment in archive.typical[of]))
+            score_maps.Typical(*(moment.to(encoder.device) for moment in archive.typical[of]))
             for of in ("photos", "positions")
         )
         self.marker = Marker(self.encoder.preset, wholes, positions)
@@ -93,7 +93,7 @@ class ReCo:
             OptionError, WeightsError, ArchiveError: what is wrong, and what to do.
         """
         chosen = find_preset(preset) if isinstance(preset, str) else preset
-        folder = Path(archive) if archive else ROOT / chosen.archive
+        folder = Path(archive) if archive else find_folder(chosen.archive)
         if not archive and not folder.exists():
             raise ArchiveError(
                 f"preset {chosen.name} has no archive yet",

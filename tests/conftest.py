@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from open_clip.transformer import QuickGELU, VisionTransformer
 from PIL import Image
-from torch import nn
-from web import Web
+from support.towers import stir
+from support.web import Web
 
-from reco_core import downloads, encoders
-from reco_core.backbones import Backbone
-from reco_core.clip import Clip
+from reco_core.models import encoders
+from reco_core.models.clip import Clip
+from reco_core.models.timm_backbone import Backbone
 from reco_core.pipeline import ReCo
 from reco_core.presets import Model, Preset
+from reco_core.utils import download
 
 
 @pytest.fixture
 def hurry(monkeypatch) -> None:
     """Downloads that fail are tried again at once."""
-    monkeypatch.setattr(downloads, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(download, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture
@@ -40,27 +40,6 @@ def web() -> Iterator[Web]:
 @pytest.fixture(scope="session")
 def reco() -> ReCo:
     return ReCo.load(device="cpu")
-
-
-def stir(module: nn.Module) -> None:
-    """Random everywhere: what is zero or one by initialisation would hide an error."""
-    with torch.no_grad():
-        for name, value in [*module.named_parameters(), *module.named_buffers()]:
-            if name.endswith("bias") or "running_mean" in name:
-                nn.init.normal_(value, std=0.1)
-            elif value.ndim == 1 and value.is_floating_point():
-                nn.init.uniform_(value, 0.5, 1.5)
-
-
-def small_tower(blocks: int) -> VisionTransformer:
-    """CLIP's architecture small enough for double precision: blocks of width 32, trained on 4 x 4 patches of 8."""
-    torch.manual_seed(1)
-    tower = VisionTransformer(32, 8, 32, blocks, 4, 4.0, output_dim=16, act_layer=QuickGELU)
-    stir(tower)
-    with torch.no_grad():
-        for block in tower.transformer.resblocks:
-            block.attn.in_proj_weight.mul_(4)  # attention that is far from uniform
-    return tower.double().eval()
 
 
 @pytest.fixture(scope="session")

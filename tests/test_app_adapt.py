@@ -23,12 +23,12 @@ from test_app import PATIENCE, browser, free_port, serving, visit  # noqa: F401 
 import app
 from reco_app import course, jobs
 from reco_app.own import shrink
+from reco_app.preset_pool import Pool
 from reco_core.adaptation.curve import Curve, Look
 from reco_core.adaptation.job import Job
 from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import Cancelled
-from reco_core.pool import Pool
-from reco_core.structures import LeftOut
+from reco_core.types import LeftOut
 
 # The app as it is, but its specialists learn in seconds, and nothing much.
 APP = """

@@ -19,29 +19,29 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import skimage.data
-import tiny
 import torch
 from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Page, expect
+from support import tiny_preset
 from test_app import PATIENCE, ask, browser, choose, free_port, picture, serving, visit, wait_for_legend  # noqa: F401
 
 import app
 from reco_app import own as owned
 from reco_app import saved, tiles
 from reco_app.own import Own, Photo, Small, join, shrink
+from reco_app.preset_pool import Pool
 from reco_app.segment import Segmenting
 from reco_app.uploads import Uploads
 from reco_core.archives.archive import Archive
-from reco_core.archives.sources import open_source
 from reco_core.archives.writer import write_archive
-from reco_core.backbones import Backbone
-from reco_core.clip import Clip
-from reco_core.encoders import ClipEncoder, Networks
 from reco_core.errors import ArchiveError, Cancelled, NamesError, OptionError
+from reco_core.models.clip import Clip
+from reco_core.models.encoders import ClipEncoder, Networks
+from reco_core.models.timm_backbone import Backbone
+from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
-from reco_core.pool import Pool
-from reco_core.structures import Exemplar, LeftOut
+from reco_core.types import Exemplar, LeftOut
 
 VIEWS = ((50, 150, 300), (80, 120, 300), (20, 180, 320), (60, 80, 330), (90, 200, 300))  # top, left, side
 
@@ -246,13 +246,13 @@ def test_sessions_expire(reco, cup_photos, monkeypatch):
 
 def test_another_preset_reads_the_photos_anew(own, reco, photo_folder, tmp_path):
     torch.manual_seed(0)
-    preset = tiny.preset(
+    preset = tiny_preset.preset(
         dict.fromkeys(("clip.safetensors", "dense.safetensors"), ""),
         dict.fromkeys(("clip.safetensors", "dense.safetensors"), ""),
         str(tmp_path / "a"),
     )
-    clip = Clip(tiny.CLIP_NAME, "clearclip", True)
-    encoder = ClipEncoder(preset, Networks(clip, clip, Backbone(tiny.BACKBONE_NAME)), "cpu", torch.float32)
+    clip = Clip(tiny_preset.CLIP_NAME, "clearclip", True)
+    encoder = ClipEncoder(preset, Networks(clip, clip, Backbone(tiny_preset.BACKBONE_NAME)), "cpu", torch.float32)
     write_archive(tmp_path / "a", open_source(photo_folder), encoder)
     other = ReCo(encoder, Archive(tmp_path / "a"))
     for models in (reco, other, reco):

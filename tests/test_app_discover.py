@@ -16,7 +16,7 @@ from test_app import PATIENCE, address, browser, picture, visit  # noqa: F401 - 
 
 from reco_app import discovered
 from reco_app.finds import renamed
-from reco_core.structures import Discovery, Segment
+from reco_core.types import Discovery, Segment
 
 EVIL = "<img src=x onerror=alert(1)>"
 MOTORCYCLE, ROCKET = 1, 4

@@ -10,23 +10,23 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-import tiny
-import web as server
 from playwright.sync_api import expect
+from support import tiny_preset
+from support import web as server
+from support.web import Web
 from test_app import PATIENCE, ROOT, ask, browser, free_port, serving, visit, wait_for_legend  # noqa: F401 - fixtures
-from web import Web
 
 from reco_app import models
 from reco_app.models import Choosing
+from reco_app.preset_pool import Pool
 from reco_core.install import Missing
-from reco_core.pool import Pool
 from reco_core.presets import CLIP, PAPER
 
 
 @pytest.fixture(scope="module")
 def small(photo_folder, tmp_path_factory):
     """What the tiny preset downloads, on a server; the settings of its app; its environment."""
-    web, folder, files = Web(), tmp_path_factory.mktemp("tiny"), tiny.files()
+    web, folder, files = Web(), tmp_path_factory.mktemp("tiny"), tiny_preset.files()
     web.files.update({f"/{name}": data for name, data in files.items()})
     photos = []
     for file in sorted(photo_folder.glob("*.jpg")):
@@ -46,7 +46,7 @@ def small(photo_folder, tmp_path_factory):
         json.dumps(
             {
                 "sources": {name: web.url(f"/{name}") for name in files},
-                "hashes": tiny.hashes(files),
+                "hashes": tiny_preset.hashes(files),
                 "photos": photos,
                 "archive": str(folder / "archive"),
             }

@@ -193,7 +193,7 @@ def test_one_noun_per_file(file):
 
 def test_importing_the_library_has_no_side_effects():
     code = (
-        "import sys, logging, torch; threads = torch.get_num_threads(); import reco_core.pipeline, reco_core.cli;"
+        "import sys, logging, torch; threads = torch.get_num_threads(); import reco_core.pipeline, reco_core.cli.main;"
         "sys.exit(bool(logging.getLogger().handlers or torch.get_num_threads() != threads or "
         "{'gradio', 'matplotlib'} & {*sys.modules}))"
     )

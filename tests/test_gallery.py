@@ -8,11 +8,11 @@ import skimage.data
 from PIL import Image
 
 from reco_app import gallery
+from reco_app.preset_pool import Pool
 from reco_app.segment import Segmenting, forget
 from reco_app.told import told
-from reco_core.pool import Pool
-from reco_core.report import is_found
-from reco_core.structures import Exemplar, PhotoRecord
+from reco_core.export import is_found
+from reco_core.types import Exemplar, PhotoRecord
 
 RECORD = PhotoRecord(
     "a/b.jpg",

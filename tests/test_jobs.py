@@ -23,7 +23,7 @@ from reco_core.adaptation.job import WORK, Job
 from reco_core.adaptation.labels import Labelled
 from reco_core.adaptation.recipe import QUICK
 from reco_core.errors import Cancelled, OptionError, PhotoError
-from reco_core.structures import LeftOut
+from reco_core.types import LeftOut
 
 SOON = 10.0
 

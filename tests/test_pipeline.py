@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from reco_core import cosegmentation, inference
 from reco_core.errors import NamesError, OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, AuthorsCode, Temperatures
 from reco_core.pipeline import ReCo, usual_method
 from reco_core.presets import PRESETS
-from reco_core.structures import check_shape
+from reco_core.segmentation import cosegmentation, score_maps
+from reco_core.types import check_shape
 
 GOLDEN = Path(__file__).parent / "golden" / "segmentations.json"
 ASKED = {
@@ -104,7 +104,7 @@ def test_reco_is_the_paper_s_formula(reco, cat):
         torch.testing.assert_close(concept.reference, expected, atol=1e-4, rtol=0)
     encoded = encoder.encode_photo(cat)
     texts = encoder.embed_names(names)
-    scores = inference.reco_scores(
+    scores = score_maps.reco_scores(
         torch.stack([(encoded.features[0] * v).sum(-1) for v in context[-2:]]),
         torch.stack([(encoded.language[0] * t).sum(-1) for t in texts]),
         cat.shape[:2],
@@ -147,7 +147,7 @@ def test_reco2_is_its_formula(reco, cat):
         )
         learned.append((text, reference, shown))
     encoded, t = encoder.encode_photo(cat), Temperatures()
-    smoothing = inference.affinity(encoded.features[0], t.affinity_gain, t.affinity_shift)
+    smoothing = score_maps.affinity(encoded.features[0], t.affinity_gain, t.affinity_shift)
     height, width = encoded.features.shape[1:3]
     references, language, evidence = [], [], []
     a, b, c, d = encoder.preset.presence

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from reco_app.preset_pool import Pool
 from reco_core.errors import ArchiveError
-from reco_core.pool import Pool
 
 
 def test_many_users_load_once():

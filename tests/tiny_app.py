@@ -9,17 +9,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-import tiny
+from support import tiny_preset
 
 import app
 from reco_core import install
 from reco_core.presets import PRESETS
-from reco_core.structures import PhotoRecord
+from reco_core.types import PhotoRecord
 
 
 def main() -> int:
     settings = json.loads(Path(sys.argv[1]).read_text())
-    chosen = tiny.preset(settings["sources"], settings["hashes"], settings["archive"])
+    chosen = tiny_preset.preset(settings["sources"], settings["hashes"], settings["archive"])
     PRESETS[chosen.name] = chosen
     records = [PhotoRecord.of(record) for record in settings["photos"]]
     real = install.Archive

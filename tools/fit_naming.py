@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from titles import pixels, titled_photos
 
-from reco_core.encoders import load_encoder
+from reco_core.models.encoders import load_encoder
 from reco_core.presets import MINI
 from reco_core.zeroguidance import naming
 from reco_core.zeroguidance.vocabulary import load_vocabulary

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from collages import SCENES, often, pictures
 
-from reco_core import inference, metrics
 from reco_core.methods import find_method
 from reco_core.pipeline import ReCo
+from reco_core.segmentation import metrics, score_maps
 
 COUNT = 500  # of each kind
 PRIOR = 1 / 3
@@ -45,9 +45,9 @@ def main() -> None:
     for picture in pictures(folder, COUNT):
         encoded = reco.encode(picture.photo)
         whole, patches = reco.marker.unusual(encoded, texts)
-        similar = inference.similarities(encoded.features[0], references)
+        similar = score_maps.similarities(encoded.features[0], references)
         each = [tuple(float(i == j) for j in range(4)) for i in range(3)]
-        parts.append(torch.stack([inference.evidence(whole, patches, similar, levels, w) for w in each], -1).numpy())
+        parts.append(torch.stack([score_maps.evidence(whole, patches, similar, levels, w) for w in each], -1).numpy())
         there = np.array([word in picture.words for word in words])
         truth.append(there)
         counted.append(there | ~(everywhere | alike[there].any(0)))

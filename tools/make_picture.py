@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from reco_core.pipeline import ReCo, usual_method
-from reco_core.visualise import colour, overlay, tag
+from reco_core.utils.visualize import colour, overlay, tag
 from reco_core.zeroguidance.discovery import Discoverer
 
 HEIGHT, GAP, STRIP = 260, 8, 34

@@ -18,9 +18,9 @@ from timm.data import ImageNetInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from reco_core import text
+from reco_core.models import sentence_encoder
+from reco_core.models.prompts import embed_names
 from reco_core.presets import MINI
-from reco_core.prompts import embed_names
 
 CLASSES = 1000
 DEFINITION_SHARE, SYNONYMS_SHARE = 0.5, 0.5
@@ -32,7 +32,7 @@ def main() -> None:
     info = ImageNetInfo("imagenet-1k")
     lemmas = [info.index_to_description(i, detailed=False) for i in range(CLASSES)]
     definitions = [info.index_to_description(i, detailed=True)[len(lemma) + 2 :] for i, lemma in enumerate(lemmas)]
-    encode = text.load()
+    encode = sentence_encoder.load()
 
     def embed(words: list[str]) -> torch.Tensor:
         return embed_names(tuple(words), MINI.templates, encode)

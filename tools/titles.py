@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reco_core.photos import read_photo
+from reco_core.utils.images import read_photo
 
 # what a source calls by another word, or misspells
 WORDS = {

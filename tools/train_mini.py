@@ -28,7 +28,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from photo_store import PhotoStore
 
-from reco_core.mini import KEY_BLOCK, MiniNetwork, project
+from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, project
 
 log = logging.getLogger("train_mini")
 SIZES = ((176, 176), (160, 224), (224, 160), (224, 224), (256, 256))

@@ -33,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from titles import Titled, pixels, titled_photos
 from wordnet import Nouns
 
-from reco_core.mini import MiniNetwork
-from reco_core.photos import centre_crop, to_tensor
+from reco_core.models.mini_vit import MiniNetwork
 from reco_core.presets import MINI_NETWORK
+from reco_core.utils.images import centre_crop, to_tensor
 
 log = logging.getLogger("train_titles")
 CLASSES = 1000

@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from reco_core.adaptation import card, network, specialist
+from reco_core.adaptation import deeplab, specialist, specialist_card
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
+from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import IGNORED, NONE, Scores, Tally, label, views_of
-from reco_core.adaptation.network import DeepLab
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.training import Training, Watch, probabilities
-from reco_core.archives.source import Source
-from reco_core.encoders import choose_device
 from reco_core.errors import Cancelled, NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
-from reco_core.photos import limit_size, read_photo
+from reco_core.models.encoders import choose_device
+from reco_core.photo_sources.source import Source
 from reco_core.pipeline import WORKING_SIDE, ReCo, usual_method
-from reco_core.structures import LeftOut
-from reco_core.whole import write_whole
+from reco_core.types import LeftOut
+from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.images import limit_size, read_photo
 
 log = logging.getLogger(__name__)
 MOST_PHOTOS = 20_000
@@ -55,8 +55,8 @@ class Job:
     initial: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.initial not in ("auto", network.RANDOM):
-            raise OptionError("unknown initial weights", given=self.initial, expected=f"auto or {network.RANDOM}")
+        if self.initial not in ("auto", deeplab.RANDOM):
+            raise OptionError("unknown initial weights", given=self.initial, expected=f"auto or {deeplab.RANDOM}")
         if not 1 <= self.rounds <= 5:
             raise OptionError("rounds are out of range", given=self.rounds, expected="1 to 5")
         if not 0 <= self.seed < 2**32:
@@ -134,7 +134,9 @@ def adapt(
     progress("exporting", 0, 1)
     specialist.write(trained, recipe, about, out)
     made = Specialist(out, device)
-    card.write(made, [example.photo for example in (held_out(examples) or examples)][: card.MOST_EXAMPLES], out)
+    specialist_card.write(
+        made, [example.photo for example in (held_out(examples) or examples)][: specialist_card.MOST_EXAMPLES], out
+    )
     shutil.rmtree(work)
     progress("exporting", 1, 1)
     return made
@@ -246,10 +248,10 @@ class _Running:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.job.seed)
             model = DeepLab(recipe, classes)
-            if self.job.initial == network.RANDOM:
-                return model, recipe, network.RANDOM
+            if self.job.initial == deeplab.RANDOM:
+                return model, recipe, deeplab.RANDOM
             try:
-                initial = network.initialise(
+                initial = deeplab.initialise(
                     model, recipe, fetch=fetch, progress=self.progress, cancelled=self.cancelled
                 )
             except WeightsError as error:
@@ -259,7 +261,7 @@ class _Running:
                 recipe = replace(recipe, encoder=MINI, stride=QUICK.stride, rates=QUICK.rates)
                 model = DeepLab(recipe, classes)
                 initial = (
-                    network.initialise(model, recipe) + f", since {self.job.recipe.encoder}'s weights could not be had"
+                    deeplab.initialise(model, recipe) + f", since {self.job.recipe.encoder}'s weights could not be had"
                 )
         log.info("first weights: %s", initial)
         return model, recipe, initial

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reco_core import crf
 from reco_core.methods import Method
 from reco_core.pipeline import ReCo
-from reco_core.structures import References
+from reco_core.segmentation import crf
+from reco_core.types import References
 
 NONE = "background"  # label 0: what is none of the names
 IGNORED = 255  # the label of pixels that teach nothing

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reco_core.archives.fetch import fetch_photos
-from reco_core.archives.source import Files, inside, is_file
 from reco_core.errors import ArchiveError, OptionError
+from reco_core.models.weights import Progress
+from reco_core.photo_sources.fetch import fetch_photos
+from reco_core.photo_sources.source import Files, inside, is_file
 from reco_core.pipeline import ReCo
-from reco_core.weights import Progress, cache_folder
+from reco_core.utils.paths import cache_folder
 
 ARCHIVE = "archive"  # in place of photos on the command line
 MOST = 500  # photos of a name

@@ -24,18 +24,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import NONE
-from reco_core.adaptation.network import DeepLab
 from reco_core.adaptation.recipe import Recipe
 from reco_core.adaptation.training import shown, write_tensors
-from reco_core.encoders import choose_device
 from reco_core.errors import NamesError, OptionError, WeightsError
-from reco_core.inference import peak
-from reco_core.names import clean_names
-from reco_core.photos import limit_size, resize_labels
+from reco_core.models.encoders import choose_device
 from reco_core.pipeline import WORKING_SIDE
-from reco_core.structures import MAX_LABELS, Concept, References, Segmentation
-from reco_core.whole import write_whole
+from reco_core.segmentation.score_maps import peak
+from reco_core.types import MAX_LABELS, Concept, References, Segmentation
+from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.images import limit_size, resize_labels
+from reco_core.utils.names import clean_names
 
 log = logging.getLogger(__name__)
 FORMAT = 1

@@ -14,14 +14,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from reco_core import metrics
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve, Look
+from reco_core.adaptation.deeplab import MULTIPLE, DeepLab
 from reco_core.adaptation.labels import IGNORED
-from reco_core.adaptation.network import MULTIPLE, DeepLab
 from reco_core.adaptation.recipe import Recipe
 from reco_core.errors import Cancelled, OptionError
-from reco_core.photos import model_size, to_tensor
+from reco_core.segmentation import metrics
+from reco_core.utils.images import model_size, to_tensor
 
 log = logging.getLogger(__name__)
 POWER = 0.9  # of the rate's fall

@@ -1,0 +1,1 @@
+"""Archives: what a model knows of many photos, on disk, without their pixels."""

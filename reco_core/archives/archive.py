@@ -26,13 +26,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from reco_core.archives import codecs, store
+from reco_core.archives import codecs, manifest
 from reco_core.archives.arrays import open_array
 from reco_core.archives.records import Joined, Records
 from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
-from reco_core.inference import Typical
-from reco_core.structures import PhotoRecord, Retrieved
+from reco_core.segmentation.score_maps import Typical
+from reco_core.types import PhotoRecord, Retrieved
 
 DENSE_CACHE = 256  # photos whose maps were computed on demand
 MAPS = ("features", "language")
@@ -44,7 +44,7 @@ WRONG = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, zip
 class Opened:
     """An opened part of an archive."""
 
-    def __init__(self, folder: Path, part: store.Part) -> None:
+    def __init__(self, folder: Path, part: manifest.Part) -> None:
         files = {role: folder / name for role, name in part.files.items()}
         self.part = part
         self.vectors = Vectors(files["embeddings"], files.get("ivf"))
@@ -75,13 +75,13 @@ class Archive:
         """
         self.folder = Path(folder)
         while True:
-            read = store.stamp(self.folder)
-            self.manifest = store.read_manifest(self.folder)
+            read = manifest.stamp(self.folder)
+            self.manifest = manifest.read_manifest(self.folder)
             try:
                 self._open()
                 break
             except ArchiveError:
-                if store.stamp(self.folder) == read:
+                if manifest.stamp(self.folder) == read:
                     raise
                 # Another process changed it in between, and swept the old files away: once more.
         self.preset, self.weights = self.manifest.preset, self.manifest.weights
@@ -90,8 +90,8 @@ class Archive:
         self._compute: Callable[[int], Dense] | None = None
 
     def _open(self) -> None:
-        for name, problem in store.check(self.folder, self.manifest):
-            raise store.damaged(self.folder, name, problem)
+        for name, problem in manifest.check(self.folder, self.manifest):
+            raise manifest.damaged(self.folder, name, problem)
         try:
             self._parts = tuple(Opened(self.folder, part) for part in self.manifest.parts)
             stored = load_file(self.folder / self.manifest.shared["typical"])
@@ -101,7 +101,7 @@ class Archive:
             }
             self._index()
         except (*WRONG, ArchiveError) as error:
-            raise store.damaged(self.folder, "contents", error) from error
+            raise manifest.damaged(self.folder, "contents", error) from error
 
     def _index(self) -> None:
         self._starts = np.array([0, *itertools.accumulate(map(len, self._parts))])
@@ -140,7 +140,7 @@ class Archive:
                 "this archive was made by another model",
                 given=f"an archive of preset {self.preset}, weights {self.weights[:12]}",
                 expected=f"preset {preset}" + (f", weights {weights[:12]}" if weights else ""),
-                remedy=f"Choose the archive that belongs to preset {preset}, or r{store.REBUILD[1:]} --preset {preset}",
+                remedy=f"Choose the archive of preset {preset}, or r{manifest.REBUILD[1:]} --preset {preset}",
             )
 
     def search(self, text: Tensor, k: int, exclude: frozenset[str] = frozenset()) -> Retrieved:

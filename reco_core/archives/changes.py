@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from reco_core.archives import store
 from reco_core.archives.archive import Archive, Opened
 from reco_core.archives.arrays import open_array, write_array
-from reco_core.archives.duplicates import Duplicates
-from reco_core.archives.source import Source
+from reco_core.archives.manifest import MANIFEST, Manifest, Part, changing, commit
+from reco_core.archives.near_duplicates import Duplicates
 from reco_core.archives.writer import BLOCK, Elsewhere, Embedding, Options, Progress, Written, assemble, write_part
-from reco_core.encoders import Encoder
 from reco_core.errors import ArchiveError
-from reco_core.structures import PhotoRecord
+from reco_core.models.encoders import Encoder
+from reco_core.photo_sources.source import Source
+from reco_core.types import PhotoRecord
 
 MOST_PARTS = 16  # of an archive; then the smallest become one
 
@@ -34,7 +34,7 @@ def add_photos(
     duplicates: bool = False,
     progress: Progress = lambda done, of: None,
     elsewhere: Elsewhere | None = None,
-) -> store.Part:
+) -> Part:
     """Embed photos and add them to an archive, compressed as its largest part is.
 
     Photos that the archive has already (near-duplicates) are left out, unless `duplicates`. A call that stopped
@@ -44,7 +44,7 @@ def add_photos(
     Raises:
         ArchiveError: no such archive, made by another model, in use, or no photo is new or readable.
     """
-    with store.changing(folder) as work:
+    with changing(folder) as work:
         archive = Archive(folder)
         archive.check_model(encoder.preset.name, encoder.hash)
         largest = max(archive.parts, key=len)
@@ -56,7 +56,7 @@ def add_photos(
         taken = frozenset(record.file for record in archive.records)
         written = write_part(work, building, largest.part.codec, _codecs(largest), largest.vectors.precision, taken)
         changed = _with(archive.manifest, (*archive.manifest.parts, written.part), written)
-        store.commit(folder, changed, written.new)
+        commit(folder, changed, written.new)
         embedding.clean()
         _fold(folder, work)
         return written.part
@@ -68,9 +68,9 @@ def remove_photos(folder: Path, unwanted: Callable[[PhotoRecord], bool]) -> list
     Raises:
         ArchiveError: no such archive, in use, no photo is meant, or none would be left.
     """
-    with store.changing(folder) as work:
+    with changing(folder) as work:
         archive = Archive(folder)
-        parts: list[store.Part] = []
+        parts: list[Part] = []
         gone: list[PhotoRecord] = []
         known = dict(archive.manifest.files)
         new: dict[str, Path] = {}
@@ -93,7 +93,7 @@ def remove_photos(folder: Path, unwanted: Callable[[PhotoRecord], bool]) -> list
             raise ArchiveError(
                 "no photo would be left", given=f"{len(gone)} to remove", remedy="Delete the archive's folder instead"
             )
-        store.commit(folder, replace(_with(archive.manifest, tuple(parts)), files=known), new)
+        commit(folder, replace(_with(archive.manifest, tuple(parts)), files=known), new)
         return gone
 
 
@@ -103,14 +103,14 @@ def merge_archives(folders: Sequence[Path], out: Path, *, duplicates: bool = Fal
     Raises:
         ArchiveError: made by different models, `out` is there already or in use, or cannot be written.
     """
-    if (out / store.MANIFEST).exists():
+    if (out / MANIFEST).exists():
         raise ArchiveError("there is an archive already", given=out, remedy="Choose a new folder")
     archives = [Archive(folder) for folder in folders]
     first = archives[0]
-    with store.changing(out) as work:
+    with changing(out) as work:
         seen = Duplicates()
         typical = first.manifest.shared["typical"]
-        parts: list[store.Part] = []
+        parts: list[Part] = []
         known = {typical: first.manifest.files[typical]}
         new = {typical: _copy(first.folder / typical, work)}
         for archive in archives:
@@ -124,7 +124,7 @@ def merge_archives(folders: Sequence[Path], out: Path, *, duplicates: bool = Fal
                     known, new = {**known, **written.known}, {**new, **written.new}
             for value in (value for values in hashes for value in values):
                 seen.keep(value)
-        store.commit(out, replace(first.manifest, parts=tuple(parts), shared={"typical": typical}, files=known), new)
+        commit(out, replace(first.manifest, parts=tuple(parts), shared={"typical": typical}, files=known), new)
 
 
 def gather(archive: Archive, chosen: Sequence[tuple[Opened, np.ndarray]], work: Path) -> Written:
@@ -182,14 +182,14 @@ def _fold(folder: Path, work: Path) -> None:
         left_out.update(part.part.left_out)
     others = [part.part for part in archive.parts if part not in small]
     parts = (*others, replace(written.part, left_out=dict(left_out)))
-    store.commit(folder, _with(archive.manifest, parts, written), written.new)
+    commit(folder, _with(archive.manifest, parts, written), written.new)
 
 
 def _codecs(part: Opened) -> dict[str, str]:
     return {role: part.part.files[f"{role}_codec"] for role in part.codecs}
 
 
-def _with(manifest: store.Manifest, parts: tuple[store.Part, ...], written: Written | None = None) -> store.Manifest:
+def _with(manifest: Manifest, parts: tuple[Part, ...], written: Written | None = None) -> Manifest:
     """The manifest with other parts, and without references."""
     shared = {"typical": manifest.shared["typical"]}
     return replace(manifest, parts=parts, shared=shared, files={**manifest.files, **(written.known if written else {})})

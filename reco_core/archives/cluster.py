@@ -10,15 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from reco_core.archives import batches, embedding
+from reco_core.archives import embedded_batches, embedding
+from reco_core.archives.cluster_worker import Job, Worker, not_shared
 from reco_core.archives.codecs import Codec
-from reco_core.archives.source import Source, optional
-from reco_core.archives.worker import Job, Worker, not_shared
 from reco_core.archives.writer import Elsewhere, Progress
-from reco_core.encoders import Encoder
 from reco_core.errors import ArchiveError, OptionError
+from reco_core.models.encoders import Encoder
+from reco_core.photo_sources.source import Source, optional
 from reco_core.presets import Preset, find_preset
-from reco_core.weights import ROOT
 
 log = logging.getLogger(__name__)
 LOCAL = "local"
@@ -107,7 +106,8 @@ def _results(ray: ModuleType, job: Job, runs: list[list[int]], workers: int) -> 
     dataset = ray.data.from_items([{"starts": run} for run in runs], override_num_blocks=len(runs))
     dataset.context.enable_progress_bars = dataset.context.print_on_execution_start = False
     cuda = job.device.startswith("cuda")
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # where workers find this package
+    here = str(Path(__file__).resolve().parents[2])  # where workers find this package
+    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
     done = dataset.map_batches(
         Worker,
         fn_constructor_args=(job,),
@@ -162,7 +162,7 @@ def _greet(address: str) -> None:
 
 def _check_arrived(folder: Path, starts: Sequence[int]) -> None:
     end = time.monotonic() + ARRIVE
-    while missing := [start for start in starts if not batches.place(folder, start).exists()]:
+    while missing := [start for start in starts if not embedded_batches.place(folder, start).exists()]:
         if time.monotonic() > end:
             log.error("%d batches of %d are missing", len(missing), len(starts))
             raise not_shared(folder)

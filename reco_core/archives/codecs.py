@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from reco_core import dictionary
+from reco_core.archives import sparse_coding
 from reco_core.errors import OptionError
 
 SAMPLE = 100_000  # positions that a quantiser learns from
@@ -74,7 +74,7 @@ class Quantiser(Codec):
 class Words(Codec):
     """Maps that are sums of names' embeddings, as the names that they speak of."""
 
-    spec, size = "dictionary", dictionary.BYTES
+    spec, size = "dictionary", sparse_coding.BYTES
 
     def __init__(self, words: Tensor) -> None:
         """words: (N, D) of norm 1."""
@@ -82,11 +82,11 @@ class Words(Codec):
 
     def encode(self, maps: np.ndarray) -> np.ndarray:
         flat = torch.from_numpy(maps.reshape(-1, maps.shape[-1]).astype(np.float32))
-        return dictionary.pack(flat, self._words).numpy().reshape(*maps.shape[:2], -1)
+        return sparse_coding.pack(flat, self._words).numpy().reshape(*maps.shape[:2], -1)
 
     def decode(self, codes: np.ndarray) -> Tensor:
         packed = torch.from_numpy(np.ascontiguousarray(codes))
-        return dictionary.unpack(packed.flatten(0, 1), self._words).view(*codes.shape[:2], -1)
+        return sparse_coding.unpack(packed.flatten(0, 1), self._words).view(*codes.shape[:2], -1)
 
     def save(self, file: Path) -> Path:
         file = file.with_suffix(".safetensors")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from reco_core.archives.duplicates import perceptual_hash
-from reco_core.archives.source import Source
-from reco_core.encoders import Encoder
+from reco_core.archives.near_duplicates import perceptual_hash
 from reco_core.errors import PhotoError
-from reco_core.photos import read_photo
-from reco_core.structures import Encoded, LeftOut, PhotoRecord
+from reco_core.models.encoders import Encoder
+from reco_core.photo_sources.source import Source
+from reco_core.types import Encoded, LeftOut, PhotoRecord
+from reco_core.utils.images import read_photo
 
 BATCH = 32
 AHEAD = 2  # batches that are decoded in advance

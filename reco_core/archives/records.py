@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reco_core.structures import PhotoRecord
+from reco_core.types import PhotoRecord
 
 BLOCK = 250  # rows of a table
 CACHED = 64  # tables

@@ -15,19 +15,20 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from reco_core import inference
-from reco_core.archives import batches, codecs, embedding, store
+from reco_core.archives import codecs, embedded_batches, embedding
 from reco_core.archives.arrays import write_array
-from reco_core.archives.batches import MAPS, StoredBatch
-from reco_core.archives.building import Building
+from reco_core.archives.build_journal import Building
 from reco_core.archives.codecs import Codec
-from reco_core.archives.duplicates import Duplicates
+from reco_core.archives.embedded_batches import MAPS, StoredBatch
+from reco_core.archives.manifest import FORMAT, File, Manifest, Part, adopt, changing, commit
+from reco_core.archives.near_duplicates import Duplicates
 from reco_core.archives.records import write_records
-from reco_core.archives.source import Source
 from reco_core.archives.vectors import write_vectors
-from reco_core.encoders import Encoder
 from reco_core.errors import ArchiveError
-from reco_core.structures import LeftOut, PhotoRecord
+from reco_core.models.encoders import Encoder
+from reco_core.photo_sources.source import Source
+from reco_core.segmentation import score_maps
+from reco_core.types import LeftOut, PhotoRecord
 
 log = logging.getLogger(__name__)
 LEARN = 8192  # photos that codecs are learned from, spread over the source
@@ -54,10 +55,10 @@ class Options:
 class Written:
     """A part's files, not in their folder yet: new: name -> where it lies; known: name -> size and hash."""
 
-    part: store.Part
+    part: Part
     dimension: int
     new: dict[str, Path]
-    known: dict[str, store.File]
+    known: dict[str, File]
 
 
 def write_archive(
@@ -82,19 +83,19 @@ def write_archive(
         ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
     """
     codecs.check_dense(options.dense)
-    with store.changing(folder) as work:
+    with changing(folder) as work:
         embedded = Embedding(folder, source, encoder, options, elsewhere, progress)
         learned = embedded.learn()
         building = embedded.run(learned, Duplicates())
         files = {f"{role}_codec": codec.save(work / role) for role, codec in learned.items()}
-        shared, known = store.adopt({**files, "typical": embedded.typical(work / "typical.safetensors")})
+        shared, known = adopt({**files, "typical": embedded.typical(work / "typical.safetensors")})
         codec_names = {role: shared[f"{role}_codec"].name for role in learned}
         codec = learned["features"].spec if learned else codecs.NONE
         precision = "int8" if options.dense == "compact" else "fp16"
         written = write_part(work, building, codec, codec_names, precision)
         new = {file.name: file for file in shared.values()} | written.new
         grids, dimension = embedded.grids(), written.dimension
-        manifest = store.Manifest(
+        manifest = Manifest(
             encoder.preset.name,
             encoder.hash,
             dimension,
@@ -104,7 +105,7 @@ def write_archive(
             {"typical": shared["typical"].name},
             {**known, **written.known},
         )
-        store.commit(folder, manifest, new)
+        commit(folder, manifest, new)
         embedded.clean()
 
 
@@ -124,7 +125,7 @@ class Embedding:
         """known: what else the result depends on."""
         self.source, self.encoder, self.options, self.progress = source, encoder, options, progress
         self.elsewhere = elsewhere
-        key = [store.FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
+        key = [FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
         digest = hashlib.sha256(repr(key).encode()).hexdigest()
         folder = folder.absolute()
         self.folder = folder.parent / f".{folder.name}-building"
@@ -170,12 +171,12 @@ class Embedding:
             seen.keep(value)
         here, anew = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
-            stored = StoredBatch.of(next(here)) if start in anew else batches.load(self.batches, start)
+            stored = StoredBatch.of(next(here)) if start in anew else embedded_batches.load(self.batches, start)
             if stored is None:
-                batches.place(self.batches, start).unlink()
+                embedded_batches.place(self.batches, start).unlink()
                 raise ArchiveError(
                     "what was embedded before is damaged",
-                    given=batches.place(self.batches, start),
+                    given=embedded_batches.place(self.batches, start),
                     remedy="Give the same command again",
                 )
             self._append(stored.coded(learned), seen)
@@ -201,7 +202,7 @@ class Embedding:
         moments = {"photos": self.wholes, "positions": codecs.sample(self.maps["language"])}
         tensors: dict[str, torch.Tensor] = {}
         for of, values in moments.items():
-            moment = inference.typical(torch.from_numpy(np.array(values)))
+            moment = score_maps.typical(torch.from_numpy(np.array(values)))
             tensors |= {f"{of}.{name}": value.half() for name, value in moment._asdict().items()}
         file.write_bytes(save(tensors))
         return file
@@ -214,13 +215,13 @@ class Embedding:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _missing(self, starts: Sequence[int]) -> list[int]:
-        return [start for start in starts if not batches.is_there(self.batches, start)]
+        return [start for start in starts if not embedded_batches.is_there(self.batches, start)]
 
     def _raw(self) -> dict[str, np.ndarray]:
         """The arrays of all learning photos, in files rather than in memory; none if no photo was readable."""
         shapes: dict[str, tuple[np.dtype, tuple[int, ...]]] = {}
         for start in self.learning:
-            stored = batches.load(self.batches, start)
+            stored = embedded_batches.load(self.batches, start)
             for name, array in stored.arrays.items() if stored and stored.records else ():
                 with (self.folder / f"raw-{name}").open("ab" if name in shapes else "wb") as out:
                     out.write(array.tobytes())
@@ -287,8 +288,8 @@ def assemble(
     write_records(records, hashes, files["photos"])
     if left_out:
         files["left_out"] = _write_left_out(left_out, folder / "left_out.tsv")
-    named, known = store.adopt(files)
-    part = store.Part(
+    named, known = adopt(files)
+    part = Part(
         len(records),
         {
             **{role: file.name for role, file in named.items()},

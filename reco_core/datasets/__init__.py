@@ -1,0 +1,1 @@
+"""Labelled photos, as their official downloads are laid out."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from reco_core.datasets.dataset import Dataset, Item, need
 from reco_core.datasets.files import first_of, items, listed
 from reco_core.errors import find
-from reco_core.names import category_words
+from reco_core.utils.names import category_words
 
 PHOTOS_PAGE = "https://cocodataset.org/#download (2017 Val images)"
 LABELS_PAGE = "https://github.com/nightrome/cocostuff#downloads (stuffthingmaps_trainval2017.zip)"

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from reco_core.errors import DatasetError
-from reco_core.photos import centre_crop, read_photo
+from reco_core.utils.images import centre_crop, read_photo
 
 UNCOUNTED = -1  # the row of pixels that are not scored
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reco_core.datasets.dataset import Dataset, Item, classes_of_words
 from reco_core.errors import DatasetError, OptionError
-from reco_core.names import category_words
+from reco_core.utils.names import category_words
 
 PROTOCOLS = ("with_background", "objects_only")
 UNLABELLED = {"unlabeled", "unlabelled", "void", "ignore"}

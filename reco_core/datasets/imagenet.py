@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reco_core.archives.source import PHOTO_SUFFIXES
 from reco_core.datasets.dataset import need
 from reco_core.errors import DatasetError
+from reco_core.photo_sources.source import PHOTO_SUFFIXES
 
 WHERE = "https://www.image-net.org/download.php"
 LAYOUT = "val/WNID/*.JPEG"

@@ -1,0 +1,1 @@
+"""Measuring methods on labelled photos, and what reports say."""

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from reco_core import inference, metrics
 from reco_core.adaptation.specialist import Specialist
 from reco_core.datasets.dataset import Dataset, Item
 from reco_core.errors import Cancelled, OptionError
 from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.variants import METHODS, Variant, left_out, of_methods
+from reco_core.export import FOUND_FROM
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
-from reco_core.photos import resize_labels
 from reco_core.pipeline import ReCo
-from reco_core.report import FOUND_FROM
-from reco_core.structures import MAX_LABELS, Encoded, References
+from reco_core.segmentation import metrics, score_maps
+from reco_core.types import MAX_LABELS, Encoded, References
+from reco_core.utils.images import resize_labels
 
 FORMAT = 2
 READING = (
@@ -201,10 +201,10 @@ def maximum_scores(encoded: Encoded, references: References) -> list[float]:
     device = encoded.language.device
     texts = torch.stack([concept.text for concept in references.concepts]).to(device)
     vectors = torch.stack([concept.reference for concept in references.concepts]).to(device)
-    language = inference.similarities(encoded.language[0], texts)
-    reference = inference.similarities(encoded.features[0], vectors)
+    language = score_maps.similarities(encoded.language[0], texts)
+    reference = score_maps.similarities(encoded.features[0], vectors)
     height, width = language.shape[1:]
-    return inference.reco_scores(reference, language, (height, width)).flatten(1).amax(1).tolist()
+    return score_maps.reco_scores(reference, language, (height, width)).flatten(1).amax(1).tolist()
 
 
 def fingerprint(items: Sequence[Item]) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reco_core import metrics
 from reco_core.errors import DatasetError, OptionError, find
 from reco_core.evaluation.bench import FORMAT, interval, rounded, unpack
+from reco_core.segmentation import metrics
 
 
 def read_report(file: Path) -> dict:

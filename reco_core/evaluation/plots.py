@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reco_core.archives.source import optional
 from reco_core.evaluation.variants import CURVES
+from reco_core.photo_sources.source import optional
 
 
 def plot_ablation(report: dict, file: Path) -> None:

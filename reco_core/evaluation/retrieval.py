@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from reco_core.datasets.imagenet import ClassedPhotos
-from reco_core.encoders import Encoder
 from reco_core.errors import Cancelled, DatasetError, OptionError, PhotoError
-from reco_core.photos import read_photo
+from reco_core.models.encoders import Encoder
+from reco_core.utils.images import read_photo
 
 log = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]

@@ -9,7 +9,7 @@ from scipy.cluster.hierarchy import linkage
 from torch import Tensor
 
 from reco_core.errors import OptionError
-from reco_core.structures import check_shape
+from reco_core.types import check_shape
 
 TEMPERATURE = 0.05  # of cosines with parts' means: near the border of two parts a position belongs to both
 

@@ -18,12 +18,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from reco_core import crf, inference
 from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, find_method
-from reco_core.photos import limit_size, resize_labels
 from reco_core.pipeline import WORKING_SIDE, ReCo
-from reco_core.structures import MAX_LABELS, Discovery, Segment, check_shape
+from reco_core.segmentation import crf, score_maps
+from reco_core.types import MAX_LABELS, Discovery, Segment, check_shape
+from reco_core.utils.images import limit_size, resize_labels
 from reco_core.zeroguidance import merging, naming
 from reco_core.zeroguidance.clustering import Tree, belonging, grow
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
@@ -123,7 +123,7 @@ class Discoverer:
         if regions is None:
             tree = grow(encoded.features[0], MOST_PARTS)
             maps = belonging(encoded.features[0], tree.parts)
-            belongs = inference.resize(maps, working.shape[:2]).log_softmax(0).cpu()
+            belongs = score_maps.resize(maps, working.shape[:2]).log_softmax(0).cpu()
         else:
             tree, belongs = _given(regions, working.shape[:2])
         masks = belongs.argmax(0).numpy()[None] == np.arange(len(belongs))[:, None, None]

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reco_core import text
-from reco_core.encoders import ClipEncoder, Encoder, MiniEncoder
 from reco_core.errors import OptionError
-from reco_core.mini import conse
-from reco_core.photos import model_size, to_tensor
+from reco_core.models import sentence_encoder
+from reco_core.models.encoders import ClipEncoder, Encoder, MiniEncoder
+from reco_core.models.mini_vit import conse
+from reco_core.models.prompts import embed_names
 from reco_core.presets import IMAGENET_TEMPLATES, Preset
-from reco_core.prompts import embed_names
+from reco_core.utils.images import model_size, to_tensor
 
 OUTSIDE = 0.1  # how much mini counts what lies outside a segment; a compromise, see docs/discover.md
 LEAST_SIDE = 64  # pixels; smaller segments are seen with some of what is around them
@@ -99,7 +99,7 @@ def words_mark(encoder: Encoder) -> str:
     preset = encoder.preset
     parts: list[object] = [word_templates(preset), preset.centre]
     if isinstance(encoder, MiniEncoder):
-        parts += [text.SHA256["model.safetensors"], encoder.mean_name.tolist()]
+        parts += [sentence_encoder.SHA256["model.safetensors"], encoder.mean_name.tolist()]
     else:
         parts.append(encoder.hash)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

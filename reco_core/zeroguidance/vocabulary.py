@@ -18,16 +18,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from reco_core.encoders import Encoder
 from reco_core.errors import Cancelled, NamesError, OptionError
-from reco_core.names import clean_names
-from reco_core.weights import ROOT, cache_folder
+from reco_core.models.encoders import Encoder
+from reco_core.utils.names import clean_names
+from reco_core.utils.paths import bundled_folder, cache_folder
 from reco_core.zeroguidance.embedding import embed_words, words_mark
 
 log = logging.getLogger(__name__)
 
-NOUNS = ROOT / "assets" / "vocabulary" / "nouns.tsv"
-BUNDLED = ROOT / "assets" / "mini"  # where mini's embeddings of the nouns lie
+NOUNS = bundled_folder() / "assets" / "vocabulary" / "nouns.tsv"
+BUNDLED = bundled_folder() / "assets" / "mini"  # where mini's embeddings of the nouns lie
 MOST = 50_000  # words of a user's own list
 LEVELS = 15  # an embedding's numbers are kept as -15 to 15 times its largest / 15: cosine 0.997 with what they were
 AT_ONCE = 256

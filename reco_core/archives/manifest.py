@@ -1,0 +1,258 @@
+"""An archive's folder: files that never change, and a manifest that names them.
+
+manifest.json says which files belong to the archive, with size and SHA-256 of each, and which photos' they are: an
+archive has one or more *parts*, photos that were added together. Files are named by what they hold
+(features-<start of SHA-256>.npy), so a change adds files and then puts another manifest in the place of the old one, in
+one step: whoever reads sees the archive before or after, never between; a program that is killed leaves at most files
+that no manifest names, and the next change sweeps them away. Who has opened the old files keeps them.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from reco_core.errors import ArchiveError
+from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.hashing import sha256
+
+log = logging.getLogger(__name__)
+FORMAT = 3
+MANIFEST = "manifest.json"
+OURS = re.compile(r"[a-z_.]+-[0-9a-f]{16}(\.[a-z0-9]+)?")  # files named by their contents
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # no folder, nothing hidden
+CHECKED_ON_OPENING = 4_000_000  # bytes; larger files are compared with the manifest by `verify` alone
+REBUILD = "Rebuild it with: python -m reco_core archive build PHOTOS --out FOLDER"
+
+
+@dataclass(frozen=True)
+class File:
+    """What the manifest knows of a file."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Photos that were added together: how many, and the file for each role (see `archive.Archive`).
+
+    codec: how dense features are compressed. recall: of the approximate index, if it has one. left_out: photos that
+    were not taken, by reason.
+    """
+
+    photos: int
+    files: Mapping[str, str]
+    codec: str
+    licences: Mapping[str, int]
+    recall: float | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an archive consists of. grid, language_grid: (height, width) of the dense features and language maps.
+
+    shared: files of the archive as a whole, by role.
+    """
+
+    preset: str
+    weights: str
+    dimension: int
+    grid: tuple[int, int]
+    language_grid: tuple[int, int]
+    parts: tuple[Part, ...]
+    shared: Mapping[str, str]
+    files: Mapping[str, File]
+
+    @property
+    def photos(self) -> int:
+        return sum(part.photos for part in self.parts)
+
+    @property
+    def licences(self) -> dict[str, int]:
+        """Photos by licence, most first."""
+        total: Counter[str] = Counter()
+        for part in self.parts:
+            total.update(part.licences)
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def named(self) -> set[str]:
+        """All files that parts or the archive as a whole use."""
+        return {*self.shared.values(), *(name for part in self.parts for name in part.files.values())}
+
+    def text(self) -> str:
+        """As it is written; the archive's hash is the SHA-256 of this."""
+        listed = {name: asdict(self.files[name]) for name in sorted(self.named)}
+        entries = {"format": FORMAT, "photos": self.photos, **asdict(self), "licences": self.licences, "files": listed}
+        return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.text().encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """An archive's manifest.
+
+    Raises:
+        ArchiveError: missing, damaged, of another format, or it names a file outside the folder.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise ArchiveError(
+            "there is no archive here", given=folder, expected=f"a folder with {MANIFEST}", remedy=REBUILD
+        )
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        version = entries["format"]
+        if version == FORMAT:
+            files = {name: File(**entry) for name, entry in entries["files"].items()}
+            parts = tuple(Part(**part) for part in entries["parts"])
+            one = Manifest(
+                entries["preset"],
+                entries["weights"],
+                int(entries["dimension"]),
+                tuple(entries["grid"]),
+                tuple(entries["language_grid"]),
+                parts,
+                entries["shared"],
+                files,
+            )
+            if not one.named <= set(files) or not all(map(PLAIN.fullmatch, files)) or not one.photos:
+                raise ValueError("it names files that it does not list, or that are elsewhere")
+            return one
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(folder, MANIFEST, error) from error
+    raise ArchiveError("the archive has another format", given=version, expected=str(FORMAT), remedy=REBUILD)
+
+
+def stamp(folder: Path) -> tuple[int, int]:
+    """Another value after every change of the archive, even if the same photos come back; zeros if there is none."""
+    try:
+        status = (folder / MANIFEST).stat()
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
+
+
+def damaged(folder: Path, name: str, why: object) -> ArchiveError:
+    return ArchiveError(f"the archive's file {name} is damaged", given=f"{folder} ({why})", remedy=REBUILD)
+
+
+def check(folder: Path, manifest: Manifest, whole: bool = False) -> Iterator[tuple[str, str]]:
+    """Compare files with the manifest: (name, problem) for each that differs.
+
+    whole: read every byte; otherwise only sizes, and the bytes of small files.
+    """
+    for name in sorted(manifest.named):
+        file, expected = folder / name, manifest.files[name]
+        try:
+            size = file.stat().st_size
+            if size != expected.bytes:
+                yield name, f"it has {size} bytes, not {expected.bytes}"
+            elif (whole or size <= CHECKED_ON_OPENING) and sha256(file) != expected.sha256:
+                yield name, "its SHA-256 differs from the manifest's"
+        except FileNotFoundError:  # perhaps since a moment ago
+            yield name, "it is missing"
+        except OSError as error:
+            yield name, f"it cannot be read: {error}"
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[Path]:
+    """The right to change an archive (or to make one), and a folder beside it to work in; emptied afterwards.
+
+    Raises:
+        ArchiveError: another process is changing it, or the folder holds something else.
+    """
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    foreign = folder.exists() and not (folder / MANIFEST).exists()
+    if foreign and not (folder.is_dir() and all(OURS.fullmatch(file.name) for file in folder.iterdir())):
+        raise ArchiveError("the target is not empty and is no archive", given=folder, remedy="Choose a new folder")
+    # The lock's file stays: deleting it would let a third process in beside one that waits for it.
+    lock = FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ArchiveError("another process is changing this archive", given=folder, remedy="Wait for it") from error
+    work = folder.parent / f".{folder.name}-changing"
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        yield work
+    except OSError as error:
+        raise ArchiveError(
+            "the archive could not be written",
+            given=f"{folder} ({error})",
+            remedy="Check free space and permissions; nothing was changed",
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        lock.release()
+
+
+def adopt(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, File]]:
+    """Name files by role and contents: (role -> file, renamed where it lies), and what a manifest says of each."""
+    named, known = {}, {}
+    for role, file in files.items():
+        digest = sha256(file)
+        named[role] = file.rename(file.with_name(f"{role}-{digest[:16]}{file.suffix}"))
+        known[named[role].name] = File(digest, named[role].stat().st_size)
+    return named, known
+
+
+def commit(folder: Path, manifest: Manifest, new: Mapping[str, Path]) -> None:
+    """Bring new files into the folder and put the manifest in place; files that it does not name are deleted.
+
+    new: name -> file, on the same disk. Call it inside `changing`. Raises OSError, and then nothing has changed.
+    """
+    folder.mkdir(exist_ok=True)
+    before = _listed(folder)
+    for name, file in new.items():
+        _flush(file)
+        file.replace(folder / name)  # one of the same name may be damaged
+    _flush(folder)
+    listed = {name: manifest.files[name] for name in sorted(manifest.named)}
+    write_whole(folder / MANIFEST, replace(manifest, files=listed).text())
+    _flush(folder)
+    for name in strays(folder, manifest):
+        if name not in before and not OURS.fullmatch(name):
+            continue  # not ours
+        with suppress(OSError):  # still open, on some systems: the next change sweeps again
+            (folder / name).unlink()
+
+
+def strays(folder: Path, manifest: Manifest) -> set[str]:
+    """What lies in an archive's folder and does not belong to it."""
+    return {file.name for file in folder.iterdir()} - manifest.named - {MANIFEST}
+
+
+def _listed(folder: Path) -> set[str]:
+    """The files that a manifest names, of whatever format it is."""
+    try:
+        names = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {name for name in names if PLAIN.fullmatch(name)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _flush(path: Path) -> None:
+    """Make sure that a file, or a folder's list, survives a power failure."""
+    with suppress(PermissionError):  # folders cannot be opened on some systems
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,89 @@
+"""The commands `discover` and `vocabulary`."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from reco_core.cli.options import load, load_options, words_of
+from reco_core.cli.progress_log import Steps
+from reco_core.export import write_discovery
+from reco_core.utils.images import read_photo
+from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, PARTS, Discoverer, check_parts
+from reco_core.zeroguidance.vocabulary import Words, load_vocabulary, nouns, read_words
+
+log = logging.getLogger("reco_core")
+
+
+def add_parser(commands) -> None:
+    """Add `discover` and `vocabulary` to the subparsers of the command line."""
+    discover = commands.add_parser("discover", help="find and name everything in a photo, with no names given")
+    discover.add_argument("photo", type=Path)
+    discover.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
+    discover.add_argument(
+        "--parts",
+        type=int,
+        default=PARTS,
+        help=f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})",
+    )
+    discover.add_argument("--background", default=", ".join(BACKGROUND), help="words that compete in every photo")
+    _words(discover)
+    load_options(discover)
+    discover.set_defaults(run=run)
+
+    vocabulary = commands.add_parser(
+        "vocabulary",
+        help="embed the words that `discover` names things with, now and for good",
+        description="Happens by itself when it is first needed; mini has those of the bundled words.",
+    )
+    _words(vocabulary)
+    load_options(vocabulary)
+    vocabulary.set_defaults(run=prepare)
+
+
+def _words(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--words", type=Path, help="your own words, a text file with one a line (default: 18,000 nouns)"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Discover what is in a photo."""
+    check_parts(args.parts)
+    photo, words, background = read_photo(args.photo), _chosen(args), words_of(args.background)
+    reco = load(args)
+    discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, _progress()), background)
+    result = discoverer.discover(photo, args.parts)
+    settings = {"photo": args.photo.name, "preset": args.preset, "parts": args.parts, "words": len(words.names)}
+    write_discovery(result, photo, args.out, settings)
+    for index, segment in enumerate(result.segments, 1):
+        others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)
+        log.info(
+            "%-20s %5.1f %% of the photo, confidence %.2f (or %s)",
+            segment.name,
+            100 * result.share(index),
+            segment.confidence,
+            others,
+        )
+    log.info(
+        'written to %s. With ReCo: python -m reco_core segment %s "%s" --out %s',
+        args.out,
+        args.photo,
+        ", ".join(result.names),
+        args.out,
+    )
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Embed a vocabulary."""
+    words = _chosen(args)
+    made = load_vocabulary(load(args).encoder, words, _progress())
+    log.info("%s words are ready for preset %s", f"{len(made.names):,}", args.preset)
+
+
+def _chosen(args: argparse.Namespace) -> Words:
+    return read_words(args.words) if args.words else nouns()
+
+
+def _progress():
+    steps = Steps("embedding")
+    return lambda done, of: steps("words", done, of)

@@ -1,0 +1,105 @@
+"""Results as files: overlay, label map, JSON."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reco_core.types import Discovery, Segmentation
+from reco_core.utils.visualize import colour, overlay, palette, tag
+
+FOUND_FROM = 0.5  # presence below this is "not found"
+LEAST_SHARE = 0.0005  # a concept that wins fewer of the pixels was not found either
+
+
+def is_found(presence: float, share: float, found_from: float = FOUND_FROM) -> bool:
+    """Whether to say that a concept is in the photo. All three are 0..1."""
+    return presence >= found_from and share >= LEAST_SHARE
+
+
+def describe(result: Segmentation) -> dict:
+    """What a segmentation says, as plain data: per concept colour, share, presence, found or not, and exemplars."""
+    concepts = []
+    for index, concept in enumerate(result.references.concepts):
+        share, presence = result.share(index + 1), result.presence[index]
+        exemplars = [
+            {
+                "file": e.record.file,
+                "similarity": round(e.similarity, 4),
+                "support": round(e.support, 4),
+                "seed": [round(c, 4) for c in e.seed],
+                "author": e.record.author,
+                "licence": e.record.licence,
+                "licence_scope": e.record.licence_scope,
+                "source_url": e.record.source_url,
+                "landing_url": e.record.landing_url,
+            }
+            for e in concept.exemplars
+        ]
+        concepts.append(
+            {
+                "name": concept.name,
+                "label": index + 1,
+                "colour": "#{:02x}{:02x}{:02x}".format(*colour(index)),
+                "share": round(share, 5),
+                "presence": round(presence, 4),
+                "found": is_found(presence, share),
+                "in_archive": concept.served,
+                "exemplars": exemplars,
+            }
+        )
+    return {
+        "size": [result.labels.shape[1], result.labels.shape[0]],
+        "concepts": concepts,
+        "background_words": [concept.name for concept in result.references.background],
+        "background_share": round(result.share(0), 5),
+        "seconds": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
+    }
+
+
+def label_image(result: Segmentation | Discovery) -> Image.Image:
+    """Labels as a palette PNG: pixel values are labels, colours those of the overlay."""
+    image = Image.fromarray(result.labels, "P")
+    image.putpalette(palette(len(result.names)).tobytes())
+    return image
+
+
+def write_report(result: Segmentation, photo: np.ndarray, folder: Path, settings: dict) -> None:
+    """Write overlay.png, labels.png and result.json; raises OSError if they cannot be written."""
+    _write(result, overlay(photo, result.labels, len(result.names)), folder, {**settings, **describe(result)})
+
+
+def _write(result: Segmentation | Discovery, picture: np.ndarray, folder: Path, description: dict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(folder / "overlay.png")
+    label_image(result).save(folder / "labels.png")
+    text = json.dumps(description, indent=1, ensure_ascii=False)
+    (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+
+
+def describe_discovery(result: Discovery) -> dict:
+    """The result as plain data: per segment its name, colour, share of the photo, confidence, and what else it may
+    be.
+    """
+    return {
+        "size": [result.labels.shape[1], result.labels.shape[0]],
+        "segments": [
+            {
+                "label": index,
+                "name": segment.name,
+                "colour": "#{:02x}{:02x}{:02x}".format(*colour(index - 1)),
+                "share": round(result.share(index), 5),
+                "confidence": round(segment.confidence, 4),
+                "others": [{"name": name, "confidence": round(sure, 4)} for name, sure in segment.others],
+            }
+            for index, segment in enumerate(result.segments, 1)
+        ],
+        "seconds": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
+    }
+
+
+def write_discovery(result: Discovery, photo: np.ndarray, folder: Path, settings: dict) -> None:
+    """Write overlay.png with names, labels.png and result.json; raises OSError if they cannot be written."""
+    picture = tag(overlay(photo, result.labels, len(result.names)), result.labels, result.names)
+    _write(result, picture, folder, {**settings, **describe_discovery(result)})

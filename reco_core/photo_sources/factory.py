@@ -1,0 +1,105 @@
+"""Where photos for an archive come from: folders, shards, tables, and datasets of the hub, opened by name."""
+
+import csv
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from reco_core.errors import ArchiveError
+from reco_core.photo_sources import hub_dataset, shards, tables
+from reco_core.photo_sources.credits import UNKNOWN, allowed, read_rows, unescape
+from reco_core.photo_sources.fetch import TABLE
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Progress, Source, hidden, inside
+from reco_core.types import PhotoRecord
+
+__all__ = ["PHOTO_SUFFIXES", "TABLE", "Source", "list_photos", "open_source", "unescape"]
+log = logging.getLogger(__name__)
+KINDS = "a folder, .zip, .tar (.gz, .bz2, .xz), .csv, .tsv, .parquet, or hf:OWNER/NAME[:SPLIT]"
+
+
+def open_source(
+    what: str | Path,
+    *,
+    open_only: bool = False,
+    cache: Path | None = None,
+    progress: Progress = lambda done, of, file: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Source:
+    """Photos by where they are.
+
+    Args:
+        what: a folder of photos (nested, or named by its manifest.tsv) or of shards; a zip; a tar, compressed or not,
+            of WebDataset or not; a table of paths or addresses (CSV, TSV, Parquet); "hf:OWNER/NAME",
+            "hf:OWNER/NAME:SPLIT" or "hf:FOLDER" for what the datasets library reads.
+        open_only: leave out photos that are not openly licensed, by the column `open_licence` or else by the licence.
+        cache: the folder for photos that are fetched; None is in the user's cache folder.
+        progress: called with photos fetched or shards listed, of how many, and which.
+        cancelled: asked while photos are fetched and shards listed.
+
+    Raises:
+        ArchiveError: nothing is there, of an unknown kind, damaged, or without any photo. DependencyError: an
+        optional library is missing. DownloadError: no network. Cancelled: `cancelled` said so.
+    """
+    if str(what).startswith("hf:"):
+        return hub_dataset.open_dataset(str(what)[3:], open_only, cache)
+    path = Path(os.path.expanduser(what))
+    try:
+        if path.is_dir():
+            return _folder(path, open_only, progress, cancelled)
+        if not path.is_file():
+            raise ArchiveError("the photos do not exist", given=what, expected=KINDS, remedy="Check the path")
+        if shards.is_shard(path):
+            return shards.Shards(path, [path], open_only, progress, cancelled)
+        if tables.is_table(path):
+            return tables.open_table(path, open_only, cache, progress, cancelled)
+    except OSError as error:
+        raise ArchiveError(
+            "the photos cannot be read", given=f"{what} ({error})", remedy="Check the permissions"
+        ) from error
+    raise ArchiveError(
+        "photos of an unknown kind", given=what, expected=KINDS, remedy="For single photos, give their folder"
+    )
+
+
+def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
+    """The photos of a folder: by its manifest.tsv if there is one, else every image file in it.
+
+    open_only: keep only photos whose `open_licence` column says yes, or without that column those with an open
+    licence; of files without a table no licence is known, so none is kept.
+
+    Raises:
+        ArchiveError: the folder is missing, or holds no photo, or its table is damaged.
+    """
+    if not folder.is_dir():
+        raise ArchiveError("the folder of photos does not exist", given=folder, remedy="Check the path")
+    table = folder / TABLE
+    if table.is_file():
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(read_rows(stream, str(table), "\t", csv.QUOTE_NONE))
+    else:
+        files = sorted(_images(folder))
+        rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix(), "title": file.stem} for file in files]
+    records = [PhotoRecord.of(row) for row in rows if row.get("file") and (allowed(row) or not open_only)]
+    if not records:
+        raise ArchiveError(
+            "there are no photos in this folder" + (" with an open licence" if open_only else ""),
+            given=folder,
+            expected="image files, or a manifest.tsv that names them",
+        )
+    return records
+
+
+def _folder(folder: Path, open_only: bool, progress: Progress, cancelled: Callable[[], bool]) -> Source:
+    parts = [] if (folder / TABLE).is_file() else sorted(file for file in folder.iterdir() if shards.is_shard(file))
+    if parts and next(_images(folder), None) is None:
+        return shards.Shards(folder, parts, open_only, progress, cancelled)
+    if parts:
+        log.warning("%s holds photos, so the %d shards beside them are left out", folder, len(parts))
+    return Files(folder, [(record, inside(folder, record.file)) for record in list_photos(folder, open_only)])
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        if file.suffix.lower() in PHOTO_SUFFIXES and not hidden(file.relative_to(folder).parts) and file.is_file():
+            yield file

@@ -1,0 +1,213 @@
+"""Fetching an archive's photos from where they were published: each once, checked, politely."""
+
+import itertools
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
+from reco_core.types import PhotoRecord
+from reco_core.utils import download
+from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.hashing import sha256
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS = 4  # to one host at a time
+INTERVAL = 0.02  # seconds between two requests to one host
+MOST_BYTES = 50_000_000  # of one photo
+WAITING = 64  # photos that threads are given ahead
+TABLE = "manifest.tsv"  # of photos' credits, beside them
+GIVE_UP = 25  # failures in a row: then it is the network, not the photos
+COLUMNS = (
+    "file",
+    "width",
+    "height",
+    "source_url",
+    "source_sha256",
+    "landing_url",
+    "licence",
+    "licence_scope",
+    "open_licence",
+    "author",
+    "title",
+)
+OPEN = re.compile(
+    r"CC0|CC[ -]BY|MIT\b|Apache|Public domain|Creative Commons|https?://creativecommons\.org/(licenses/by|publicdomain)",
+    re.IGNORECASE,
+)
+RESERVED = re.compile(r"\bN[CD]\b|non-?\s?commercial|no-?\s?deriv", re.IGNORECASE)  # wherever it stands
+Progress = Callable[[int, int, str], None]  # photos done, of, file
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """fetched: now. here: there before. failed: photo and reason."""
+
+    fetched: int
+    here: int
+    failed: tuple[tuple[PhotoRecord, str], ...]
+
+
+def is_open(licence: str) -> bool:
+    """Whether a licence text names a licence that lets anyone use the photo, commercially too."""
+    return bool(OPEN.match(licence.strip())) and not RESERVED.search(licence)
+
+
+def fetch_photos(
+    records: list[PhotoRecord],
+    folder: Path,
+    *,
+    open_only: bool = False,
+    connections: int = CONNECTIONS,
+    interval: float = INTERVAL,
+    progress: Progress = lambda done, of, file: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Fetched:
+    """Bring photos to `folder`, and write a table beside them that `archive build` reads credits from.
+
+    What is there and has the right SHA-256 stays; so a call that was interrupted is continued by the next one. A
+    photo that cannot be had is reported, and the others go on.
+
+    Args:
+        open_only: leave out photos whose licence is not open.
+        connections, interval: to each host, at a time; and seconds between two requests.
+        progress: called from one thread with every photo that is done.
+        cancelled: asked all the time.
+
+    Raises:
+        ArchiveError: no record has an address, or one would leave the folder.
+        DownloadError: so many photos failed in a row that it must be the network. NoSpaceError: the disk is full.
+        Cancelled: `cancelled` said so. After any of these the table lists what is there.
+    """
+    wanted = [r for r in records if r.source_url and (is_open(r.licence) or not open_only)]
+    if not wanted:
+        raise ArchiveError("the archive does not say where its photos are from", given=f"{len(records)} photos")
+    for record in wanted:
+        if not (folder / record.file).resolve().is_relative_to(folder.resolve()):
+            raise ArchiveError(
+                "a photo's name leaves the folder", given=record.file, remedy="Do not trust this archive"
+            )
+    here = {record.file for record in wanted if _is_here(folder / record.file, record)}
+    missing = [record for record in wanted if record.file not in here]
+    failed: list[tuple[PhotoRecord, str]] = []
+    fetched = 0
+    try:
+        with _Fetching(folder, {_host(record) for record in missing}, connections, interval, cancelled) as fetching:
+            in_a_row = 0
+            for done, (record, problem) in enumerate(fetching.each(missing), 1):
+                if problem:
+                    log.warning("not fetched: %s: %s", record.file, problem)
+                    failed.append((record, problem))
+                    in_a_row += 1
+                else:
+                    here.add(record.file)
+                    fetched += 1
+                    in_a_row = 0
+                if in_a_row >= GIVE_UP:
+                    raise DownloadError(
+                        f"{in_a_row} photos in a row could not be fetched",
+                        given=problem,
+                        remedy="Check the network and try again: what came is kept",
+                    )
+                progress(done + len(wanted) - len(missing), len(wanted), record.file)
+    finally:
+        _write_table([record for record in wanted if record.file in here], folder)
+    return Fetched(fetched, len(wanted) - len(missing), tuple(failed))
+
+
+class _Fetching:
+    """Threads that download, a few for each host."""
+
+    def __init__(
+        self, folder: Path, hosts: set[str], connections: int, interval: float, cancelled: Callable[[], bool]
+    ) -> None:
+        self.folder, self.stop = folder, threading.Event()
+        self.cancelled = lambda: self.stop.is_set() or cancelled()
+        self.hosts = {host: _Host(connections, interval) for host in hosts}
+        self.pool = ThreadPoolExecutor(4 * connections)
+        self.web = download.client(4 * connections)
+
+    def __enter__(self) -> "_Fetching":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.pool.shutdown(cancel_futures=True)
+        self.web.close()
+
+    def each(self, records: list[PhotoRecord]) -> Iterator[tuple[PhotoRecord, str]]:
+        """Records as they are done, with what went wrong or ""."""
+        waiting: dict[Future[None], PhotoRecord] = {}
+        queue = iter(records)
+        while True:
+            for record in itertools.islice(queue, WAITING - len(waiting)):
+                waiting[self.pool.submit(self._one, record)] = record
+            if not waiting:
+                return
+            done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            if self.cancelled():
+                raise Cancelled("fetching was cancelled", remedy="The photos that came are kept")
+            for future in done:
+                record = waiting.pop(future)
+                try:
+                    future.result()
+                except NoSpaceError:
+                    raise
+                except DownloadError as error:
+                    yield record, str(error)
+                else:
+                    yield record, ""
+
+    def _one(self, record: PhotoRecord) -> None:
+        with self.hosts[_host(record)].turn():
+            download.download(
+                record.source_url,
+                self.folder / record.file,
+                self.web,
+                sha256=record.sha256,
+                most=MOST_BYTES,
+                cancelled=self.cancelled,
+            )
+
+
+class _Host:
+    """Lets a few requests run at a time, and starts them apart."""
+
+    def __init__(self, connections: int, interval: float) -> None:
+        self.running, self.lock = threading.Semaphore(connections), threading.Lock()
+        self.interval, self.next = interval, 0.0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with self.running:
+            with self.lock:
+                now = time.monotonic()
+                pause, self.next = max(0.0, self.next - now), max(now, self.next) + self.interval
+            time.sleep(pause)
+            yield
+
+
+def _host(record: PhotoRecord) -> str:
+    return urlsplit(record.source_url).netloc
+
+
+def _is_here(file: Path, record: PhotoRecord) -> bool:
+    return file.is_file() and (not record.sha256 or sha256(file) == record.sha256)
+
+
+def _write_table(records: list[PhotoRecord], folder: Path) -> None:
+    rows: list[tuple[object, ...]] = [COLUMNS]
+    for record in records:
+        derived = {"source_sha256": record.sha256, "open_licence": "yes" if is_open(record.licence) else "no"}
+        rows.append(tuple({**asdict(record), **derived}[column] for column in COLUMNS))
+    lines = ["\t".join(re.sub(r"[\t\r\n]+", " ", str(value)) for value in row) for row in rows]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / TABLE, "\n".join(lines) + "\n")

@@ -1,0 +1,117 @@
+"""Photos that a table names, by file or by address: CSV, TSV and Parquet."""
+
+import csv
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from reco_core.errors import ArchiveError
+from reco_core.photo_sources.credits import UNKNOWN, allowed, check_columns, is_known, known, read_rows, unique
+from reco_core.photo_sources.fetch import TABLE, fetch_photos
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Progress, inside, is_file, optional
+from reco_core.types import PhotoRecord
+from reco_core.utils.hashing import sha256
+from reco_core.utils.paths import cache_folder
+
+log = logging.getLogger(__name__)
+SUFFIXES = (".csv", ".tsv", ".parquet")
+WEB = ("http://", "https://")
+
+
+def is_table(file: Path) -> bool:
+    """Whether a file is, by its name, a table."""
+    return file.suffix.lower() in SUFFIXES
+
+
+def open_table(
+    table: Path, open_only: bool, cache: Path | None, progress: Progress, cancelled: Callable[[], bool]
+) -> Files:
+    """The photos of a table: where a file is there, the file; else what its address gives, fetched now and kept.
+
+    Relative paths start at the table and stay below its folder. Absolute ones may be anywhere; records then keep only
+    what follows the folder that they share.
+
+    Raises:
+        ArchiveError: the table is damaged, has no column of files or addresses, names a file that leaves its folder,
+        or none of its photos is to be had. DownloadError: no network. Cancelled: `cancelled` said so.
+    """
+    table = Path(os.path.abspath(table))
+    rows = [(i, row) for i, row in enumerate(_rows(table), 1) if allowed(row) or not open_only]
+    placed = [photo for i, row in rows if (photo := _placed(i, row, table))]
+    records = unique(_below([record for record, _ in placed], table.parent))
+    paths = [path for _, path in placed]
+    folder = (cache or cache_folder() / "photos") / sha256(table)[:16]
+    wanted = [record for record, path in zip(records, paths, strict=True) if path is None]
+    failed = dict(fetch_photos(wanted, folder, progress=progress, cancelled=cancelled).failed) if wanted else {}
+    found = [(r, path or folder / r.file) for r, path in zip(records, paths, strict=True) if r not in failed]
+    if placed and not any(is_file(path) for _, path in found):
+        raise ArchiveError(
+            "none of the photos that a table names is to be had",
+            given=next(iter(failed.values()), paths[0]),
+            remedy=f"Correct it: relative paths start at {table.parent}",
+        )
+    return Files(table, found)
+
+
+def _placed(i: int, row: dict[str, str], table: Path) -> tuple[PhotoRecord, Path | None] | None:
+    """A row's photo, its file still absolute, and where it is if not to be fetched; None if the row does not say."""
+    file, url = row.get("file", ""), row.get("source_url", "")
+    if file.startswith(WEB):
+        file, url = "", url or file
+    try:
+        address = PurePosixPath(urlsplit(url).path)
+    except ValueError:
+        url, address = "", PurePosixPath()
+    if not file and not url:
+        log.warning("row %d of %s names no photo", i, table)
+        return None
+    path = Path(os.path.abspath(file)) if Path(file).is_absolute() else inside(table.parent, file)
+    suffix = address.suffix.lower() if address.suffix.lower() in PHOTO_SUFFIXES else ".jpg"
+    here = bool(file) and (not url or is_file(path))
+    name = path.as_posix() if file and (here or path.is_relative_to(table.parent)) else f"{i:08d}{suffix}"
+    title = path.stem if file else address.stem
+    record = PhotoRecord.of({**UNKNOWN, "title": title, **row, "file": name, "source_url": url})
+    return record, path if here else None
+
+
+def _below(records: list[PhotoRecord], folder: Path) -> list[PhotoRecord]:
+    """Absolute paths become relative to the folder, or else to what the ones outside of it share."""
+    paths = [Path(record.file) for record in records]
+    outside = {path for path in paths if path.is_absolute() and not path.is_relative_to(folder)}
+    shared = Path(os.path.commonpath([path.parent for path in outside])) if outside else folder
+    return [
+        replace(r, file=path.relative_to(shared if path in outside else folder).as_posix()) if path.is_absolute() else r
+        for r, path in zip(records, paths, strict=True)
+    ]
+
+
+def _rows(table: Path) -> Iterator[dict[str, str]]:
+    if table.suffix.lower() == ".parquet":
+        yield from _parquet_rows(table)
+        return
+    delimiter = "\t"
+    if table.suffix.lower() == ".csv":
+        with table.open("rb") as raw:
+            header = raw.readline(100_000).decode(errors="replace")
+        delimiter = max(",;\t", key=header.count)  # spreadsheets write what their country is used to
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        yield from read_rows(
+            stream, str(table), delimiter, csv.QUOTE_NONE if table.name == TABLE else csv.QUOTE_MINIMAL
+        )
+
+
+def _parquet_rows(table: Path) -> Iterator[dict[str, str]]:
+    parquet = optional("pyarrow.parquet", "a Parquet table")
+    try:
+        with parquet.ParquetFile(table) as opened:
+            schema = opened.schema_arrow
+            plain = [field.name for field in schema if not field.type.num_fields and "binary" not in str(field.type)]
+            check_columns(plain, str(table))
+            columns = [name for name in plain if is_known(name)]
+            for batch in opened.iter_batches(columns=columns):
+                yield from map(known, batch.to_pylist())
+    except (OSError, ValueError) as error:  # pyarrow's own errors are these
+        raise ArchiveError("a table of photos is damaged", given=f"{table} ({error})", expected="Parquet") from error

@@ -1,0 +1,1 @@
+"""The method, pure: tensors in, tensors out. No files, no devices, no plots."""

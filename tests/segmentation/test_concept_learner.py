@@ -1,0 +1,101 @@
+"""Concepts taught from photos: whatever they are called, they are what the photos have in common."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reco_core.archives.archive import Archive
+from reco_core.archives.writer import write_archive
+from reco_core.errors import ArchiveError, NamesError
+from reco_core.methods import CONTEXT_WORDS, find_method
+from reco_core.photo_sources.factory import open_source
+from reco_core.pipeline import ReCo
+
+
+@pytest.fixture(scope="module")
+def own(reco, real_photos, tmp_path_factory) -> ReCo:
+    """The bundled archive joined with four crops of the motorcycle and one of the cat."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "photos").mkdir()
+    motorcycle = real_photos["motorcycle"]
+    for i, (top, left) in enumerate(((0, 0), (30, 150), (80, 40), (60, 230))):
+        Image.fromarray(motorcycle[top : top + 400, left : left + 480]).save(folder / "photos" / f"{i}.png")
+    Image.fromarray(real_photos["cat"]).save(folder / "photos" / "cat.png")
+    with open_source(folder / "photos") as source:
+        write_archive(folder / "archive", source, reco.encoder)
+    return reco.joined(Archive(folder / "archive"))
+
+
+def rows(reco: ReCo, own: ReCo) -> range:
+    return range(len(reco.archive), len(reco.archive) + 4)
+
+
+def test_a_taught_thing_is_found_by_any_name(reco, own, real_photos):
+    taught = own.teach("zorbl", rows(reco, own), method="reco2")
+    assert [e.record.file for e in taught.exemplars] == ["0.png", "1.png", "2.png", "3.png"]
+    references = own.prepare(["Zorbl"], method="reco2", taught=[taught])
+    found = own.segment(real_photos["motorcycle"], references, method="reco2")
+    by_name = own.segment(real_photos["motorcycle"], own.prepare(["motorcycle"], method="reco2"), method="reco2")
+    here, there = found.labels == 1, by_name.labels == 1
+    assert (here & there).sum() / (here | there).sum() > 0.5
+    assert found.presence[0] > 0.9
+    assert own.segment(real_photos["coffee"], references, method="reco2").presence[0] < 0.5
+
+
+def test_the_text_is_the_mean_language_at_the_seeds(reco, own):
+    """Against the formulas, step by step: what guides the seeds, their argmax, their means."""
+    method = find_method("reco")
+    taught = own.teach("zorbl", rows(reco, own), method=method)
+    archive = own.archive
+    features, language = (maps(np.array(rows(reco, own))) for maps in (archive.features, archive.language))
+    common = archive.embeddings(np.array(rows(reco, own))).mean(0)
+    weights = torch.sigmoid(10 * (language @ (common / common.norm())))
+    for word in reco.prepare(list(CONTEXT_WORDS), background=()).concepts:
+        weights = weights * (1 - torch.sigmoid(features @ word.reference))
+    inside = torch.zeros(14, 14)
+    margin = reco.encoder.preset.margin
+    inside[margin:-margin, margin:-margin] = 1
+    weights = weights * torch.where(inside.flatten() > 0, 1.0, 1e-3)
+    similar = torch.einsum("ipc,jqc->ipjq", features, features) * weights
+    seeds = similar.amax(3).mean(2).argmax(1)
+    picked = torch.arange(4), seeds
+    expected = [(int(s) // 14 + 0.5, int(s) % 14 + 0.5) for s in seeds]
+    np.testing.assert_allclose([(e.seed[0] * 14, e.seed[1] * 14) for e in taught.exemplars], expected)
+    for vector, maps in ((taught.text, language), (taught.reference, features)):
+        mean = maps[picked].mean(0)
+        torch.testing.assert_close(vector, mean / mean.norm(), atol=1e-5, rtol=1e-4)
+
+
+def test_joining_leaves_the_first_as_it_was(reco, own):
+    assert len(own.archive) == len(reco.archive) + 5
+    before = reco.prepare(["motorcycle"]).concepts[0]
+    with_own = own.prepare(["motorcycle"]).concepts[0]
+    assert {"0.png", "1.png"} & {e.record.file for e in with_own.exemplars}
+    assert not {"0.png", "1.png"} & {e.record.file for e in before.exemplars}
+    assert reco.prepare(["motorcycle"]).concepts[0].exemplars == before.exemplars
+    for a, b in zip(reco.prepare(["cat"]).background, own.prepare(["cat"]).background, strict=True):
+        assert a.exemplars == b.exemplars  # what competes does not shift with one user's photos
+
+
+def test_what_cannot_be_taught(reco, own):
+    with pytest.raises(ArchiveError, match=r"nothing to learn from.*a few photos"):
+        own.teach("zorbl", [])
+    with pytest.raises(NamesError):
+        own.teach(" , ", [0, 1])
+
+
+def test_a_name_that_the_archive_cannot_serve_says_so(reco):
+    served = {c.name: c.served for c in reco.prepare(["motorcycle", "Antikythera mechanism", "zorbl"]).concepts}
+    assert served == {"motorcycle": True, "Antikythera mechanism": False, "zorbl": False}
+
+
+def test_photos_of_one_visitor_change_nothing_for_others(reco, own):
+    """What is kept of unrelated photos belongs to one archive."""
+    alone = ReCo(reco.encoder, reco.archive)
+    both = alone.joined(own.archive)
+    both.prepare(["teapot"], method="reco2", background=())  # before the first archive was ever asked
+    after = alone.prepare(["teapot"], method="reco2", background=()).concepts[0]
+    assert after.levels == reco.prepare(["teapot"], method="reco2", background=()).concepts[0].levels
+    assert both._learner.unrelated[True].shape == alone._learner.unrelated[True].shape
+    assert not (both._learner.unrelated[True] == alone._learner.unrelated[True]).all()
