@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the app and the command line do, before torch is loaded
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # every core has a process of its own, which runs other tests
 
 from collections.abc import Callable, Iterator
 
