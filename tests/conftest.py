@@ -7,6 +7,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the app and the comman
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # every core has a process of its own, which runs other tests
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -59,6 +60,21 @@ def random_networks() -> Callable[[Preset], encoders.Networks]:
         return encoders.Networks(built[preset.retrieval], built[preset.language], built[preset.features])
 
     return build
+
+
+@pytest.fixture(scope="session")
+def outlines() -> Callable[[Preset], encoders.Networks]:
+    """The real architectures of a preset as names and shapes without values: at once, and in no memory."""
+
+    @cache
+    def outline(model: Model) -> Clip | Backbone:
+        with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+            patch.setattr(
+                torch.nn.Module, "to", lambda self, *_, **__: self
+            )  # open_clip moves what it makes to the CPU
+            return encoders.network(model)
+
+    return lambda preset: encoders.Networks(*map(outline, (preset.retrieval, preset.language, preset.features)))
 
 
 @pytest.fixture(scope="session")
