@@ -127,10 +127,11 @@ def test_the_next_source_is_tried(web, cache):
 
 
 def test_no_network_says_what_to_do(cache):
-    file = WeightFile("w.bin", "http://127.0.0.1:9/w.bin", RIGHT, "here", "MIT", 123)
+    address = f"http://{server.dead()}/w.bin"
+    file = WeightFile("w.bin", address, RIGHT, "here", "MIT", 123)
     with pytest.raises(WeightsError) as error:
         resolve(replace(DEIT, name="tested", weights=(file,)))
-    for part in ("use preset mini", "w.bin (123 MB, http://127.0.0.1:9/w.bin)", str(cache), "--weights"):
+    for part in ("use preset mini", f"w.bin (123 MB, {address})", str(cache), "--weights"):
         assert part in str(error.value)
     with pytest.raises(WeightsError, match="are not on this machine"):
         resolve(replace(DEIT, name="tested", weights=(file,)), fetch=False)
@@ -309,7 +310,7 @@ def test_openai_files_build_the_same_keys_as_open_clip(tmp_path):
 
 
 def test_files_that_came_by_hand_are_recorded_or_checked_by_the_hubs_name(cache, tmp_path, monkeypatch):
-    file = WeightFile("w.bin", "http://127.0.0.1:9/w.bin", "", RECORDED, "MIT", 1)
+    file = WeightFile("w.bin", f"http://{server.dead()}/w.bin", "", RECORDED, "MIT", 1)
     tested = replace(DEIT, name="tested", weights=(file,))
     cache.mkdir()
     (cache / "w.bin").write_bytes(DATA)
