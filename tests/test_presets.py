@@ -8,26 +8,34 @@ import pytest
 import timm
 
 from reco_core.errors import OptionError
-from reco_core.methods import METHODS, SWITCHES, find_method
+from reco_core.methods import METHODS, Learning, Scoring, find_method
 from reco_core.presets import PRESETS, RECORDED, Model, find_preset
 
 
 def test_switches_after_a_name():
     method = find_method("reco2-gate+crf")
-    assert (method.name, method.gate, method.crf, method.affinity) == ("reco2-gate+crf", False, True, True)
-    assert METHODS["reco2"].gate
-    assert not METHODS["reco2"].crf
+    found = (method.name, method.scoring.gate, method.refine, method.scoring.affinity)
+    assert found == ("reco2-gate+crf", False, "crf", True)
+    assert METHODS["reco2"].scoring.gate
+    assert not METHODS["reco2"].refine
+    assert not find_method("reco2_crf-fast_crf").refine
+    calibrated = find_method("reco2-calibrate")
+    assert not calibrated.learning.calibrate
+    assert not calibrated.scoring.calibrate
     assert find_method("reco_no_lgc") == METHODS["reco_no_lgc"]
 
 
 def test_reco_is_the_papers():
-    on = {switch for switch in SWITCHES if getattr(METHODS["reco"], switch)}
-    assert on == {"language_guidance", "context_elimination", "reference", "language"}
+    reco = METHODS["reco"]
+    assert reco.learning == Learning(True, True, calibrate=False, weigh_seeds=False, spare_context=False)
+    assert reco.scoring == Scoring("reco", reference=True, language=True)
+    assert not reco.refine
 
 
 def test_learning_switches_tell_references_apart():
-    assert METHODS["reco"].learning != METHODS["reco2"].learning
-    assert METHODS["reco"].learning == METHODS["denseclip"].learning == find_method("reco+gate").learning
+    assert METHODS["reco"].learning.changed == METHODS["denseclip"].learning.changed == ()
+    assert METHODS["reco2"].learning.changed == ("calibrate", "spare_context", "weigh_seeds")
+    assert METHODS["reco_no_ce"].learning.changed == ("context_elimination",)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +44,8 @@ def test_learning_switches_tell_references_apart():
         ("reco3", 'unknown method.*Did you mean "reco'),
         ("reco2-gat", 'unknown switch.*Did you mean "gate"'),
         ("reco2-", "unknown switch"),
+        ("reco+gate", "unknown switch of reco"),
+        ("denseclip-language", "unknown switch of denseclip"),
     ],
 )
 def test_unknown_names(name, message):

@@ -15,6 +15,7 @@ from torch import nn
 from reco_core.errors import OptionError
 from reco_core.models import dense_clip
 from reco_core.models.clip import Clip
+from reco_core.models.clip_encoder import Networks
 from reco_core.models.dense_clip import (
     READOUTS,
     embed_clip,
@@ -24,7 +25,6 @@ from reco_core.models.dense_clip import (
     read_clip,
     read_values,
 )
-from reco_core.models.encoders import Networks
 from reco_core.presets import CLIP_MEAN, CLIP_STD, PAPER
 from reco_core.utils.images import to_tensor
 
