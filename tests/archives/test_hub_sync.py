@@ -515,7 +515,7 @@ def test_a_full_disk(hub, tmp_path, shared, monkeypatch):
     assert contents(tmp_path / "out") == contents(tmp_path / "a")
 
 
-@pytest.mark.parametrize("file", ["remote.py", "card.py"])
+@pytest.mark.parametrize("file", ["hub_sync.py", "hub_card.py"])
 def test_the_hub_is_imported_when_it_is_needed(file):
     """It takes its time."""
     top = ast.parse((bundled_folder() / "reco_core" / "archives" / file).read_text()).body
