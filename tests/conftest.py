@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the app and the command line do, before torch is loaded
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # every core has a process of its own, which runs other tests
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -58,6 +60,19 @@ def random_networks() -> Callable[[Preset], clip_encoder.Networks]:
         return clip_encoder.Networks(built[preset.retrieval], built[preset.language], built[preset.features])
 
     return build
+
+
+@pytest.fixture(scope="session")
+def outlines() -> Callable[[Preset], clip_encoder.Networks]:
+    """The real architectures of a preset as names and shapes without values: at once, and in no memory."""
+
+    @cache
+    def outline(model: Model) -> Clip | Backbone:
+        with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+            patch.setattr(torch.nn.Module, "to", lambda self, *_, **__: self)  # open_clip asks for the CPU
+            return clip_encoder.network(model)
+
+    return lambda preset: clip_encoder.Networks(*map(outline, (preset.retrieval, preset.language, preset.features)))
 
 
 @pytest.fixture(scope="session")

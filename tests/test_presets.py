@@ -106,11 +106,11 @@ def test_openais_models_are_as_open_clip_knows_them(preset, model):
 
 
 @pytest.mark.parametrize(("preset", "model"), [pair for pair in every_model() if pair[1].library == "timm"])
-def test_timms_models_are_as_timm_knows_them(preset, model, random_networks):
+def test_timms_models_are_as_timm_knows_them(preset, model, outlines):
     tags = timm.list_pretrained(f"{model.name}.*")
     configs = [timm.get_pretrained_cfg(tag) for tag in tags]
     assert (model.mean, model.std) in [(config.mean, config.std) for config in configs]
-    network = random_networks(PRESETS[preset]).features.network
+    network = outlines(PRESETS[preset]).features.network
     assert network.patch_embed.patch_size == (model.patch, model.patch)
     if "github.com" not in model.weights[0].source:  # trained by others than those timm knows
         source = model.weights[0].source.removeprefix("hub:").partition("@")[0]
@@ -119,18 +119,18 @@ def test_timms_models_are_as_timm_knows_them(preset, model, random_networks):
 
 
 @pytest.mark.parametrize("preset", ["paper", "paper_deit", "clip"])
-def test_openais_text_and_image_towers_use_quick_gelu(preset, random_networks):
-    networks = random_networks(PRESETS[preset])
+def test_openais_text_and_image_towers_use_quick_gelu(preset, outlines):
+    networks = outlines(PRESETS[preset])
     for clip in {networks.retrieval, networks.language}:
         kinds = {type(module).__name__ for module in clip.network.modules() if "GELU" in type(module).__name__}
         assert kinds == {"QuickGELU"}
 
 
 @pytest.mark.parametrize("preset", ["paper", "paper_deit", "clip"])
-def test_sizes_are_those_of_the_networks(preset, random_networks):
+def test_sizes_are_those_of_the_networks(preset, outlines):
     """Megabytes are told before a download: half precision for OpenAI's own files, full for all others."""
     chosen = PRESETS[preset]
-    for part, model in zip(random_networks(chosen).all, chosen.models, strict=True):
+    for part, model in zip(outlines(chosen).all, chosen.models, strict=True):
         millions = sum(parameter.numel() for parameter in part.network.parameters()) / 1e6
         each = 2 if model.library == "open_clip" else 4
         assert 0.99 * each * millions <= model.weights[0].megabytes <= 1.2 * each * millions

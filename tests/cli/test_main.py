@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import tiny_preset
+from support.web import dead
 
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
@@ -100,7 +101,7 @@ def small(monkeypatch, tmp_path, hurry):
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    nowhere = dict.fromkeys(files, "http://127.0.0.1:9/none")
+    nowhere = dict.fromkeys(files, f"http://{dead()}/none")
     monkeypatch.setitem(
         PRESETS, "tiny", tiny_preset.preset(nowhere, tiny_preset.hashes(files), str(tmp_path / "archive"))
     )
@@ -158,7 +159,7 @@ def test_large_downloads_are_asked_about(small, monkeypatch, caplog, capsys):
 
 def test_photos_of_an_archive_are_fetched(reco, web, photo_folder, tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    records = [record for record in list_photos(photo_folder) if record.file != "broken.jpg"][:6]
+    records = list_photos(photo_folder)[:6]
     for record in records:
         web.files[f"/{record.file}"] = (photo_folder / record.file).read_bytes()
     records = [

@@ -15,7 +15,7 @@ from reco_core.datasets.dataset import Dataset, Item
 from reco_core.datasets.folder import open_folder
 from reco_core.errors import Cancelled, DatasetError, NamesError, OptionError
 from reco_core.evaluation import bench, tables
-from reco_core.evaluation.variants import METHODS, PARTS, Variant, ablation, left_out, of_methods
+from reco_core.evaluation.variants import PARTS, Variant, ablation, left_out, of_methods
 from reco_core.methods import BACKGROUND_WORDS, METHODS, find_method
 from reco_core.types import MAX_LABELS
 from reco_core.utils.images import read_photo
