@@ -29,7 +29,7 @@ class ConceptLibrary:
         self.encoder, self.archive = encoder, archive
         self.learner = self._make_learner()
         self.surroundings = surroundings or self
-        self._stored = {} if surroundings else self._read_stored()
+        self.stored = {} if surroundings else self._read_stored()
         self._cache: OrderedDict[ConceptKey, Concept] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -51,7 +51,7 @@ class ConceptLibrary:
         context = context if learning.context_elimination else ()
         key = ConceptKey(name.casefold(), k, learning.changed, context, exclude)
         with self._lock:
-            concept = self._cache.get(key) or self._stored.get(key)
+            concept = self._cache.get(key) or self.stored.get(key)
         if concept is None:
             words = [word.casefold() for word in context]
             known = words.index(key.name) if key.name in words else len(words)  # a context word knows those before it

@@ -112,7 +112,7 @@ def test_stored_references_equal_learned_ones(copy, reco):
     learned = {m: own.prepare(["cat", "sky"], method=m, background=()).concepts for m in ("reco", "reco2")}
     own.store(("sky", "tree", "cat"))
     again = ReCo(reco.encoder, Archive(copy))
-    assert len(again.concepts._stored) == 2 * 3
+    assert len(again.concepts.stored) == 2 * 3
     for method, concepts in learned.items():
         for a, b in zip(concepts, again.prepare(["cat", "sky"], method=method, background=()).concepts, strict=True):
             torch.testing.assert_close(a.reference, b.reference)
@@ -127,7 +127,7 @@ def test_references_stored_by_an_earlier_version_are_learned_anew(copy, reco, mo
     for table in written:
         del table["shown"]
     monkeypatch.setattr(json, "loads", lambda text, loads=json.loads: written if "exemplars" in text else loads(text))
-    assert not ReCo(reco.encoder, Archive(copy)).concepts._stored
+    assert not ReCo(reco.encoder, Archive(copy)).concepts.stored
 
 
 ROLES = ("embeddings", "features", "features_codec", "language", "language_codec", "photos")

@@ -195,7 +195,7 @@ def test_every_method_runs_on_a_real_archive(preset, random_networks, photo_fold
     reco = ReCo(encoder, archive)
     reco.store(("sky",))
     again = ReCo(encoder, Archive(tmp_path / "a"))
-    assert again.concepts._stored
+    assert again.concepts.stored
     for method in ("reco", "reco2", "denseclip", "reco2_crf"):
         references = again.prepare(["cat", "coffee cup"], k=3, method=method, background=("sky",))
         result = again.segment(real_photos["cat"], references, method=method)
