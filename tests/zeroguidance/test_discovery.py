@@ -203,6 +203,33 @@ def test_names_stay_unique_where_a_union_is_read_otherwise_than_its_pieces(disco
     assert is_whole(discoverer.divide(reading, 3), (30, 30))
 
 
+@pytest.mark.parametrize(("width", "stays"), [(1, False), (8, True)])
+def test_a_segment_that_is_too_small_falls_to_its_neighbour(discoverer, width, stays):
+    """Below a two-hundredth of the photo: 1 and 8 of 100 columns, on the tenth of the rows."""
+    parts = np.zeros((100, 100), int)
+    parts[:, 50:], parts[45:55, 50 - width : 50] = 1, 2
+    looks = torch.eye(3)
+    names = ("cat", "dog", "bird")
+    reading = Reading(
+        photo=(parts[..., None] * 100).astype(np.uint8).repeat(3, -1),
+        size=(100, 100),
+        tree=Tree(parts, ((0, 1), (2, 3))),
+        nodes={frozenset(p): row for row, p in enumerate([(0,), (1,), (2,), (0, 1), (0, 1, 2)])},
+        embeddings=torch.cat([looks, looks[:2]]),
+        names=names,
+        words=looks,
+        belongs=torch.tensor(20.0 * (parts == np.arange(3)[:, None, None])).float().log_softmax(0),
+        said=np.zeros((3, 3)),
+        areas=np.bincount(parts.ravel()),
+        read=np.concatenate([np.eye(3), np.eye(3)[:2]]),
+        kind=np.zeros((3, 3), bool),
+    )
+    found = discoverer.divide(reading, 3)
+    assert is_whole(found, (100, 100))
+    assert found.names == (names if stays else names[:2])
+    assert (found.labels[45:55, 50 - width : 50] == (3 if stays else found.labels[50, 20])).mean() > 0.5
+
+
 def test_other_uses_of_the_same_models_do_not_notice(reco, cat, readings):
     fresh = ReCo.load(device="cpu")
     mine, theirs = (each.segment(cat, each.prepare(("cat", "wall"))) for each in (reco, fresh))
