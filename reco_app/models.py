@@ -77,7 +77,7 @@ class Choosing:
             running.cancel()
 
     def _offer(self, preset: Preset, lacks: Missing, problem: str = "") -> Card:
-        command = f"<code>python -m reco_core install {escape(preset.name)}</code>"
+        command = f"<code>reco install {escape(preset.name)}</code>"
         hint = "" if self.may_install else f"Whoever runs this server can add it: {command}"
         said = f"<p id='problem'>{problem[:1].upper()}{problem[1:]}</p>" if problem else f"<p>{hint}</p>"
         return needs(preset, lacks, said), *_buttons(install=self.may_install), gr.skip()

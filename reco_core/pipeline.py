@@ -97,8 +97,8 @@ class ReCo:
         if not archive and not folder.exists():
             raise ArchiveError(
                 f"preset {chosen.name} has no archive yet",
-                expected=f"an archive in {chosen.archive}",
-                remedy=f"Make it with: python -m reco_core install {chosen.name}",
+                expected=f"an archive in {folder}",
+                remedy=f"Make it with: reco install {chosen.name}",
             )
         opened = Archive(folder)
         opened.check_model(chosen.name)  # before weights are loaded, or even downloaded

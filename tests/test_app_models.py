@@ -127,7 +127,7 @@ def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, small): 
 def test_visitors_of_a_public_server_are_told_and_cannot_install(reco):
     choosing = Choosing(Pool(lambda name: reco, "mini"), None, may_install=False)
     card, install, *_ = choosing.choose("paper")
-    assert "python -m reco_core install paper" in card
+    assert "reco install paper" in card
     assert not install.visible
     with pytest.raises(gr.Error, match="does not let visitors install"):
         next(choosing.install("paper"))
@@ -172,4 +172,4 @@ def test_installing_from_the_command_line_asks_first(tmp_path):
         [*command[:3], "presets"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert "12 MB, Apache-2.0; ready" in listed.stdout
-    assert "1685 MB, MIT; needs: python -m reco_core install paper" in listed.stdout
+    assert "1685 MB, MIT; needs: reco install paper" in listed.stdout

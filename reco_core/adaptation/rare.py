@@ -57,6 +57,6 @@ def archive_photos(
         raise ArchiveError(
             "none of the archive's photos is here",
             given=folder,
-            remedy="Say where they are with --photos FOLDER, or fetch them: python -m reco_core archive fetch",
+            remedy="Say where they are with --photos FOLDER, or fetch them: reco archive fetch",
         )
     return Files(folder, found)

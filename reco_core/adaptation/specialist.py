@@ -125,7 +125,7 @@ def read_about(folder: Path) -> dict[str, Any]:
             "there is no specialist here",
             given=folder,
             expected=f"a folder with {ABOUT}",
-            remedy='Make one: python -m reco_core adapt PHOTOS "names" --out FOLDER',
+            remedy='Make one: reco adapt PHOTOS "names" --out FOLDER',
         )
     try:
         about = json.loads(file.read_text(encoding="utf-8"))

@@ -115,7 +115,7 @@ A small network that marks these names, and nothing else, in photos like those t
 ReCo's own labels of {about["photos"]} photos: nobody drew a mask, and no one has checked these labels. It repeats what ReCo
 gets wrong everywhere, and evens out what ReCo gets wrong now and then.
 
-    python -m reco_core segment PHOTO --specialist FOLDER --out RESULT
+    reco predict FOLDER PHOTO --out RESULT
 
 ![photos and marks](examples.jpg)
 

@@ -87,7 +87,7 @@ def remove_photos(folder: Path, unwanted: Callable[[PhotoRecord], bool]) -> list
             raise ArchiveError(
                 "no photo of the archive is meant",
                 given=f"{len(archive)} photos",
-                remedy="Look with: python -m reco_core archive search",
+                remedy="Look with: reco archive search",
             )
         if not parts:
             raise ArchiveError(

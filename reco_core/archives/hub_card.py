@@ -76,8 +76,8 @@ where they were published, at the addresses that the credits give.
 ## Use
 
 ```
-python -m reco_core archive pull {repository} --out FOLDER
-python -m reco_core segment PHOTO "cat, wall" --preset {manifest.preset} --archive FOLDER --out RESULT
+reco archive pull {repository} --out FOLDER
+reco segment PHOTO "cat, wall" --preset {manifest.preset} --archive FOLDER --out RESULT
 ```
 
 ## Licences of the photos
@@ -99,8 +99,8 @@ Stated by their sources; per photo, with author, title and address, in the archi
 Open a discussion in this repository's Community tab that names the photo's address. Its owner then runs
 
 ```
-python -m reco_core archive remove FOLDER --where source_url=ADDRESS --yes
-python -m reco_core archive push FOLDER {repository}
+reco archive remove FOLDER --where source_url=ADDRESS --yes
+reco archive push FOLDER {repository}
 ```
 
 and squashes the repository's history, since earlier commits still hold what they held.

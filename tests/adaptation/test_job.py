@@ -613,10 +613,10 @@ def loaded(reco, monkeypatch) -> None:
     monkeypatch.setitem(RECIPES, "tiny", TINY)
 
 
-def test_segment_with_a_specialist(finished, photo, cat, tmp_path, caplog):
+def test_predict(finished, photo, cat, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     out = tmp_path / "out"
-    assert main(["segment", str(photo), "--specialist", str(finished), "--out", str(out), "--device", "cpu"]) == 0
+    assert main(["predict", str(finished), str(photo), "--out", str(out), "--device", "cpu"]) == 0
     report = json.loads((out / "result.json").read_text())
     labels = np.asarray(Image.open(out / "labels.png"))
     assert labels.shape == cat.shape[:2] and report["specialist"] == "out"
@@ -658,7 +658,7 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
     about = specialist.read_about(tmp_path / "out")
     assert (about["photos"], about["initial"], about["step"]) == (6, "random weights", 2)
     assert (about["recipe"]["steps"], about["recipe"]["batch"]) == (2, 3)
-    assert "1 names from 6 photos; step 2 was kept" in caplog.text and "--specialist" in caplog.text
+    assert "1 names from 6 photos; step 2 was kept" in caplog.text and "reco predict " in caplog.text
 
 
 @pytest.mark.usefixtures("loaded")
@@ -681,16 +681,11 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
         (["adapt", "PHOTOS", "cat", "--out", "o", "--method", "best"], "unknown method"),
         (["adapt", "archive", "cat", "--out", "o", "--count", "0"], "so many photos of a name"),
         (["adapt", "archive", "cat", "--out", "o", "--photos", "EMPTY"], "none of the archive's photos is here"),
-        (["segment", "PHOTOS/a.png", "cat", "--specialist", "MADE", "--out", "o"], "a specialist has its own names"),
-        (["segment", "PHOTOS/a.png", "--specialist", "MADE", "--teach", "a=b", "--out", "o"], "has its own names"),
-        (["segment", "PHOTOS/a.png", "--specialist", "nowhere", "--out", "o"], "there is no specialist here"),
-        (["segment", "PHOTOS/a.png", "--specialist", "EMPTY", "--out", "o"], "there is no specialist here"),
-        (["segment", "none.png", "--specialist", "MADE", "--out", "o"], "does not exist"),
-        (
-            ["segment", "PHOTOS/a.png", "--specialist", "MADE", "--out", "o", "--device", "abacus"],
-            "device cannot be used",
-        ),
-        (["segment", "PHOTOS/a.png", "--specialist", "MADE", "--out", "PHOTOS/a.png"], "could not be read or written"),
+        (["predict", "nowhere", "PHOTOS/a.png", "--out", "o"], "there is no specialist here"),
+        (["predict", "EMPTY", "PHOTOS/a.png", "--out", "o"], "there is no specialist here"),
+        (["predict", "MADE", "none.png", "--out", "o"], "does not exist"),
+        (["predict", "MADE", "PHOTOS/a.png", "--out", "o", "--device", "abacus"], "device cannot be used"),
+        (["predict", "MADE", "PHOTOS/a.png", "--out", "PHOTOS/a.png"], "could not be read or written"),
         (
             ["bench", "SET", "--methods", "denseclip", "--specialist", "MADE"],
             "names that the data set does not ask for",

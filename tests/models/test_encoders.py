@@ -346,5 +346,5 @@ def test_a_preset_without_its_files_says_what_to_do(tmp_path, monkeypatch):
         ReCo.load(
             "clip", archive=bundled_folder() / "archives" / "mini", device="cpu"
         )  # nothing is downloaded for this
-    with pytest.raises(ArchiveError, match="python -m reco_core install clip"):
+    with pytest.raises(ArchiveError, match="reco install clip"):
         ReCo.load(replace(CLIP, archive="archives/none"), device="cpu")
