@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -141,11 +140,6 @@ def test_every_module_has_its_layer():
     assert {module(file) for file in SOURCES} == {*LAYERS, "__init__", *(f"{package}.__init__" for package in PACKAGES)}
 
 
-def test_every_package_is_installed():
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    assert listed == ["reco_core", *(f"reco_core.{package}" for package in PACKAGES)]
-
-
 @pytest.mark.parametrize("file", [f for f in SOURCES if f.stem != "__init__"], ids=module)
 def test_imports_go_downward(file):
     allowed = set(LAYERS[: LAYERS.index(module(file))])
@@ -199,15 +193,3 @@ def test_importing_the_library_has_no_side_effects():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_requirements_name_every_dependency_once_with_a_range():
-    lines = [
-        line
-        for name in ("requirements.txt", "requirements-dev.txt", "requirements-data.txt", "requirements-cluster.txt")
-        for line in (ROOT / name).read_text().splitlines()
-        if line and not line.startswith(("#", "-r"))
-    ]
-    names = [re.split(r"[<>=!~]", line)[0] for line in lines]
-    assert len(names) == len(set(names))
-    assert all("," in line or "==" in line for line in lines)
