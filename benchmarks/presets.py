@@ -30,7 +30,7 @@ from PIL import Image
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.methods import CONTEXT_WORDS
-from reco_core.models import encoders, weights
+from reco_core.models import clip_encoder, encoders, weights
 from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
 from reco_core.presets import PRESETS, Model, Preset
@@ -43,7 +43,7 @@ WORDS = ("teapot", "violin", "helmet")
 def write_weights(preset: Preset, folder: Path) -> None:
     """Random weights under the published names: half precision for OpenAI's, full for the others."""
     torch.manual_seed(0)
-    for part, model in zip(encoders.untrained(preset).all, preset.models, strict=True):
+    for part, model in zip(clip_encoder.untrained(preset).all, preset.models, strict=True):
         half = model.library == "open_clip"
         state = {key: value.half() if half else value for key, value in part.network.state_dict().items()}
         file = folder / weights.place(model.weights[0])

@@ -8,9 +8,8 @@ what the network says of the photo and of its mirror image.
 """
 
 import argparse
-import copy
 import sys
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 
 import matplotlib
@@ -21,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.datasets.folder import open_folder
 from reco_core.evaluation import bench
 from reco_core.evaluation.variants import of_methods
-from reco_core.models.encoders import MiniEncoder
+from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.pipeline import ReCo
 from reco_core.types import Encoded
 
@@ -44,12 +43,10 @@ class Flipping(MiniEncoder):
 
 def at_side(reco: ReCo, side: int, flip: bool) -> ReCo:
     """The same models and archive, reading photos at another size."""
-    other = copy.copy(reco)
-    other.encoder = copy.copy(reco.encoder)
-    other.encoder.preset = replace(reco.encoder.preset, photo_side=side)
+    encoder = reco.encoder.at_side(side)
     if flip:
-        other.encoder.__class__ = Flipping
-    return other
+        encoder = Flipping(**{field.name: getattr(encoder, field.name) for field in fields(encoder)})
+    return ReCo(encoder, reco.archive)
 
 
 def plot(points: dict[str, list[tuple[float, float, str]]], title: str, file: Path) -> None:

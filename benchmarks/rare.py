@@ -132,7 +132,7 @@ def main() -> None:
                 photo.save(Path(scratch) / "photos" / f"{i}.png")
             with open_source(Path(scratch) / "photos") as source:
                 write_archive(Path(scratch) / "archive", source, reco.encoder)
-            own = reco.joined(Archive(Path(scratch) / "archive"))
+            own = reco.extended(Archive(Path(scratch) / "archive"))
             asked = ways(reco, own, kind, args.method)
         hits: dict[str, list[bool]] = {way: [] for way in asked}
         sheet = Image.new("RGB", (204 * args.tests, 180 * 3), "white")

@@ -45,7 +45,7 @@ def describe(result: Segmentation) -> dict:
                 "share": round(share, 5),
                 "presence": round(presence, 4),
                 "found": is_found(presence, share),
-                "in_archive": concept.served,
+                "in_archive": concept.in_archive,
                 "exemplars": exemplars,
             }
         )

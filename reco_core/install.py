@@ -158,5 +158,5 @@ def teach_from(reco: ReCo, name: str, photos: str | Path, folder: Path, **option
     with open_source(photos) as source:
         write_archive(folder, source, reco.encoder)
     own, before = Archive(folder), len(reco.archive)
-    joined = reco.joined(own)
-    return joined, joined.teach(name, range(before, before + len(own)), **options)
+    extended = reco.extended(own)
+    return extended, extended.teach(name, range(before, before + len(own)), **options)

@@ -1,7 +1,8 @@
 """Methods: named ways through the pipeline, every part a switch; all their defaults, as data."""
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from reco_core.errors import find
 
@@ -30,55 +31,70 @@ BACKGROUND_WORDS = (
 )
 
 
-SURROUNDINGS = frozenset({*BACKGROUND_WORDS, *CONTEXT_WORDS} - {"person"})  # of `Method.expect_background`
+SURROUNDINGS = frozenset({*BACKGROUND_WORDS, *CONTEXT_WORDS} - {"person"})  # of `Scoring.expect_background`
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a concept's reference is learned from its exemplars. The defaults are the paper's.
+
+    language_guidance, context_elimination: LGC and CE.
+    calibrate: guidance counts in standard deviations from what the archive's photos usually give for that name:
+        some names are near to everything.
+    weigh_seeds: a seed must itself look like the concept, not only be seconded by others.
+    spare_context: context elimination leaves out words that mean nearly the same as the concept.
+    """
+
+    language_guidance: bool = True
+    context_elimination: bool = True
+    calibrate: bool = False
+    weigh_seeds: bool = False
+    spare_context: bool = False
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The switches that differ from the paper's, by name: a key that a switch added later does not change."""
+        return tuple(sorted(f.name for f in fields(self) if getattr(self, f.name) != f.default))
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a photo is scored: by which of `segmentation.scorers.SCORERS`, and with which of its parts.
+
+    reference, language: which factors enter; reco has only the second as a switch.
+    The others belong to reco2:
+    calibrate: language maps count in standard deviations, as in `Learning`.
+    affinity: maps are smoothed by the co-segmentation features.
+    gate: each concept starts from the odds that it is in the photo at all.
+    expect_background: with gate, background words are taken to be there; some of them are in nearly every photo.
+    """
+
+    scorer: str = "reco"
+    reference: bool = True
+    language: bool = True
+    calibrate: bool = True
+    affinity: bool = True
+    gate: bool = True
+    expect_background: bool = True
 
 
 @dataclass(frozen=True)
 class Method:
-    """A named way through the pipeline. Everything is a switch of its own.
-
-    language_guidance, context_elimination: LGC and CE while learning a reference.
-    reference, language: which factors enter at inference. crf: refine at the photo's edges.
-    The others belong to reco2:
-    calibrate: language maps count in standard deviations from what the archive's photos usually
-        give for that name, in LGC too: some names are near to everything.
-    weigh_seeds: a seed must itself look like the concept, not only be seconded by others.
-    spare_context: context elimination leaves out words that mean nearly the same as the concept.
-    compare: concepts compete by log-softmax; the next two need it.
-    affinity: maps are smoothed by the co-segmentation features.
-    gate: each concept starts from the evidence that it is in the photo at all.
-    expect_background: with gate, background words are taken to be there; some of them are in nearly every photo.
-    fast_crf: a dense CRF on every second row and column.
-    """
+    """A named way through the pipeline. refine: "", "crf" (the paper's) or "fast_crf", at the photo's edges."""
 
     name: str
     summary: str
-    language_guidance: bool = True
-    context_elimination: bool = True
-    reference: bool = True
-    language: bool = True
-    crf: bool = False
-    calibrate: bool = False
-    weigh_seeds: bool = False
-    spare_context: bool = False
-    compare: bool = False
-    affinity: bool = False
-    gate: bool = False
-    expect_background: bool = False
-    fast_crf: bool = False
-
-    @property
-    def learning(self) -> tuple[bool, ...]:
-        """The switches that a learned reference depends on."""
-        return (self.language_guidance, self.context_elimination, self.calibrate, self.weigh_seeds, self.spare_context)
+    learning: Learning = field(default_factory=Learning)
+    scoring: Scoring = field(default_factory=Scoring)
+    refine: str = ""
 
 
 @dataclass(frozen=True)
 class Temperatures:
     """reco2's constants; docs/reco2.md says how each was chosen, and which with labelled sets in view.
 
-    affinity_gain, affinity_shift: of `inference.affinity`. reference, language: softmax temperatures
-    of cosines; unusual: of calibrated language, in standard deviations. evidence: of the log-odds
+    affinity_gain, affinity_shift: of `score_maps.affinity`. reference, language: softmax temperatures
+    of cosines; language_z: of calibrated language, in standard deviations. evidence: of the log-odds
     that a concept is in the photo, which count up to `certain` (95 %), so that one obvious thing does not
     take what lies around it, and from `expected` (73 %) for background words.
     """
@@ -87,66 +103,46 @@ class Temperatures:
     affinity_shift: float = 1.0
     reference: float = 0.1
     language: float = 0.05
-    unusual: float = 1.0
+    language_z: float = 1.0
     evidence: float = 1.0
     certain: float = 3.0
     expected: float = 1.0
 
 
-@dataclass(frozen=True)
-class AuthorsCode:
-    """Where the authors' code differs from the paper's text; all off by default (the text).
-
-    span: image i's maximum is taken over images i..2i. raw_seeds: raw seed features are averaged.
-    imagenet_mean: every model is fed ImageNet's mean and std. vegetation_is_tree: "vegetation"
-    reuses the reference of "tree". guidance_resized: LGC is computed on the language model's grid and then
-    resized, not its features before. nearest_resize: photos are resized with nearest neighbour.
-    """
-
-    span: bool = False
-    raw_seeds: bool = False
-    imagenet_mean: bool = False
-    vegetation_is_tree: bool = False
-    nearest_resize: bool = False
-    guidance_resized: bool = False
-
-
-RECO = Method("reco", "the paper's ReCo, exactly")
+_OURS = Learning(calibrate=True, weigh_seeds=True, spare_context=True)
 METHODS = {
     method.name: method
     for method in (
-        RECO,
-        replace(RECO, name="reco_no_lgc", summary="without language guidance", language_guidance=False),
-        replace(RECO, name="reco_no_ce", summary="without context elimination", context_elimination=False),
-        replace(
-            RECO, name="reco_no_lgc_ce", summary="without either", language_guidance=False, context_elimination=False
+        Method("reco", "the paper's ReCo, exactly"),
+        Method("reco_no_lgc", "without language guidance", Learning(language_guidance=False)),
+        Method("reco_no_ce", "without context elimination", Learning(context_elimination=False)),
+        Method("reco_no_lgc_ce", "without either", Learning(language_guidance=False, context_elimination=False)),
+        Method("reco_no_text", "references alone at inference", scoring=Scoring(language=False)),
+        Method("denseclip", "the language map alone (the baseline)", scoring=Scoring("denseclip")),
+        Method("reco_crf", "ReCo with a dense CRF", refine="crf"),
+        Method(
+            "reco2",
+            "ours: names are calibrated and compete, maps are smoothed, absent things lose weight",
+            _OURS,
+            Scoring("reco2"),
         ),
-        replace(RECO, name="reco_no_text", summary="references alone at inference", language=False),
-        replace(RECO, name="denseclip", summary="the language map alone (the baseline)", reference=False),
-        replace(RECO, name="reco_crf", summary="ReCo with a dense CRF", crf=True),
-        replace(
-            RECO,
-            name="reco2",
-            summary="ours: names are calibrated and compete, maps are smoothed, absent things lose weight",
-            calibrate=True,
-            weigh_seeds=True,
-            spare_context=True,
-            compare=True,
-            affinity=True,
-            gate=True,
-            expect_background=True,
-        ),
+        Method("reco2_crf", "reco2 with a fast dense CRF", _OURS, Scoring("reco2"), "fast_crf"),
     )
 }
-METHODS["reco2_crf"] = replace(METHODS["reco2"], name="reco2_crf", summary="reco2 with a fast dense CRF", fast_crf=True)
-
-SWITCHES = {field.name: field.name for field in fields(Method) if field.name not in ("name", "summary")}
+REFINEMENTS = ("crf", "fast_crf")
+_LEARNING = tuple(f.name for f in fields(Learning))
+_SCORING = {
+    "denseclip": (),
+    "reco": ("language",),
+    "reco2": tuple(f.name for f in fields(Scoring) if f.name != "scorer"),
+}
 
 
 def find_method(name: str) -> Method:
     """The method of this name; "+switch" and "-switch" after it turn switches on and off.
 
-    "reco2-gate" is reco2 without its gate, "reco2-affinity+crf" also has a CRF in place of affinity.
+    "reco2-gate" is reco2 without its gate, "reco2-affinity+crf" also has a CRF in place of affinity. A switch of
+    learning and of scoring ("calibrate") is turned in both.
 
     Raises:
         OptionError: there is none; the message suggests the nearest.
@@ -154,6 +150,18 @@ def find_method(name: str) -> Method:
     base, *changes = re.split(r"(?=[+-])", name)
     method = find(base, METHODS, "method")
     for change in changes:
-        switch = find(change[1:], SWITCHES, "switch of a method")
-        method = replace(method, **{switch: change[0] == "+"})
+        method = _switch(method, change[1:], change[0] == "+")
     return replace(method, name=name) if changes else method
+
+
+def _switch(method: Method, switch: str, on: bool) -> Method:
+    scoring = _SCORING[method.scoring.scorer]
+    find(switch, {name: name for name in (*_LEARNING, *scoring, *REFINEMENTS)}, f"switch of {method.name}")
+    if switch in REFINEMENTS:
+        return replace(method, refine=switch if on else "")
+    if switch in _LEARNING:
+        method = replace(method, learning=replace(method.learning, **{switch: on}))
+    if switch in scoring:
+        scoring_options: dict[str, Any] = {switch: on}
+        method = replace(method, scoring=replace(method.scoring, **scoring_options))
+    return method

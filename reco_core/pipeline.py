@@ -8,13 +8,9 @@ One ReCo serves any number of users: models and archive are read-only, and the o
 changes is a cache of learned concepts, keyed by everything they depend on.
 """
 
-import copy
 import logging
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,22 +19,22 @@ import torch
 from torch import Tensor
 
 from reco_core.archives.archive import Archive
-from reco_core.archives.stored_concepts import Learned, concept_key, read_references, write_references
+from reco_core.archives.concept_library import ConceptLibrary
+from reco_core.archives.stored_concepts import LearnedGroup, write_concepts
 from reco_core.errors import ArchiveError, OptionError
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, AuthorsCode, Method, Temperatures, find_method
-from reco_core.models.encoders import Encoder, load_encoder
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Method, Temperatures, find_method
+from reco_core.models.encoder import Encoder
+from reco_core.models.encoders import load_encoder
 from reco_core.photo_sources.source import inside
 from reco_core.presets import Preset, find_preset
-from reco_core.segmentation import crf, score_maps
-from reco_core.segmentation.concept_learner import Learner
-from reco_core.segmentation.scorers import Marker
+from reco_core.segmentation import crf
+from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
 from reco_core.utils.images import limit_size, read_photo, resize_labels
 from reco_core.utils.names import MAX_NAMES, clean_names
 from reco_core.utils.paths import find_folder
 
 log = logging.getLogger(__name__)
-CACHED_CONCEPTS = 2048
 STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
 WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this; labels are enlarged again
 Progress = Callable[[int, int, str], None]
@@ -48,26 +44,20 @@ class ReCo:
     """Models and an archive, ready to learn concepts and to find them in photos."""
 
     def __init__(
-        self, encoder: Encoder, archive: Archive, authors: AuthorsCode | None = None, photos: Path | None = None
+        self, encoder: Encoder, archive: Archive, photos: Path | None = None, concepts: ConceptLibrary | None = None
     ) -> None:
-        """photos: folder with the archive's photos, for archives that store no dense features.
+        """photos: folder with the archive's photos, for archives that store no dense features. concepts: of this
+        archive, if they are to be learned in another way than the usual.
 
         Raises ArchiveError if the archive was made by another model.
         """
-        archive.check_model(encoder.preset.name, encoder.hash)
-        self.authors = authors or AuthorsCode()
+        preset = encoder.preset
+        archive.check_model(preset.name, encoder.hash)
+        self.encoder = encoder
         self.archive = archive.computing(partial(_read_maps, encoder, photos)) if photos else archive
-        self.encoder = encoder.reading_like(self.authors)
-        self._cache: OrderedDict[tuple, Concept] = OrderedDict()
-        self._lock = threading.Lock()
-        wholes, positions = (
-            score_maps.Typical(*(moment.to(encoder.device) for moment in archive.typical[of]))
-            for of in ("photos", "positions")
-        )
-        self.marker = Marker(self.encoder.preset, wholes, positions)
-        self._learner = Learner(self.encoder, self.archive, self.authors, wholes, positions)
-        self._stored = read_references(archive, self._learner.served) if self.authors == AuthorsCode() else {}
-        self._words = self  # who knows the context and background words
+        self.concepts = concepts or ConceptLibrary(encoder, self.archive)
+        stats = self.concepts.learner.photo_stats, self.concepts.learner.position_stats
+        self.scorer = PhotoScorer(preset.temperatures, preset.presence, *stats)
 
     @classmethod
     def load(
@@ -77,7 +67,6 @@ class ReCo:
         archive: str | Path | None = None,
         device: str | None = None,
         weights: str | Path | None = None,
-        authors: AuthorsCode | None = None,
         photos: Path | None = None,
         **options,
     ) -> "ReCo":
@@ -103,7 +92,7 @@ class ReCo:
         opened = Archive(folder)
         opened.check_model(chosen.name)  # before weights are loaded, or even downloaded
         encoder = load_encoder(chosen, device, Path(weights) if weights else None, **options)
-        return cls(encoder, opened, authors, photos)
+        return cls(encoder, opened, photos)
 
     def prepare(
         self,
@@ -135,7 +124,7 @@ class ReCo:
             NamesError, OptionError: what is wrong with the arguments.
         """
         started = time.perf_counter()
-        method = find_method(method) if isinstance(method, str) else method
+        learning = _method(method).learning
         k = self.encoder.preset.k if k is None else k
         if k < 1:
             raise OptionError("k must be at least 1", given=k)
@@ -147,9 +136,9 @@ class ReCo:
         for done, name in enumerate((*names, *others)):
             if progress:
                 progress(done, len(names) + len(others), name)
-            knows = self if done < len(names) else self._words
+            library = self.concepts if done < len(names) else self.concepts.surroundings
             given = by_name.get(name.casefold()) if done < len(names) else None
-            learned.append(given or knows._concept(name, k, method, tuple(context), exclude))
+            learned.append(given or library.get(name, k, learning, tuple(context), exclude))
         return References(tuple(learned[: len(names)]), tuple(learned[len(names) :]), time.perf_counter() - started)
 
     def teach(
@@ -163,19 +152,16 @@ class ReCo:
     ) -> Concept:
         """Learn a thing from photos of it alone, whatever it is called; for `prepare(taught=...)`.
 
-        rows: of the archive (`Archive.joined` adds yours), a few photos that show little else in common.
+        rows: of the archive (`extended` adds yours), a few photos that show little else in common.
         k: exemplars per context word (default: the preset's).
 
         Raises:
             NamesError, OptionError, ArchiveError: what is wrong with the arguments.
         """
-        method = find_method(method) if isinstance(method, str) else method
         (name,) = clean_names([name])
-        context = tuple(context) if method.context_elimination else ()
-        around = self._surroundings(context, k or self.encoder.preset.k, method, context, frozenset())
-        return self._learner.teach(name, rows, method, around)
+        return self.concepts.teach(name, rows, k or self.encoder.preset.k, _method(method).learning, tuple(context))
 
-    def joined(self, own: Archive) -> "ReCo":
+    def extended(self, archive: Archive) -> "ReCo":
         """The same models with photos of another archive behind this one's, for one user for example.
 
         Context and background words stay as the first archive taught them.
@@ -183,11 +169,8 @@ class ReCo:
         Raises:
             ArchiveError: it was made by another model.
         """
-        both = copy.copy(self)
-        both.archive = self.archive.joined(own)
-        both._learner = replace(self._learner, archive=both.archive, unrelated=[])
-        both._cache, both._lock, both._stored, both._words = OrderedDict(), threading.Lock(), {}, self._words
-        return both
+        both = self.archive.joined(archive)
+        return ReCo(self.encoder, both, concepts=ConceptLibrary(self.encoder, both, self.concepts.surroundings))
 
     def encode(self, photo: np.ndarray) -> Encoded:
         """Run the models on a photo (H, W, 3) uint8 RGB once, for any number of calls of `segment`."""
@@ -210,49 +193,22 @@ class ReCo:
         Raises:
             OptionError: unknown method. DependencyError: the method wants a CRF that is not installed.
         """
-        method = find_method(method) if isinstance(method, str) else method
+        method = _method(method)
         timings = {"prepare": references.seconds}
         clock = _Clock(timings)
         working = limit_size(photo, WORKING_SIDE)
         clock.lap("resize")
         encoded = encoded or self.encode(photo)
         clock.lap("encode")
-        marked = self.marker.mark(working, encoded, references, method, temperatures)
-        scores, labels = marked.scores.cpu().numpy(), marked.scores.argmax(0).cpu().numpy()
+        size = (working.shape[0], working.shape[1])
+        scored = self.scorer.score(encoded, references, size, method.scoring, temperatures)
+        scores, labels = scored.scores.cpu().numpy(), scored.scores.argmax(0).cpu().numpy()
         clock.lap("infer")
-        if method.crf or method.fast_crf:
-            labels = (crf.refine_fast if method.fast_crf else crf.refine)(working, scores)
+        if method.refine:
+            labels = crf.REFINEMENTS[method.refine](working, scores)
             clock.lap("crf")
         labels = resize_labels(labels.astype(np.uint8), photo.shape[:2])
-        return Segmentation(labels, scores, references, tuple(torch.sigmoid(marked.evidence).tolist()), timings)
-
-    def _concept(self, name: str, k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]) -> Concept:
-        """A concept from the cache, the archive's stored ones, or learned now."""
-        word = name.casefold()
-        if self.authors.vegetation_is_tree and word == "vegetation":
-            tree = self._concept("tree", k, method, context, exclude)
-            return replace(tree, name=name, text=self.encoder.embed_names((name,))[0])
-        context = context if method.context_elimination else ()
-        key = concept_key(name, k, method.learning, context, exclude)
-        with self._lock:
-            concept = self._cache.get(key) or self._stored.get(key)
-        if concept is None:
-            words = [c.casefold() for c in context]
-            before = context[: words.index(word)] if word in words else context  # a context word knows those before it
-            concept = self._learner.learn(
-                name, k, method, self._surroundings(before, k, method, context, exclude), exclude
-            )
-        with self._lock:
-            self._cache[key] = concept
-            self._cache.move_to_end(key)
-            while len(self._cache) > CACHED_CONCEPTS:
-                self._cache.popitem(last=False)
-        return replace(concept, name=name)
-
-    def _surroundings(
-        self, words: Sequence[str], k: int, method: Method, context: tuple[str, ...], exclude: frozenset[str]
-    ) -> list[Concept]:
-        return [self._words._concept(word, k, method, context, exclude) for word in words]
+        return Segmentation(labels, scores, references, tuple(torch.sigmoid(scored.log_odds).tolist()), timings)
 
     def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
         """Learn words now, for reco and for reco2, and lay them beside the archive for a quick cold start."""
@@ -260,8 +216,12 @@ class ReCo:
         groups = []
         for method in map(find_method, STORED_METHODS):
             concepts = self.prepare(words, k=k, method=method, background=(), context=context).concepts
-            groups.append(Learned(k, method.learning, context, concepts))
-        write_references(self.archive, groups)
+            groups.append(LearnedGroup(k, method.learning.changed, context, concepts))
+        write_concepts(self.archive, groups)
+
+
+def _method(method: str | Method) -> Method:
+    return find_method(method) if isinstance(method, str) else method
 
 
 def usual_method(preset: Preset) -> str:

@@ -41,7 +41,7 @@ class Model:
     name: as its library ("mini", "open_clip" or "timm") calls it. weights: the same weights from several
     places, the best first; any one of them is enough. mean, std: of RGB in 0..1. patch: pixels from
     one position of its maps to the next. archive_side: archive photos enter as centre crops of this size.
-    readout: of open_clip models, how the last block becomes a language map (denseclip.READOUTS);
+    readout: of open_clip models, how the last block becomes a language map (dense_clip.READOUTS);
     of timm models, "tokens" or "keys" of block `block`. quick_gelu: the activation of OpenAI's weights.
     """
 
@@ -71,7 +71,7 @@ class Preset:
     k: exemplars per concept. centre: share of the mean name embedding that is subtracted from text embeddings.
     words: temperature of cosines with a vocabulary's words, when segments are named (default: CLIP's own scale).
     unrelated: cosine of two unrelated names' texts; None: that of the context words, on average.
-    presence: weights of `inference.evidence`. served: mean similarity of a name's five best exemplars
+    presence: weights of `presence.log_odds`. in_archive_from: mean similarity of a name's five best exemplars
     below which the archive has no such thing. fitted: whether these two and the temperatures were
     measured with these weights; otherwise they are mini's, or taken from papers.
     quality: what to expect, and who says so.
@@ -96,7 +96,7 @@ class Preset:
     centre: float = 0.0
     unrelated: float | None = None
     presence: tuple[float, float, float, float] = (0.68, 1.51, 1.05, -3.07)
-    served: float = 0.35
+    in_archive_from: float = 0.35
     words: float = 0.01
     temperatures: Temperatures = field(default_factory=Temperatures)
     fitted: bool = False
@@ -294,7 +294,7 @@ PAPER = Preset(
     method="reco",
     photo_side=320,
     k=50,
-    served=0.21,
+    in_archive_from=0.21,
 )
 PAPER_DEIT = replace(
     PAPER,
@@ -316,7 +316,7 @@ CLIP = Preset(
     quality="the language map alone: ProxyCLIP reports 61.3 mIoU on VOC21, 39.1 on Context59 with the larger DINO-B/8",
     window=336,
     stride=224,
-    served=0.25,
+    in_archive_from=0.25,
     temperatures=Temperatures(affinity_gain=3.0, affinity_shift=1.2),
 )
 PRESETS = {preset.name: preset for preset in (MINI, CLIP, PAPER, PAPER_DEIT)}

@@ -103,21 +103,43 @@ class Exemplar:
     record: PhotoRecord
 
 
-class Levels(NamedTuple):
+class ExemplarStats(NamedTuple):
     """What a concept's exemplars show of it; a photo is compared with them to say whether it is there.
 
-    whole, peak: by how many standard deviations an exemplar, and its best positions, are nearer to the
+    photo_z, peak_z: by how many standard deviations an exemplar, and its best positions, are nearer to the
     name than the archive's photos are. match: cosine of its best positions with the reference; usual:
     the same of unrelated photos. The defaults are what good exemplars show.
     """
 
-    whole: float = 4.0
-    peak: float = 4.0
+    photo_z: float = 4.0
+    peak_z: float = 4.0
     match: float = 0.8
     usual: float = 0.6
 
 
-GOOD = Levels()
+GOOD_EXEMPLARS = ExemplarStats()
+
+
+@dataclass(frozen=True)
+class ExemplarMaps:
+    """What models and archive say of a concept's k exemplars, best first; a concept is learned from it.
+
+    rows: (k,) in the archive. similarity: (k,) cosine to the text. records: (k,). features: (k, h w, C) and
+    language: (n, h', w', D), norm 1; n is k, or fewer where language does not guide. embeddings: (k, D) of the
+    photos, if texts can be compared with them.
+    """
+
+    rows: np.ndarray
+    similarity: np.ndarray
+    records: tuple[PhotoRecord, ...]
+    features: Tensor
+    language: Tensor
+    embeddings: Tensor | None
+
+    def __post_init__(self) -> None:
+        check_shape("similarity", self.similarity, (len(self.rows),))
+        check_shape("features", self.features, (len(self.rows), None, None))
+        check_shape("language maps", self.language, (None, None, None, None))
 
 
 @dataclass(frozen=True)
@@ -125,16 +147,16 @@ class Concept:
     """A name and what ReCo knows about it: text (D,) and reference (C,) of norm 1, its exemplars.
 
     text: comparable with language maps; archives may be searched by another model's text.
-    served: whether the archive has photos that look like the name; if not, results mean little.
-    levels: what its exemplars show.
+    in_archive: whether the archive has photos that look like the name; if not, results mean little.
+    shown: what its exemplars show.
     """
 
     name: str
     text: Tensor
     reference: Tensor
     exemplars: tuple[Exemplar, ...] = ()
-    served: bool = True
-    levels: Levels = GOOD
+    in_archive: bool = True
+    shown: ExemplarStats = GOOD_EXEMPLARS
 
 
 @dataclass(frozen=True)

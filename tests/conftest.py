@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the app and the command line do, before torch is loaded
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # every core has a process of its own, which runs other tests
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from PIL import Image
 from support.towers import stir
 from support.web import Web
 
-from reco_core.models import encoders
+from reco_core.models import clip_encoder
 from reco_core.models.clip import Clip
 from reco_core.models.timm_backbone import Backbone
 from reco_core.pipeline import ReCo
@@ -43,21 +45,34 @@ def reco() -> ReCo:
 
 
 @pytest.fixture(scope="session")
-def random_networks() -> Callable[[Preset], encoders.Networks]:
+def random_networks() -> Callable[[Preset], clip_encoder.Networks]:
     """The real architectures of a preset with random weights; every model is built once."""
     built: dict[Model, Clip | Backbone] = {}
 
-    def build(preset: Preset) -> encoders.Networks:
+    def build(preset: Preset) -> clip_encoder.Networks:
         for model in preset.models:
             if model not in built:
                 torch.manual_seed(len(model.name))
                 with torch.inference_mode(False):  # whatever test asks first, others load weights into it
-                    fresh = encoders.network(model)
+                    fresh = clip_encoder.network(model)
                     stir(fresh.network.visual if isinstance(fresh, Clip) else fresh.network)
                 built[model] = fresh
-        return encoders.Networks(built[preset.retrieval], built[preset.language], built[preset.features])
+        return clip_encoder.Networks(built[preset.retrieval], built[preset.language], built[preset.features])
 
     return build
+
+
+@pytest.fixture(scope="session")
+def outlines() -> Callable[[Preset], clip_encoder.Networks]:
+    """The real architectures of a preset as names and shapes without values: at once, and in no memory."""
+
+    @cache
+    def outline(model: Model) -> Clip | Backbone:
+        with pytest.MonkeyPatch.context() as patch, torch.device("meta"):
+            patch.setattr(torch.nn.Module, "to", lambda self, *_, **__: self)  # open_clip asks for the CPU
+            return clip_encoder.network(model)
+
+    return lambda preset: clip_encoder.Networks(*map(outline, (preset.retrieval, preset.language, preset.features)))
 
 
 @pytest.fixture(scope="session")

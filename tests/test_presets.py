@@ -8,26 +8,34 @@ import pytest
 import timm
 
 from reco_core.errors import OptionError
-from reco_core.methods import METHODS, SWITCHES, find_method
+from reco_core.methods import METHODS, Learning, Scoring, find_method
 from reco_core.presets import PRESETS, RECORDED, Model, find_preset
 
 
 def test_switches_after_a_name():
     method = find_method("reco2-gate+crf")
-    assert (method.name, method.gate, method.crf, method.affinity) == ("reco2-gate+crf", False, True, True)
-    assert METHODS["reco2"].gate
-    assert not METHODS["reco2"].crf
+    found = (method.name, method.scoring.gate, method.refine, method.scoring.affinity)
+    assert found == ("reco2-gate+crf", False, "crf", True)
+    assert METHODS["reco2"].scoring.gate
+    assert not METHODS["reco2"].refine
+    assert not find_method("reco2_crf-fast_crf").refine
+    calibrated = find_method("reco2-calibrate")
+    assert not calibrated.learning.calibrate
+    assert not calibrated.scoring.calibrate
     assert find_method("reco_no_lgc") == METHODS["reco_no_lgc"]
 
 
 def test_reco_is_the_papers():
-    on = {switch for switch in SWITCHES if getattr(METHODS["reco"], switch)}
-    assert on == {"language_guidance", "context_elimination", "reference", "language", "encoder"}
+    reco = METHODS["reco"]
+    assert reco.learning == Learning(True, True, calibrate=False, weigh_seeds=False, spare_context=False)
+    assert reco.scoring == Scoring("reco", reference=True, language=True)
+    assert not reco.refine
 
 
 def test_learning_switches_tell_references_apart():
-    assert METHODS["reco"].learning != METHODS["reco2"].learning
-    assert METHODS["reco"].learning == METHODS["denseclip"].learning == find_method("reco+gate").learning
+    assert METHODS["reco"].learning.changed == METHODS["denseclip"].learning.changed == ()
+    assert METHODS["reco2"].learning.changed == ("calibrate", "spare_context", "weigh_seeds")
+    assert METHODS["reco_no_ce"].learning.changed == ("context_elimination",)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +44,8 @@ def test_learning_switches_tell_references_apart():
         ("reco3", 'unknown method.*Did you mean "reco'),
         ("reco2-gat", 'unknown switch.*Did you mean "gate"'),
         ("reco2-", "unknown switch"),
+        ("reco+gate", "unknown switch of reco"),
+        ("denseclip-language", "unknown switch of denseclip"),
     ],
 )
 def test_unknown_names(name, message):
@@ -96,11 +106,11 @@ def test_openais_models_are_as_open_clip_knows_them(preset, model):
 
 
 @pytest.mark.parametrize(("preset", "model"), [pair for pair in every_model() if pair[1].library == "timm"])
-def test_timms_models_are_as_timm_knows_them(preset, model, random_networks):
+def test_timms_models_are_as_timm_knows_them(preset, model, outlines):
     tags = timm.list_pretrained(f"{model.name}.*")
     configs = [timm.get_pretrained_cfg(tag) for tag in tags]
     assert (model.mean, model.std) in [(config.mean, config.std) for config in configs]
-    network = random_networks(PRESETS[preset]).features.network
+    network = outlines(PRESETS[preset]).features.network
     assert network.patch_embed.patch_size == (model.patch, model.patch)
     if "github.com" not in model.weights[0].source:  # trained by others than those timm knows
         source = model.weights[0].source.removeprefix("hub:").partition("@")[0]
@@ -109,18 +119,18 @@ def test_timms_models_are_as_timm_knows_them(preset, model, random_networks):
 
 
 @pytest.mark.parametrize("preset", ["paper", "paper_deit", "clip"])
-def test_openais_text_and_image_towers_use_quick_gelu(preset, random_networks):
-    networks = random_networks(PRESETS[preset])
+def test_openais_text_and_image_towers_use_quick_gelu(preset, outlines):
+    networks = outlines(PRESETS[preset])
     for clip in {networks.retrieval, networks.language}:
         kinds = {type(module).__name__ for module in clip.network.modules() if "GELU" in type(module).__name__}
         assert kinds == {"QuickGELU"}
 
 
 @pytest.mark.parametrize("preset", ["paper", "paper_deit", "clip"])
-def test_sizes_are_those_of_the_networks(preset, random_networks):
+def test_sizes_are_those_of_the_networks(preset, outlines):
     """Megabytes are told before a download: half precision for OpenAI's own files, full for all others."""
     chosen = PRESETS[preset]
-    for part, model in zip(random_networks(chosen).all, chosen.models, strict=True):
+    for part, model in zip(outlines(chosen).all, chosen.models, strict=True):
         millions = sum(parameter.numel() for parameter in part.network.parameters()) / 1e6
         each = 2 if model.library == "open_clip" else 4
         assert 0.99 * each * millions <= model.weights[0].megabytes <= 1.2 * each * millions

@@ -1,4 +1,4 @@
-"""Fit the weights of `inference.evidence` on pictures of held-out training photos and their titles.
+"""Fit the weights of `presence.log_odds` on pictures of held-out training photos and their titles.
 
     python tools/fit_presence.py ../shared/data/train
 
@@ -23,7 +23,7 @@ from collages import SCENES, often, pictures
 
 from reco_core.methods import find_method
 from reco_core.pipeline import ReCo
-from reco_core.segmentation import metrics, score_maps
+from reco_core.segmentation import metrics, presence, score_maps
 
 COUNT = 500  # of each kind
 PRIOR = 1 / 3
@@ -38,16 +38,16 @@ def main() -> None:
     concepts = reco.prepare(words, method=find_method("reco2"), background=(), most=255).concepts
     texts = torch.stack([concept.text for concept in concepts])
     references = torch.stack([concept.reference for concept in concepts])
-    levels = torch.tensor([concept.levels for concept in concepts])
+    shown = torch.tensor([concept.shown for concept in concepts])
     alike = (texts @ texts.T).numpy() > SAME
     everywhere = np.array([word in EVERYWHERE for word in words])
     parts, truth, counted = [], [], []
     for picture in pictures(folder, COUNT):
         encoded = reco.encode(picture.photo)
-        whole, patches = reco.marker.unusual(encoded, texts)
+        whole, patches = reco.scorer.z_scores(encoded, texts)
         similar = score_maps.similarities(encoded.features[0], references)
         each = [tuple(float(i == j) for j in range(4)) for i in range(3)]
-        parts.append(torch.stack([score_maps.evidence(whole, patches, similar, levels, w) for w in each], -1).numpy())
+        parts.append(torch.stack([presence.log_odds(whole, patches, similar, shown, w) for w in each], -1).numpy())
         there = np.array([word in picture.words for word in words])
         truth.append(there)
         counted.append(there | ~(everywhere | alike[there].any(0)))

@@ -33,8 +33,8 @@ def views_of(reco: ReCo, references: References, method: Method, scales: Sequenc
 
     def view(encoder) -> Scores:
         def scores(photo: np.ndarray) -> np.ndarray:
-            marked = reco.marker.mark(photo, encoder.encode_photo(photo), references, method)
-            return marked.scores.softmax(0).cpu().numpy()
+            scored = reco.scorer.score(encoder.encode_photo(photo), references, photo.shape[:2], method.scoring)
+            return scored.scores.softmax(0).cpu().numpy()
 
         return scores
 

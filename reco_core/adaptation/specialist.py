@@ -31,7 +31,7 @@ from reco_core.adaptation.training import shown, write_tensors
 from reco_core.errors import NamesError, OptionError, WeightsError
 from reco_core.models.encoders import choose_device
 from reco_core.pipeline import WORKING_SIDE
-from reco_core.segmentation.score_maps import peak
+from reco_core.segmentation.presence import peak
 from reco_core.types import MAX_LABELS, Concept, References, Segmentation
 from reco_core.utils.atomic_write import write_whole
 from reco_core.utils.images import limit_size, resize_labels

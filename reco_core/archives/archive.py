@@ -31,7 +31,7 @@ from reco_core.archives.arrays import open_array
 from reco_core.archives.records import Joined, Records
 from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
-from reco_core.segmentation.score_maps import Typical
+from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.types import PhotoRecord, Retrieved
 
 DENSE_CACHE = 256  # photos whose maps were computed on demand
@@ -95,8 +95,8 @@ class Archive:
         try:
             self._parts = tuple(Opened(self.folder, part) for part in self.manifest.parts)
             stored = load_file(self.folder / self.manifest.shared["typical"])
-            self.typical = {
-                of: Typical(stored[f"{of}.mean"].float(), stored[f"{of}.covariance"].float())
+            self.stats = {
+                of: BackgroundStats(stored[f"{of}.mean"].float(), stored[f"{of}.covariance"].float())
                 for of in ("photos", "positions")
             }
             self._index()

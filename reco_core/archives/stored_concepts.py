@@ -1,8 +1,9 @@
-"""References learned beforehand, laid beside an archive so that a cold start need not learn them."""
+"""Concepts learned beforehand, laid beside an archive so that a cold start need not learn them."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file, save
@@ -10,30 +11,37 @@ from safetensors.torch import load_file, save
 from reco_core.archives.archive import WRONG, Archive
 from reco_core.archives.manifest import adopt, changing, commit, read_manifest
 from reco_core.errors import ArchiveError
-from reco_core.types import Concept, Exemplar, Levels
+from reco_core.types import Concept, Exemplar, ExemplarStats
 
 VECTOR_KINDS = ("text", "reference")
 TABLE, VECTORS = "references", "references_vectors"  # their roles in the manifest
 
 
+class ConceptKey(NamedTuple):
+    """Everything that a learned concept depends on, but for the model and the archive.
+
+    name: casefolded. learning: `Learning.changed`. context: its words; none without context elimination. exclude:
+    photos that could not be exemplars.
+    """
+
+    name: str
+    k: int
+    learning: tuple[str, ...]
+    context: tuple[str, ...]
+    exclude: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True)
-class Learned:
-    """Concepts that were learned in one way: k exemplars, the method's switches, the context words."""
+class LearnedGroup:
+    """Concepts that were learned in one way: k exemplars, the method's changed switches, the context words."""
 
     k: int
-    learning: tuple[bool, ...]
+    learning: tuple[str, ...]
     context: tuple[str, ...]
     concepts: tuple[Concept, ...]
 
 
-def concept_key(
-    name: str, k: int, learning: Sequence[bool], context: Sequence[str], exclude: frozenset[str] = frozenset()
-) -> tuple:
-    """Everything that a learned concept depends on, but for the model and the archive."""
-    return name.casefold(), k, tuple(learning), tuple(context), exclude
-
-
-def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
+def write_concepts(archive: Archive, groups: Sequence[LearnedGroup]) -> None:
     """Lay groups of concepts beside their archive, in place of those there.
 
     Raises:
@@ -48,7 +56,7 @@ def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
                 "learning": group.learning,
                 "context": group.context,
                 "exemplars": exemplars,
-                "levels": {c.name: c.levels for c in group.concepts},
+                "shown": {c.name: c.shown for c in group.concepts},
             }
         )
         for kind in VECTOR_KINDS:
@@ -65,10 +73,10 @@ def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
         commit(archive.folder, changed, {file.name: file for file in found.values()})
 
 
-def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], bool]) -> dict[tuple, Concept]:
-    """An archive's concepts under their `concept_key`; none if it has none.
+def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]], bool]) -> dict[ConceptKey, Concept]:
+    """An archive's concepts; none if it has none.
 
-    served: judges exemplars, see `structures.Concept`.
+    is_in_archive: judges exemplars, see `types.Concept`.
 
     Raises:
         ArchiveError: the files are damaged.
@@ -79,9 +87,9 @@ def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], boo
     try:
         tables = json.loads((archive.folder / shared[TABLE]).read_text(encoding="utf-8"))
         tensors = load_file(archive.folder / shared[VECTORS])
-        out: dict[tuple, Concept] = {}
+        out: dict[ConceptKey, Concept] = {}
         for t, table in enumerate(tables):
-            if "levels" not in table:  # of an earlier version: they are learned anew
+            if "shown" not in table:  # of an earlier version: they are learned anew
                 continue
             for i, (name, rows) in enumerate(table["exemplars"].items()):
                 exemplars = tuple(
@@ -89,8 +97,9 @@ def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], boo
                     for row, similarity, y, x, support in rows
                 )
                 text, reference = (tensors[f"{kind}.{t}"][i] for kind in VECTOR_KINDS)
-                out[concept_key(name, table["k"], table["learning"], table["context"])] = Concept(
-                    name, text, reference, exemplars, served(exemplars), Levels(*table["levels"][name])
+                key = ConceptKey(name, table["k"], tuple(table["learning"]), tuple(table["context"]))
+                out[key] = Concept(
+                    name, text, reference, exemplars, is_in_archive(exemplars), ExemplarStats(*table["shown"][name])
                 )
         return out
     except WRONG as error:

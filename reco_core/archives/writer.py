@@ -27,7 +27,7 @@ from reco_core.archives.vectors import write_vectors
 from reco_core.errors import ArchiveError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
-from reco_core.segmentation import score_maps
+from reco_core.segmentation.background_stats import background_stats
 from reco_core.types import LeftOut, PhotoRecord
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class Embedding:
         moments = {"photos": self.wholes, "positions": codecs.sample(self.maps["language"])}
         tensors: dict[str, torch.Tensor] = {}
         for of, values in moments.items():
-            moment = score_maps.typical(torch.from_numpy(np.array(values)))
+            moment = background_stats(torch.from_numpy(np.array(values)))
             tensors |= {f"{of}.{name}": value.half() for name, value in moment._asdict().items()}
         file.write_bytes(save(tensors))
         return file

@@ -14,6 +14,7 @@ from reco_core.datasets.folder import PROTOCOLS, open_folder
 from reco_core.datasets.imagenet import open_class_folder, open_imagenet
 from reco_core.errors import OptionError
 from reco_core.evaluation import bench, comparison, retrieval, tables
+from reco_core.evaluation.authors_code import as_authors_code
 from reco_core.evaluation.journal import place
 from reco_core.evaluation.plots import plot_ablation
 from reco_core.evaluation.variants import METHODS, ablation, of_methods
@@ -49,6 +50,9 @@ def add_bench(commands: Commands) -> None:
         "--ablation",
         action="store_true",
         help="every part of the methods, k, archive size and encoders; with --json also plots",
+    )
+    command.add_argument(
+        "--authors-code", action="store_true", help="do as the authors' code where it differs from the paper's text"
     )
     command.add_argument("--protocol", choices=PROTOCOLS, help="of plain folders")
     command.add_argument("--limit", type=int, help="only the first photos")
@@ -97,7 +101,8 @@ def _measure(args: argparse.Namespace) -> None:
         name if called.count(name) == 1 else str(folder): Specialist(folder, args.device)
         for name, folder in zip(called, args.specialist, strict=True)
     }
-    report = bench.run(load(args), data, variants, specialists=specialists, progress=Steps(), **options)
+    reco = as_authors_code(load(args)) if args.authors_code else load(args)
+    report = bench.run(reco, data, variants, specialists=specialists, progress=Steps(), **options)
     report["data"] = {"classes": list(data.classes), "published": published}
     if args.ablation:
         report["encoders"] = _encoders(args, data, options)

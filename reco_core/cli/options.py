@@ -116,7 +116,7 @@ def load(args: argparse.Namespace) -> ReCo:
         progress=Steps("fetching"),
     )
     for more in args.archive[1:]:
-        reco = reco.joined(Archive(more))
+        reco = reco.extended(Archive(more))
     return reco
 
 

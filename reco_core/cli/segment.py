@@ -94,7 +94,7 @@ def segment(args: argparse.Namespace) -> None:
     result = reco.segment(photo, references, method=method)
     _write(result, photo, args, {"method": method, "preset": args.preset})
     for concept in references.concepts:
-        if not concept.served:
+        if not concept.in_archive:
             log.warning(
                 'not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or --teach it',
                 concept.name,

@@ -15,12 +15,14 @@ import torch
 from reco_core.adaptation.specialist import Specialist
 from reco_core.datasets.dataset import Dataset, Item
 from reco_core.errors import Cancelled, OptionError
+from reco_core.evaluation.authors_code import AuthorsConcepts
 from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.variants import METHODS, Variant, left_out, of_methods
 from reco_core.export import FOUND_FROM
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.pipeline import ReCo
 from reco_core.segmentation import metrics, score_maps
+from reco_core.segmentation.cosegmentation import LANGUAGE_GAIN
 from reco_core.types import MAX_LABELS, Encoded, References
 from reco_core.utils.images import resize_labels
 
@@ -34,7 +36,7 @@ READING = (
     "centre",
     "unrelated",
     "presence",
-    "served",
+    "in_archive_from",
     "temperatures",
 )  # what figures depend on in a preset, beyond its weights
 Progress = Callable[[str, int, int], None]
@@ -204,7 +206,8 @@ def maximum_scores(encoded: Encoded, references: References) -> list[float]:
     language = score_maps.similarities(encoded.language[0], texts)
     reference = score_maps.similarities(encoded.features[0], vectors)
     height, width = language.shape[1:]
-    return score_maps.reco_scores(reference, language, (height, width)).flatten(1).amax(1).tolist()
+    scores = score_maps.resize(torch.sigmoid(reference), (height, width)) * torch.sigmoid(LANGUAGE_GAIN * language)
+    return scores.flatten(1).amax(1).tolist()
 
 
 def fingerprint(items: Sequence[Item]) -> str:
@@ -235,7 +238,7 @@ def settings(
         **{name: list(v) if isinstance(v, tuple) else v for name, v in asdict(preset).items() if name in READING},
         "precision": str(precision).removeprefix("torch."),
         "device": reco.encoder.device,
-        "authors_code": asdict(reco.authors),
+        "authors_code": asdict(reco.concepts.authors) if isinstance(reco.concepts, AuthorsConcepts) else {},
         "presence_of": judge.name,
         "context": list(context),
         "background": list(background) if data.background else [],

@@ -18,7 +18,7 @@ from torch import Tensor
 from reco_core.errors import OptionError
 
 LANGUAGE_GAIN = 10.0  # the paper's temperature: sigmoid(10 cos)
-USUAL = 2.0  # standard deviations above the mean at which calibrated guidance is one half
+HALF_GUIDANCE = 2.0  # standard deviations above the mean at which calibrated guidance is one half
 LEAST_WEIGHT = 1e-6  # weights must be positive, and in a tiny archive anything can be very unusual
 SAME_MEANING = 0.4  # cosine of two names' texts from which a context word is spared altogether
 BLOCK_BYTES = 4 << 20  # of B at a time on a CPU: stays in the last-level cache
@@ -43,12 +43,12 @@ def language_guidance(language: Tensor, text: Tensor) -> Tensor:
     return torch.sigmoid(LANGUAGE_GAIN * (language @ text))
 
 
-def calibrated_guidance(unusual: Tensor) -> Tensor:
-    """Ours, in place of LGC: sigmoid(z - 2), z from `inference.unusual`, any shape; in (0, 1).
+def calibrated_guidance(z: Tensor) -> Tensor:
+    """Ours, in place of LGC: sigmoid(z - 2), z from `background_stats.z_score`, any shape; in (0, 1).
 
     A cosine means different things for different names: what is high for "fence" is common for "dog".
     """
-    return torch.sigmoid(unusual - USUAL).clamp_min(LEAST_WEIGHT)
+    return torch.sigmoid(z - HALF_GUIDANCE).clamp_min(LEAST_WEIGHT)
 
 
 def context_elimination(features: Tensor, context: Tensor, shares: Tensor | None = None) -> Tensor:
@@ -86,9 +86,7 @@ def cosegment(
     weights: Tensor | None = None,
     *,
     precision: torch.dtype = torch.float32,
-    authors_span: bool = False,
     weight_rows: bool = False,
-    normalise_seeds: bool = True,
 ) -> Cosegmented:
     """Seeds, their support and the reference embedding of what k images share.
 
@@ -97,10 +95,7 @@ def cosegment(
         weights: (k, n) column weights in (0, 1], LGC x CE; None means ones.
         precision: float32, or bfloat16: B is computed in bfloat16 and every position that could
             still be the seed is scored again in float32, so that seeds are those of float32.
-        authors_span: as the authors' code, take image i's maximum over images i..2i (DESIGN 2.1).
         weight_rows: also multiply the support of p by w_p (neither the text nor the code does).
-        normalise_seeds: average normalised seed features; False averages raw ones, as the
-            authors' code does.
 
     Raises:
         OptionError: shapes or precision that do not fit, or weights that are not positive.
@@ -119,16 +114,11 @@ def cosegment(
     rows = weights if weight_rows else torch.ones_like(weights)
     weighted = unit * weights[..., None]
     scale = rows / weights
-
-    def support_of(maxima: Tensor) -> Tensor:
-        return (authors_maxima(maxima) if authors_span else maxima).mean(-1)
-
-    support = support_of(image_maxima(weighted.to(precision))) * scale
+    support = image_maxima(weighted.to(precision)).mean(-1) * scale  # (k, n)
     if precision == torch.bfloat16:
-        support = rescore(support, weighted, scale, support_of)
-    seeds = support.argmax(-1)
-    source = unit if normalise_seeds else features.float()
-    picked = source[torch.arange(k, device=features.device), seeds]
+        support = rescore(support, weighted, scale)
+    seeds = support.argmax(-1)  # (k,)
+    picked = unit[torch.arange(k, device=features.device), seeds]  # (k, C)
     return Cosegmented(F.normalize(picked.mean(0), dim=-1), seeds, support)
 
 
@@ -165,13 +155,7 @@ def products(left: Tensor, right: Tensor) -> Tensor:
     return left @ right.T
 
 
-def authors_maxima(maxima: Tensor) -> Tensor:
-    """The authors' code reads an end index as a length: image i's columns are images i..2i."""
-    k = maxima.shape[-1]
-    return torch.stack([maxima[..., i : min(2 * i, k - 1) + 1].amax(-1) for i in range(k)], dim=-1)
-
-
-def rescore(support: Tensor, weighted: Tensor, scale: Tensor, support_of) -> Tensor:
+def rescore(support: Tensor, weighted: Tensor, scale: Tensor) -> Tensor:
     """Replace support by its float32 value wherever rounding could hide the seed.
 
     support: (k, n) from bfloat16. weighted: (k, n, C) float32, of which it was made.
@@ -187,5 +171,5 @@ def rescore(support: Tensor, weighted: Tensor, scale: Tensor, support_of) -> Ten
     for start in range(0, len(image), step):
         i, p = image[start : start + step], position[start : start + step]
         maxima = products(weighted[i, p], columns).view(-1, k, n).amax(-1)
-        exact[i, p] = support_of(maxima) * scale[i, p]
+        exact[i, p] = maxima.mean(-1) * scale[i, p]
     return exact

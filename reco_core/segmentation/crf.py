@@ -89,6 +89,9 @@ def refine_fast(photo: np.ndarray, log_scores: np.ndarray, iterations: int = ITE
     return winners[labels]
 
 
+REFINEMENTS = {"crf": refine, "fast_crf": refine_fast}  # by `Method.refine`
+
+
 def _check(photo: np.ndarray, log_scores: np.ndarray) -> None:
     reason = unavailable()
     if reason:

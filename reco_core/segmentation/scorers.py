@@ -1,112 +1,161 @@
-"""Concepts in a photo: what a method's switches add up to, in order. No files, no caches."""
+"""Scorers: from what a photo shows of each concept to a score for every pixel. `SCORERS` has one for each method.
 
-import math
+A scorer is given `Similarity`, what models say of one photo and K concepts, and returns (K, H, W), of which the argmax
+is taken. `denseclip` and `reco` are published; `reco2` is ours: names are compared with each other instead of each
+being judged alone, and each starts from the odds that it is in the photo at all.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from reco_core.methods import SURROUNDINGS, Method, Temperatures
-from reco_core.presets import Preset
-from reco_core.segmentation import score_maps
-from reco_core.segmentation.score_maps import Typical
-from reco_core.types import Encoded, References
+from reco_core.methods import SURROUNDINGS, Scoring, Temperatures
+from reco_core.segmentation import presence
+from reco_core.segmentation.background_stats import BackgroundStats, z_score
+from reco_core.segmentation.cosegmentation import LANGUAGE_GAIN
+from reco_core.segmentation.score_maps import (
+    affinity,
+    log_softmax_scores,
+    merge_background,
+    resize,
+    similarities,
+    smooth,
+)
+from reco_core.types import Concept, Encoded, References
 
-LIKELIER = math.log(2)  # evidence for sky, wall, ...: when asked for, one in two is there, of other names one in three
 
+class Similarity(NamedTuple):
+    """One photo and K concepts. Grids (h, w) of features and (h', w') of language may differ.
 
-class Marked(NamedTuple):
-    """scores: (K + 1, H, W), what the argmax is taken of, background first. evidence: (K,), log-odds that it is
-    there.
+    reference: (K, h, w) cosines f_p . r. language: (K, h', w') cosines d_p . t. language_z: (K, h', w') the same in
+    standard deviations. features: (h, w, C) of norm 1. log_odds: (K,) that the concept is in the photo at all.
+    expected: (K,) bool, concepts that are in nearly every photo: background words, sky, wall, ...
     """
 
+    reference: Tensor
+    language: Tensor
+    language_z: Tensor
+    features: Tensor
+    log_odds: Tensor
+    expected: Tensor
+
+
+class Scorer(Protocol):
+    """Scores (K, H, W) of a photo at `size`, larger is likelier. options, temperatures: of the method, the preset."""
+
+    def __call__(
+        self, seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures
+    ) -> Tensor: ...
+
+
+def denseclip(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
+    """The language map alone: sigmoid(10 cos(d_p, t)), resized. Zhou et al., 2021; the baseline."""
+    return resize(torch.sigmoid(LANGUAGE_GAIN * seen.language), size)  # (K, h', w') -> (K, H, W)
+
+
+def reco(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
+    """P(p, concept) = sigmoid(cos(f_p, r)) x sigmoid(10 cos(d_p, t)), each resized. Shin et al., section 3.3."""
+    scores = resize(torch.sigmoid(seen.reference), size)  # (K, h, w) -> (K, H, W)
+    if options.language:
+        scores = scores * denseclip(seen, size, options, temperatures)
+    return scores
+
+
+def reco2(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
+    """Log-probabilities of references, language and presence, each compared over concepts, added. docs/reco2.md."""
+    t, grid = temperatures, seen.reference.shape[1:]  # (h, w)
+    weights = affinity(seen.features, t.affinity_gain, t.affinity_shift) if options.affinity else None  # (h w, h w)
+    factors = []
+    if options.reference:
+        factors.append((seen.reference, t.reference))
+    if options.language:
+        factors.append((seen.language_z, t.language_z) if options.calibrate else (seen.language, t.language))
+    scores = torch.zeros_like(seen.reference)  # (K, h, w)
+    for maps, temperature in factors:
+        fitting = maps if maps.shape[1:] == grid else resize(maps, grid)  # (K, h', w') -> (K, h, w)
+        smoothed = fitting if weights is None else smooth(fitting, weights)
+        scores = scores + log_softmax_scores(smoothed, temperature)
+    if options.gate:
+        odds = seen.log_odds.clamp(max=t.certain)  # (K,)
+        if options.expect_background:
+            odds = torch.where(seen.expected, odds.clamp(min=t.expected), odds)
+        scores = scores + log_softmax_scores(odds, t.evidence)[:, None, None]
+    return resize(scores, size)  # (K, H, W)
+
+
+SCORERS: dict[str, Scorer] = {"denseclip": denseclip, "reco": reco, "reco2": reco2}
+
+
+class ScoredPhoto(NamedTuple):
+    """scores: (K, H, W), what the argmax is taken of. log_odds: that a concept is in the photo, of the asked ones."""
+
     scores: Tensor
-    evidence: Tensor
+    log_odds: Tensor
 
 
 @dataclass(frozen=True)
-class Marker:
-    """What marking needs; wholes, patches: of archive photos' embeddings, and of language maps' positions."""
+class PhotoScorer:
+    """A preset's constants and its archive's statistics, ready to score photos.
 
-    preset: Preset
-    wholes: Typical
-    patches: Typical
+    presence_weights: of `presence.log_odds`. photo_stats, position_stats: of archive photos' embeddings, and of their
+    language maps' positions.
+    """
 
-    def mark(
+    temperatures: Temperatures
+    presence_weights: tuple[float, float, float, float]
+    photo_stats: BackgroundStats
+    position_stats: BackgroundStats
+
+    def score(
         self,
-        photo: np.ndarray,
         encoded: Encoded,
         references: References,
-        method: Method,
+        size: tuple[int, int],
+        options: Scoring,
         temperatures: Temperatures | None = None,
-    ) -> Marked:
-        """Score a photo (H, W, 3) uint8, of which a batch of one was encoded, at its own size."""
+    ) -> ScoredPhoto:
+        """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
         asked = len(references.concepts)
-        scores, evidence = self.compete(photo, encoded, references, method, temperatures)
-        return Marked(score_maps.merge_background(scores, asked), evidence[:asked])
+        scores, log_odds = self.score_all(encoded, references, size, options, temperatures)
+        return ScoredPhoto(merge_background(scores, asked), log_odds[:asked])
 
-    def compete(
+    def score_all(
         self,
-        photo: np.ndarray,
         encoded: Encoded,
         references: References,
-        method: Method,
+        size: tuple[int, int],
+        options: Scoring,
         temperatures: Temperatures | None = None,
-    ) -> Marked:
-        """As `mark`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
-        everything, device = (*references.concepts, *references.background), encoded.features.device
-        texts = torch.stack([concept.text for concept in everything]).to(device)
-        language = score_maps.similarities(encoded.language[0], texts)
-        vectors = torch.stack([concept.reference for concept in everything]).to(device)
-        reference = score_maps.similarities(encoded.features[0], vectors)
-        whole, unusual = self.unusual(encoded, texts, language)
-        levels = torch.tensor([concept.levels for concept in everything], device=device)
-        around = torch.tensor([concept.name.casefold() in SURROUNDINGS for concept in everything], device=device)
-        evidence = score_maps.evidence(whole, unusual, reference, levels, self.preset.presence)
-        size, asked = photo.shape[:2], len(references.concepts)
-        if method.compare:
-            t = temperatures or self.preset.temperatures
-            factors = (
-                (reference, t.reference, method.reference),
-                (unusual, t.unusual, method.language and method.calibrate),
-                (language, t.language, method.language and not method.calibrate),
-            )
-            expected = around.clone()
-            expected[asked:] = True
-            scores = score_maps.resize(_compare(factors, encoded.features[0], evidence, expected, method, t), size)
-        else:
-            scores = score_maps.reco_scores(
-                reference if method.reference else None, language if method.language else None, size
-            )
-        return Marked(scores, evidence + LIKELIER * around)
+    ) -> ScoredPhoto:
+        """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
+        concepts, asked = (*references.concepts, *references.background), len(references.concepts)
+        around = torch.tensor([c.name.casefold() in SURROUNDINGS for c in concepts], device=encoded.features.device)
+        seen = self.compare(encoded, concepts, around)
+        seen.expected[asked:] = True
+        scores = SCORERS[options.scorer](seen, size, options, temperatures or self.temperatures)
+        return ScoredPhoto(scores, seen.log_odds + presence.SURROUNDINGS_PRIOR * around)
 
-    def unusual(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def compare(self, encoded: Encoded, concepts: Sequence[Concept], around: Tensor) -> Similarity:
+        """What an encoded photo shows of concepts; around: (K,) bool, which of them are surroundings."""
+        device = encoded.features.device
+        texts = torch.stack([concept.text for concept in concepts]).to(device)  # (K, D)
+        vectors = torch.stack([concept.reference for concept in concepts]).to(device)  # (K, C)
+        shown = torch.tensor([concept.shown for concept in concepts], device=device)  # (K, 4)
+        reference = similarities(encoded.features[0], vectors)  # (K, h, w)
+        language = similarities(encoded.language[0], texts)  # (K, h', w')
+        photo_z, language_z = self.z_scores(encoded, texts, language)
+        log_odds = presence.log_odds(photo_z, language_z, reference, shown, self.presence_weights)
+        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around.clone())
+
+    def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
 
         language: its positions' cosines with the texts, if they are known already.
-        Returns the photo as a whole (K,) and its positions (K, h, w).
+        Returns the photo as a whole (K,) and its positions (K, h', w').
         """
-        language = score_maps.similarities(encoded.language[0], texts) if language is None else language
-        return (
-            score_maps.unusual(texts @ encoded.embedding[0], texts, self.wholes),
-            score_maps.unusual(language, texts, self.patches),
-        )
-
-
-def _compare(factors, features: Tensor, evidence: Tensor, expected: Tensor, method: Method, t: Temperatures) -> Tensor:
-    """reco2's scores: log-probabilities of every factor (maps, temperature, whether it enters), added."""
-    scores = torch.zeros(len(evidence), *features.shape[:2], device=features.device)
-    weights = score_maps.affinity(features, t.affinity_gain, t.affinity_shift) if method.affinity else None
-    for maps, temperature, enters in factors:
-        if enters:
-            fitting = maps if maps.shape[1:] == scores.shape[1:] else score_maps.resize(maps, scores.shape[1:])
-            smoothed = fitting if weights is None else score_maps.smooth(fitting, weights)
-            scores = scores + score_maps.compete(smoothed, temperature)
-    if method.gate:
-        counted = evidence.clamp(max=t.certain)
-        if method.expect_background:
-            counted = torch.where(expected, counted.clamp(min=t.expected), counted)
-        scores = scores + score_maps.compete(counted, t.evidence)[:, None, None]
-    return scores
+        language = similarities(encoded.language[0], texts) if language is None else language
+        photo_z = z_score(texts @ encoded.embedding[0], texts, self.photo_stats)
+        return photo_z, z_score(language, texts, self.position_stats)

@@ -143,9 +143,9 @@ class Discoverer:
         references = self.reco.prepare(
             likely or self.background[:1] or self.vocabulary.names[:1], method=METHOD, background=self.background
         )
-        marked = self.reco.marker.compete(working, encoded, references, find_method(METHOD))
+        scored = self.reco.scorer.score_all(encoded, references, working.shape[:2], find_method(METHOD).scoring)
         concepts = (*references.concepts, *references.background)
-        said = np.stack([marked.scores.cpu().numpy()[:, mask].sum(1) for mask in masks], 1)
+        said = np.stack([scored.scores.cpu().numpy()[:, mask].sum(1) for mask in masks], 1)
         lap("learn")
         names = tuple(concept.name for concept in concepts)
         read, kind = self._compare(pooled, names)

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from reco_core.errors import OptionError
 from reco_core.models import sentence_encoder
-from reco_core.models.encoders import ClipEncoder, Encoder, MiniEncoder
+from reco_core.models.clip_encoder import ClipEncoder
+from reco_core.models.encoder import Encoder
+from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.mini_vit import conse
 from reco_core.models.prompts import embed_names
 from reco_core.presets import IMAGENET_TEMPLATES, Preset
@@ -99,7 +101,7 @@ def words_mark(encoder: Encoder) -> str:
     preset = encoder.preset
     parts: list[object] = [word_templates(preset), preset.centre]
     if isinstance(encoder, MiniEncoder):
-        parts += [sentence_encoder.SHA256["model.safetensors"], encoder.mean_name.tolist()]
+        parts += [sentence_encoder.SHA256["model.safetensors"], encoder.mean_word.tolist()]
     else:
         parts.append(encoder.hash)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -21,13 +21,19 @@ from reco_core.utils.hashing import sha256
 from reco_core.utils.images import read_photo
 
 
-@pytest.fixture(scope="session")
-def small(reco, photo_folder, tmp_path_factory):
-    """An archive of the twenty real photos, one unreadable file beside them."""
-    (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8 not a photo")
+@pytest.fixture(scope="module")
+def photos(photo_folder, tmp_path_factory) -> Path:
+    """The twenty real photos, and one unreadable file beside them."""
+    folder = shutil.copytree(photo_folder, tmp_path_factory.mktemp("broken") / "photos")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a photo")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(reco, photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("archives") / "small"
     calls = []
-    write_archive(folder, open_source(photo_folder), reco.encoder, progress=lambda done, of: calls.append((done, of)))
+    write_archive(folder, open_source(photos), reco.encoder, progress=lambda done, of: calls.append((done, of)))
     assert calls[-1] == (21, 21)
     return folder
 
@@ -62,10 +68,10 @@ def test_excluded_photos_do_not_come_back(small, reco):
     assert first not in {archive.records[row].file for row in after.rows}
 
 
-def test_stored_features_are_those_of_the_photos(small, reco, photo_folder):
+def test_stored_features_are_those_of_the_photos(small, reco, photos):
     archive = Archive(small)
     rows = np.array([7, 0, 13])  # not in order
-    fresh = reco.encoder.encode_archive([read_photo(photo_folder / archive.records[r].file) for r in rows])
+    fresh = reco.encoder.encode_archive([read_photo(photos / archive.records[r].file) for r in rows])
     assert (archive.features(rows) * fresh.features.flatten(1, 2)).sum(-1).min() > 0.99
     cosines = (archive.language(rows) * fresh.language.flatten(1, 2)).sum(-1)  # four names a position
     assert cosines.mean() > 0.93
@@ -95,8 +101,8 @@ def test_everything_excluded_is_an_error(small, reco):
         own.prepare(["cat"], background=(), exclude=files)
 
 
-def test_same_photos_give_the_same_bytes(small, reco, photo_folder, tmp_path):
-    write_archive(tmp_path / "again", open_source(photo_folder), reco.encoder)
+def test_same_photos_give_the_same_bytes(small, reco, photos, tmp_path):
+    write_archive(tmp_path / "again", open_source(photos), reco.encoder)
     for file in small.iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
@@ -106,12 +112,12 @@ def test_stored_references_equal_learned_ones(copy, reco):
     learned = {m: own.prepare(["cat", "sky"], method=m, background=()).concepts for m in ("reco", "reco2")}
     own.store(("sky", "tree", "cat"))
     again = ReCo(reco.encoder, Archive(copy))
-    assert len(again._stored) == 2 * 3
+    assert len(again.concepts.stored) == 2 * 3
     for method, concepts in learned.items():
         for a, b in zip(concepts, again.prepare(["cat", "sky"], method=method, background=()).concepts, strict=True):
             torch.testing.assert_close(a.reference, b.reference)
             assert a.exemplars == b.exemplars
-            assert a.levels == b.levels
+            assert a.shown == b.shown
     assert not ReCo(reco.encoder, Archive(copy)).prepare(["cat"], k=3, background=()).concepts[0].exemplars[3:]
 
 
@@ -119,9 +125,9 @@ def test_references_stored_by_an_earlier_version_are_learned_anew(copy, reco, mo
     ReCo(reco.encoder, Archive(copy)).store(("cat",))
     written = json.loads((copy / Archive(copy).manifest.shared["references"]).read_text())
     for table in written:
-        del table["levels"]
+        del table["shown"]
     monkeypatch.setattr(json, "loads", lambda text, loads=json.loads: written if "exemplars" in text else loads(text))
-    assert not ReCo(reco.encoder, Archive(copy))._stored
+    assert not ReCo(reco.encoder, Archive(copy)).concepts.stored
 
 
 ROLES = ("embeddings", "features", "features_codec", "language", "language_codec", "photos")
@@ -143,11 +149,11 @@ def test_a_flipped_bit_is_found(copy, role):
     assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
 
 
-def test_a_rebuild_mends_a_damaged_archive(copy, reco, photo_folder):
+def test_a_rebuild_mends_a_damaged_archive(copy, reco, photos):
     before = {file.name: file.read_bytes() for file in copy.iterdir()}
     file = file_of(copy, "features")
     file.write_bytes(bytes(len(before[file.name])))
-    write_archive(copy, open_source(photo_folder), reco.encoder)
+    write_archive(copy, open_source(photos), reco.encoder)
     assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
 
 
@@ -211,7 +217,7 @@ def test_other_format_is_refused(copy):
         Archive(copy)
 
 
-def test_nothing_is_lost_when_building_fails(small, reco, photo_folder, monkeypatch, copy):
+def test_nothing_is_lost_when_building_fails(small, reco, photos, monkeypatch, copy):
     before = {file.name: file.read_bytes() for file in copy.iterdir()}
 
     def full_disk(*args, **kwargs):
@@ -219,13 +225,13 @@ def test_nothing_is_lost_when_building_fails(small, reco, photo_folder, monkeypa
 
     monkeypatch.setattr("reco_core.archives.writer.write_records", full_disk)
     with pytest.raises(ArchiveError, match=r"No space left.*nothing was changed"):
-        write_archive(copy, open_source(photo_folder), reco.encoder)
+        write_archive(copy, open_source(photos), reco.encoder)
     assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
     beside = {p.name for p in copy.parent.iterdir()}
     assert beside == {"copy", ".copy.lock", ".copy-building"}  # what was embedded, to go on from
 
 
-def test_the_old_archive_stays_when_the_new_one_cannot_take_its_place(copy, reco, photo_folder, monkeypatch):
+def test_the_old_archive_stays_when_the_new_one_cannot_take_its_place(copy, reco, photos, monkeypatch):
     before = {file.name: file.read_bytes() for file in copy.iterdir()}
 
     def fails(file, text):
@@ -234,17 +240,17 @@ def test_the_old_archive_stays_when_the_new_one_cannot_take_its_place(copy, reco
     with monkeypatch.context() as patched:
         patched.setattr(store, "write_whole", fails)
         with pytest.raises(ArchiveError, match=r"not now.*nothing was changed"):
-            write_archive(copy, open_source(photo_folder), reco.encoder, Options("compact"))
+            write_archive(copy, open_source(photos), reco.encoder, Options("compact"))
     assert {name: (copy / name).read_bytes() for name in before} == before
     Archive(copy)
-    write_archive(copy, open_source(photo_folder), reco.encoder, Options("compact"))
+    write_archive(copy, open_source(photos), reco.encoder, Options("compact"))
     assert {file.name for file in copy.iterdir()} == {"manifest.json", *Archive(copy).manifest.named}  # all swept
 
 
-def test_building_refuses_foreign_folders_and_empty_ones(reco, photo_folder, tmp_path):
+def test_building_refuses_foreign_folders_and_empty_ones(reco, photos, tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(ArchiveError, match="no archive"):
-        write_archive(tmp_path, open_source(photo_folder), reco.encoder)
+        write_archive(tmp_path, open_source(photos), reco.encoder)
     with pytest.raises(ArchiveError, match="no photos"):
         list_photos(tmp_path)
     with pytest.raises(ArchiveError, match="does not exist"):

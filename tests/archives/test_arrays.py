@@ -43,9 +43,11 @@ def test_what_is_no_plain_array(tmp_path):
     (tmp_path / "short.npy").write_bytes((tmp_path / "short.npy").read_bytes()[:-1])
     (tmp_path / "text.npy").write_text("no array at all")
     (tmp_path / "empty.npy").write_bytes(b"")
-    for file in sorted(tmp_path.iterdir()):
-        with pytest.raises(ValueError, match=r"."):
-            open_array(file)
+    for name, says in {"short": "greater than file size"}.items() | dict.fromkeys(
+        ("objects", "fortran", "text", "empty"), "it is no .npy file of a plain array"
+    ).items():
+        with pytest.raises(ValueError, match=says):
+            open_array(tmp_path / f"{name}.npy")
     with pytest.raises(ValueError, match="3 rows instead of 4"):
         write_array(iter([np.ones(2), np.ones(1)]), 4, tmp_path / "new.npy")
 

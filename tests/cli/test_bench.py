@@ -239,3 +239,15 @@ def test_help_names_every_data_set(capsys):
     out = capsys.readouterr().out
     assert done.value.code == 0
     assert all(f"  {name} " in out for name in (*bench_cli.DATASETS, *bench_cli.RETRIEVAL))
+
+
+def test_the_authors_code_is_an_option(folder, tmp_path, capsys):
+    reports = []
+    for option in ([], ["--authors-code"]):
+        file = tmp_path / f"{len(reports)}.json"
+        assert main(["bench", str(folder), "--methods", "reco", "--limit", "1", "--json", str(file), *option]) == 0
+        reports.append(json.loads(file.read_text()))
+    text, code = (report["settings"]["authors_code"] for report in reports)
+    assert text == {}
+    assert code["span"] and code["vegetation_is_tree"]
+    assert reports[0]["photos"] != reports[1]["photos"] or reports[0]["methods"] != reports[1]["methods"]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
 from support import naive_clip
+from support.small_networks import SMALL_PAPER
 from support.towers import small_tower
 
 from reco_core.errors import OptionError
@@ -44,13 +45,21 @@ def test_embeddings_equal_the_formula(small, size, blocks):
     assert (naive - naive[0])[1:].abs().max() > 0.01  # masks do matter
 
 
+@pytest.mark.parametrize(
+    "preset",
+    [
+        pytest.param(SMALL_PAPER, id="small"),
+        pytest.param(PAPER, id="real", marks=(pytest.mark.slow, pytest.mark.xdist_group("networks"))),
+    ],
+)
 @torch.inference_mode()
-def test_vit_l_336_equals_the_formula(random_networks):
-    visual = random_networks(replace(PAPER, language=PAPER.retrieval)).retrieval.network.visual
+def test_vit_l_336_equals_the_formula(preset, random_networks):
+    visual = random_networks(replace(preset, language=preset.retrieval)).retrieval.network.visual
     image, masks = photo((112, 140)), some_masks(2, (8, 10))
     ours = F.normalize(embed_segments(visual, image[None], masks.float()), dim=-1)
     for row, mask in zip(ours, masks.float(), strict=True):
-        naive = naive_clip.masked_vit(image, visual.state_dict(), 16, 14, mask, 4)
+        heads = visual.transformer.resblocks[0].attn.num_heads
+        naive = naive_clip.masked_vit(image, visual.state_dict(), heads, 14, mask, 4)
         torch.testing.assert_close(row, F.normalize(naive, dim=-1), atol=1e-4, rtol=0)
 
 

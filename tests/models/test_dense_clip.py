@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 from open_clip.transformer import VisionTransformer
 from support import naive_clip
+from support.small_networks import SMALL_PAPER
 from support.towers import small_tower
 from torch import nn
 
 from reco_core.errors import OptionError
 from reco_core.models import dense_clip
 from reco_core.models.clip import Clip
+from reco_core.models.clip_encoder import Networks
 from reco_core.models.dense_clip import (
     READOUTS,
     embed_clip,
@@ -31,14 +33,23 @@ def photo(size: tuple[int, int]) -> torch.Tensor:
     return to_tensor(skimage.data.astronaut(), size, CLIP_MEAN, CLIP_STD)
 
 
-@pytest.fixture(scope="module")
-def rn50x16(random_networks) -> Clip:
-    return random_networks(PAPER).language
+REAL = (pytest.mark.slow, pytest.mark.xdist_group("networks"))  # one process has memory enough for them
+PRESETS = (pytest.param(SMALL_PAPER, id="small"), pytest.param(PAPER, id="real", marks=REAL))
+
+
+@pytest.fixture(scope="module", params=PRESETS)
+def networks(request, random_networks) -> Networks:
+    return random_networks(request.param)
 
 
 @pytest.fixture(scope="module")
-def vit_l_336(random_networks) -> Clip:
-    return random_networks(PAPER).retrieval
+def rn50x16(networks) -> Clip:
+    return networks.language
+
+
+@pytest.fixture(scope="module")
+def vit_l_336(networks) -> Clip:
+    return networks.retrieval
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +70,15 @@ def test_rn50x16_equals_the_formulas(rn50x16, size):
     visual, image = rn50x16.network.visual, photo(size)
     out = read_clip(visual, image[None])
     embedding, language = naive_clip.resnet(image, visual.state_dict(), visual.attnpool.num_heads)
-    assert out.language.shape[1:] == (size[0] // 32, size[1] // 32, 768)
+    assert out.language.shape[1:] == (size[0] // 32, size[1] // 32, visual.output_dim)
     same(out.embedding[0], embedding)
     same(out.language[0], language)
     same(embed_clip(visual, image[None])[0], embedding)
     assert F.normalize(language, dim=-1).flatten(0, 1).std(0).mean() > 1e-3  # positions do differ
+
+
+def heads(visual: VisionTransformer) -> int:
+    return visual.transformer.resblocks[0].attn.num_heads
 
 
 @pytest.mark.parametrize("size", [(336, 336), (224, 280)])
@@ -71,8 +86,8 @@ def test_rn50x16_equals_the_formulas(rn50x16, size):
 def test_vit_l_336_equals_the_formulas(vit_l_336, size):
     visual, image = vit_l_336.network.visual, photo(size)
     out = read_clip(visual, image[None])
-    embedding, language = naive_clip.vit(image, visual.state_dict(), 16, 14, "maskclip")
-    assert out.language.shape[1:] == (size[0] // 14, size[1] // 14, 768)
+    embedding, language = naive_clip.vit(image, visual.state_dict(), heads(visual), 14, "maskclip")
+    assert out.language.shape[1:] == (size[0] // 14, size[1] // 14, visual.output_dim)
     same(out.embedding[0], embedding)
     same(out.language[0], language)
 
@@ -143,7 +158,7 @@ def test_where_theory_says_so_dense_is_global(small, rn50x16):
     visual.attnpool.positional_embedding.zero_()  # the only thing that tells the mean from the position
     out = read_clip(visual, photo((32, 32))[None])
     visual.attnpool.positional_embedding.copy_(kept)
-    assert out.language.shape == (1, 1, 1, 768)
+    assert out.language.shape == (1, 1, 1, visual.output_dim)
     same(out.language[0, 0, 0], out.embedding[0])
 
 

@@ -11,20 +11,23 @@ import torch.nn.functional as F
 from PIL import Image
 from support import naive_clip
 from support.naive_clip import unit
+from support.small_networks import SMALL_CLIP, SMALL_PAPER
 
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.errors import ArchiveError, OptionError, WeightsError
-from reco_core.methods import AuthorsCode
-from reco_core.models import encoders
-from reco_core.models.encoders import ClipEncoder, choose_precision, load_encoder
+from reco_core.evaluation.authors_code import AuthorsCode, as_authors_code, feed_as_authors
+from reco_core.models import clip_encoder
+from reco_core.models.clip_encoder import ClipEncoder
+from reco_core.models.encoders import choose_precision, load_encoder
 from reco_core.models.prompts import expand
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
 from reco_core.pipeline import ReCo
 from reco_core.presets import CLIP, CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, PAPER, PRESETS, Preset
-from reco_core.segmentation import score_maps
+from reco_core.segmentation.background_stats import background_stats
 from reco_core.types import PhotoRecord, Retrieved
+from reco_core.utils.images import to_tensor
 from reco_core.utils.paths import bundled_folder
 from reco_core.zeroguidance.discovery import Discoverer
 from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
@@ -35,14 +38,19 @@ def quick(preset: Preset) -> Preset:
     return replace(preset, templates=preset.templates[1:])
 
 
-@pytest.fixture(scope="module")
-def paper(random_networks) -> ClipEncoder:
-    return ClipEncoder(quick(PAPER), random_networks(PAPER), "cpu", torch.float32)
+REAL = (pytest.mark.slow, pytest.mark.xdist_group("networks"))  # one process has memory enough for them
+PAPERS = (pytest.param(SMALL_PAPER, id="small paper"), pytest.param(PAPER, id="paper", marks=REAL))
+CLIPS = (pytest.param(SMALL_CLIP, id="small clip"), pytest.param(CLIP, id="clip", marks=REAL))
 
 
-@pytest.fixture(scope="module")
-def clip(random_networks) -> ClipEncoder:
-    return ClipEncoder(CLIP, random_networks(CLIP), "cpu", torch.float32)
+@pytest.fixture(scope="module", params=PAPERS)
+def paper(request, random_networks) -> ClipEncoder:
+    return ClipEncoder.build(quick(request.param), random_networks(request.param), "cpu", torch.float32)
+
+
+@pytest.fixture(scope="module", params=CLIPS)
+def clip(request, random_networks) -> ClipEncoder:
+    return ClipEncoder.build(request.param, random_networks(request.param), "cpu", torch.float32)
 
 
 class ExactArchive:
@@ -52,9 +60,9 @@ class ExactArchive:
         self.folder, self.encoded = folder, encoder.encode_archive(photos)
         self.grid, self.language_grid = self.encoded.features.shape[1:3], self.encoded.language.shape[1:3]
         self.records = [PhotoRecord.of({"file": str(i)}) for i in range(len(photos))]
-        self.typical = {
-            "photos": score_maps.typical(self.encoded.embedding),
-            "positions": score_maps.typical(self.encoded.language.flatten(0, 2)),
+        self.stats = {
+            "photos": background_stats(self.encoded.embedding),
+            "positions": background_stats(self.encoded.language.flatten(0, 2)),
         }
 
     manifest = SimpleNamespace(shared={})
@@ -142,7 +150,7 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
         assert [e.row for e in concept.exemplars] == rows
         torch.testing.assert_close(concept.reference, vector, atol=1e-4, rtol=0)
 
-    theirs = ReCo(paper, ExactArchive(paper, photos, tmp_path), AuthorsCode(guidance_resized=True))
+    theirs = as_authors_code(reco, AuthorsCode(guidance_resized=True))
     (cat,) = theirs.prepare(["cat"], k=3, background=(), context=()).concepts
     rows = torch.tensor([e.row for e in cat.exemplars])
     guided = torch.stack([torch.sigmoid(10 * unit(maps) @ cat.text) for maps in language])
@@ -172,10 +180,10 @@ def test_the_papers_whole_chain_equals_the_formulas(paper, real_photos, tmp_path
     assert (result.labels == scores.argmax(0).numpy()).mean() > 0.999
 
 
-@pytest.mark.parametrize("name", ["paper", "clip"])
-def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder, real_photos, tmp_path, monkeypatch):
-    encoder = ClipEncoder(quick(PRESETS[name]), random_networks(PRESETS[name]), "cpu", torch.float32)
-    records = [record for record in list_photos(photo_folder) if record.file != "broken.jpg"][::4]
+@pytest.mark.parametrize("preset", [*PAPERS, *CLIPS])
+def test_every_method_runs_on_a_real_archive(preset, random_networks, photo_folder, real_photos, tmp_path, monkeypatch):
+    encoder = ClipEncoder.build(quick(preset), random_networks(preset), "cpu", torch.float32)
+    records = list_photos(photo_folder)[::4]
     write_archive(tmp_path / "a", Files("", [(record, photo_folder / record.file) for record in records]), encoder)
     archive = Archive(tmp_path / "a")
     exact = encoder.encode_archive([np.asarray(Image.open(photo_folder / record.file)) for record in records])
@@ -187,21 +195,21 @@ def test_every_method_runs_on_a_real_archive(name, random_networks, photo_folder
     reco = ReCo(encoder, archive)
     reco.store(("sky",))
     again = ReCo(encoder, Archive(tmp_path / "a"))
-    assert again._stored
+    assert again.concepts.stored
     for method in ("reco", "reco2", "denseclip", "reco2_crf"):
         references = again.prepare(["cat", "coffee cup"], k=3, method=method, background=("sky",))
         result = again.segment(real_photos["cat"], references, method=method)
         assert result.labels.shape == real_photos["cat"].shape[:2]
         assert np.isfinite(result.scores).all()
-    if name == "clip":
+    if preset.name == "clip":
         monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
         words = load_vocabulary(encoder, own_words(["cat", "coffee cup", "kettle"]))
         found = Discoverer(again, words, ("sky",)).discover(real_photos["cat"], 4)
         assert found.labels.shape == real_photos["cat"].shape[:2]
         assert set(np.unique(found.labels)) == set(range(1, len(found.segments) + 1))
-        assert found.embeddings.shape[1] == words.embeddings.shape[1] == 512
+        assert found.embeddings.shape[1] == words.embeddings.shape[1] == exact.embedding.shape[1]
     with pytest.raises(ArchiveError, match="made by another model"):
-        ReCo(reseeded(name, encoder), archive)
+        ReCo(reseeded(encoder), archive)
 
 
 def test_templates_are_open_clips_80_and_the_papers_5():
@@ -212,7 +220,7 @@ def test_templates_are_open_clips_80_and_the_papers_5():
     assert all(template.count("{}") == 1 for template in templates)
 
 
-def reseeded(name: str, encoder: ClipEncoder) -> SimpleNamespace:
+def reseeded(encoder: ClipEncoder) -> SimpleNamespace:
     """The same preset with other weights, as far as an archive can tell."""
     return SimpleNamespace(preset=encoder.preset, hash="0" * 64)
 
@@ -234,9 +242,8 @@ def test_preset_clips_language_map_is_proxyclips(clip, real_photos):
                 logits[i, j] = -torch.inf
     affinity = logits.exp() / logits.exp().sum(-1, keepdim=True)
     visual = networks.language.network.visual
-    embedding, language = naive_clip.vit(
-        image(photo, for_language, CLIP_MEAN, CLIP_STD), visual.state_dict(), 12, 16, "proxyclip", affinity, (24, 36)
-    )
+    seen, heads = image(photo, for_language, CLIP_MEAN, CLIP_STD), visual.transformer.resblocks[0].attn.num_heads
+    embedding, language = naive_clip.vit(seen, visual.state_dict(), heads, 16, "proxyclip", affinity, (24, 36))
     encoded = clip.encode_photo(photo)
     torch.testing.assert_close(encoded.features[0].flatten(0, 1), features, atol=1e-4, rtol=0)
     torch.testing.assert_close(encoded.language[0], unit(language), atol=1e-4, rtol=0)
@@ -276,7 +283,7 @@ def test_each_model_is_fed_its_own_normalisation(paper, monkeypatch):
     assert "retrieval" not in seen  # two networks look at a user's photo, as in the paper
     assert encoded.language.shape[1:3] == (10, 13)  # 320 x 427 in steps of 32
     assert encoded.features.shape[1:3] == (20, 27)  # and of 16
-    paper.reading_like(AuthorsCode(imagenet_mean=True)).encode_photo(grey)
+    feed_as_authors(paper, AuthorsCode(imagenet_mean=True)).encode_photo(grey)
     assert colour("language") == of(IMAGENET_MEAN, IMAGENET_STD)
 
 
@@ -296,7 +303,7 @@ def test_a_model_of_two_roles_runs_once(clip, monkeypatch):
 
 def test_windows_see_large_photos_in_parts(clip, real_photos):
     photo = real_photos["astronaut"]
-    large = ClipEncoder(replace(CLIP, photo_side=672), clip.networks, "cpu", torch.float32)
+    large = ClipEncoder.build(replace(clip.preset, photo_side=672), clip.networks, "cpu", torch.float32)
     parts: list[tuple[int, ...]] = []
     real = large.encode
     large.encode = lambda a, b: parts.append(tuple(a.shape[2:])) or real(a, b)
@@ -305,22 +312,19 @@ def test_windows_see_large_photos_in_parts(clip, real_photos):
     assert encoded.features.shape[1:3] == encoded.language.shape[1:3] == (48, 48)
     assert torch.allclose(encoded.language.norm(dim=-1), torch.ones(()), atol=1e-5)
     corner = large.encode(
-        *(
-            encoders.to_tensor(photo, (672, 672), m.mean, m.std)[None, :, :336, :336]
-            for m in (CLIP.language, CLIP.features)
-        )
+        *(to_tensor(photo, (672, 672), m.mean, m.std)[None, :, :336, :336] for m in (CLIP.language, CLIP.features))
     )
     torch.testing.assert_close(encoded.features[0, :15, :15], corner.features[0, :15, :15], atol=1e-4, rtol=0)
-    whole = encoders.to_tensor(photo, (336, 336), CLIP_MEAN, CLIP_STD)[None]  # all of it, at the window's size
+    whole = to_tensor(photo, (336, 336), CLIP_MEAN, CLIP_STD)[None]  # all of it, at the window's size
     torch.testing.assert_close(encoded.embedding, large.networks.language.embed(whole))
 
 
-def test_half_precision_is_close(random_networks, clip, real_photos):
+def test_half_precision_is_close(clip, real_photos):
     exact = clip.encode_photo(real_photos["cat"])
-    fresh = encoders.untrained(CLIP)
-    for part, source in zip(fresh.all, random_networks(CLIP).all, strict=True):
+    fresh = clip_encoder.untrained(clip.preset)
+    for part, source in zip(fresh.all, clip.networks.all, strict=True):
         part.network.load_state_dict(source.network.state_dict())
-    half = ClipEncoder(CLIP, fresh, "cpu", torch.bfloat16)
+    half = ClipEncoder.build(clip.preset, fresh, "cpu", torch.bfloat16)
     rough = half.encode_photo(real_photos["cat"])
     assert rough.language.dtype == torch.float32
     for name in ("embedding", "language", "features"):

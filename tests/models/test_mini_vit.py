@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from reco_core.errors import OptionError, WeightsError
 from reco_core.models import weights
-from reco_core.models.encoders import MiniEncoder, choose_device
+from reco_core.models.encoders import choose_device
+from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, conse
 from reco_core.presets import MINI, MINI_NETWORK
 from reco_core.utils.images import to_tensor
@@ -167,10 +168,10 @@ def test_normalisation_and_margin_are_the_preset_s(reco, monkeypatch):
 
 def test_missing_and_wrong_weights(tmp_path):
     with pytest.raises(WeightsError, match="missing"):
-        MiniEncoder(MINI, folder=tmp_path / "none.safetensors")
+        MiniEncoder.load(MINI, folder=tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"not safetensors at all")
     with pytest.raises(WeightsError, match="cannot be read"):
-        MiniEncoder(MINI, folder=tmp_path / "bad.safetensors")
+        MiniEncoder.load(MINI, folder=tmp_path / "bad.safetensors")
     with pytest.raises(WeightsError, match="do not fit"):
         wrong = weights.read_state_dict(bundled_folder() / MINI.vocabulary.file)
         weights.load_strictly(MiniNetwork().vit, wrong, "mini", "names")

@@ -4,14 +4,13 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import open_clip
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 from support import web as server
 from support.web import Web
@@ -22,8 +21,7 @@ from reco_core.models import weights
 from reco_core.models.clip import Clip
 from reco_core.models.timm_backbone import Backbone
 from reco_core.models.weights import EXTRA, fingerprint, load_strictly, locate, read_state_dict, resolve
-from reco_core.presets import DEIT, PRESETS, RECORDED, Model, WeightFile
-from reco_core.utils.paths import bundled_folder
+from reco_core.presets import DEIT, DINOV2, PRESETS, RECORDED, Model, WeightFile
 
 DATA = b"weights " * 100_000
 RIGHT = hashlib.sha256(DATA).hexdigest()
@@ -129,10 +127,11 @@ def test_the_next_source_is_tried(web, cache):
 
 
 def test_no_network_says_what_to_do(cache):
-    file = WeightFile("w.bin", "http://127.0.0.1:9/w.bin", RIGHT, "here", "MIT", 123)
+    address = f"http://{server.dead()}/w.bin"
+    file = WeightFile("w.bin", address, RIGHT, "here", "MIT", 123)
     with pytest.raises(WeightsError) as error:
         resolve(replace(DEIT, name="tested", weights=(file,)))
-    for part in ("use preset mini", "w.bin (123 MB, http://127.0.0.1:9/w.bin)", str(cache), "--weights"):
+    for part in ("use preset mini", f"w.bin (123 MB, {address})", str(cache), "--weights"):
         assert part in str(error.value)
     with pytest.raises(WeightsError, match="are not on this machine"):
         resolve(replace(DEIT, name="tested", weights=(file,)), fetch=False)
@@ -147,34 +146,21 @@ def test_cancelling_keeps_what_came(web, cache):
     assert web.asked["/w.bin"][-1].startswith("bytes=")
 
 
-def test_the_hub_itself_on_loopback(web, tmp_path):
+def test_the_hub_itself_on_loopback(web, cache, monkeypatch):
     """The real client of the hub: its address, the hash it states, a broken connection, a wrong file."""
     path = "/timm/net/resolve/abc/model.safetensors"
+    monkeypatch.setattr(constants, "ENDPOINT", web.url(""))
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", web.url("/{repo_id}/resolve/{revision}/{filename}"))
+    file = WeightFile("model.safetensors", "hub:timm/net@abc", "", RECORDED, "MIT", 1)
+    chosen = replace(DINOV2, weights=(file,))
     web.files[path] = DATA
     web.faults[path] = [server.cut(200_000)]
-    code = (
-        "import sys, dataclasses; from reco_core import weights; from reco_core.presets import DINOV2, "
-        "WeightFile, RECORDED;"
-        "file = WeightFile('model.safetensors', 'hub:timm/net@abc', '', RECORDED, 'MIT', 1);"
-        "print(weights.resolve(dataclasses.replace(DINOV2, weights=(file,))).sha256)"
-    )
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": web.url(""),
-        "RECO_CACHE": str(tmp_path / "c"),
-        "HF_HOME": str(tmp_path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=bundled_folder(), capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == RIGHT, done.stderr
+    assert resolve(chosen).sha256 == RIGHT
     assert web.asked[path] == ["", "bytes=200000-"]
     web.faults[path] = [lambda handler, data: handler.answer(200, data[:-1] + b"?") or True]  # not what its HEAD states
-    environment["RECO_CACHE"] = str(tmp_path / "d")
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=bundled_folder(), capture_output=True, text=True, check=False
-    )
-    assert "is not the published file" in done.stderr
+    monkeypatch.setenv("RECO_CACHE", str(cache / "another"))
+    with pytest.raises(WeightsError, match="is not the published file"):
+        resolve(chosen)
 
 
 def tensors() -> dict[str, torch.Tensor]:
@@ -270,9 +256,9 @@ def test_a_fingerprint_knows_weights_from_each_other_in_any_file():
 
 
 @pytest.mark.parametrize("preset", ["paper", "paper_deit", "clip"])
-def test_every_key_of_the_published_files_is_consumed(preset, random_networks):
+def test_every_key_of_the_published_files_is_consumed(preset, outlines):
     """Names and shapes as open_clip and timm build them, with the classifiers and sizes that the files also hold."""
-    networks = random_networks(PRESETS[preset])
+    networks = outlines(PRESETS[preset])
     for network, chosen in zip(networks.all, PRESETS[preset].models, strict=True):
         published = dict(network.network.state_dict())
         if isinstance(network, Clip):
@@ -324,7 +310,7 @@ def test_openai_files_build_the_same_keys_as_open_clip(tmp_path):
 
 
 def test_files_that_came_by_hand_are_recorded_or_checked_by_the_hubs_name(cache, tmp_path, monkeypatch):
-    file = WeightFile("w.bin", "http://127.0.0.1:9/w.bin", "", RECORDED, "MIT", 1)
+    file = WeightFile("w.bin", f"http://{server.dead()}/w.bin", "", RECORDED, "MIT", 1)
     tested = replace(DEIT, name="tested", weights=(file,))
     cache.mkdir()
     (cache / "w.bin").write_bytes(DATA)

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from support import web as server
@@ -22,8 +23,7 @@ pytestmark = pytest.mark.usefixtures("hurry")
 @pytest.fixture
 def records(web, photo_folder) -> list[PhotoRecord]:
     for file in sorted(photo_folder.glob("*.jpg")):
-        if file.name != "broken.jpg":
-            web.files[f"/p/{file.name}"] = file.read_bytes()
+        web.files[f"/p/{file.name}"] = file.read_bytes()
     return [
         PhotoRecord(
             f"set/{path[3:]}",
@@ -86,10 +86,18 @@ def test_hosts_are_asked_a_few_at_a_time(web, records, tmp_path):
     assert 1 < web.most_running <= 2
 
 
+def test_a_host_is_asked_at_most_fifty_times_a_second(web, records, tmp_path, monkeypatch):
+    """On a clock that stands still, whoever comes later waits longer."""
+    waited: list[float] = []
+    monkeypatch.setattr(fetch, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=waited.append))
+    fetch_photos(records, tmp_path)
+    assert sorted(waited) == pytest.approx([i / 50 for i in range(20)])
+
+
 def test_without_a_network_it_gives_up_soon(web, tmp_path):
+    nowhere = server.dead()
     dead = [
-        PhotoRecord(f"{i}.jpg", 1, 1, f"http://127.0.0.1:9/{i}", "0" * 64, "", "MIT", "photo", "", "")
-        for i in range(200)
+        PhotoRecord(f"{i}.jpg", 1, 1, f"http://{nowhere}/{i}", "0" * 64, "", "MIT", "photo", "", "") for i in range(200)
     ]
     with pytest.raises(DownloadError, match=r"25 photos in a row.*ConnectError"):
         fetch_photos(dead, tmp_path, interval=0)

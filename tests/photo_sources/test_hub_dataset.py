@@ -122,11 +122,9 @@ def test_datasets_that_cannot_be_read(photos, tmp_path):
 def test_a_hub_that_cannot_be_reached(monkeypatch, tmp_path):
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    started = time.monotonic()
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://{server.dead()}")
     with pytest.raises(DownloadError, match=r"hub cannot be reached.*someone/photos.*HF_HUB_OFFLINE"):
         open_source("hf:someone/photos:train", cache=tmp_path)
-    assert time.monotonic() - started < 5
 
 
 def test_a_dataset_that_the_hub_does_not_have(web, monkeypatch, tmp_path):

@@ -24,7 +24,7 @@ def own(reco, real_photos, tmp_path_factory) -> ReCo:
     Image.fromarray(real_photos["cat"]).save(folder / "photos" / "cat.png")
     with open_source(folder / "photos") as source:
         write_archive(folder / "archive", source, reco.encoder)
-    return reco.joined(Archive(folder / "archive"))
+    return reco.extended(Archive(folder / "archive"))
 
 
 def rows(reco: ReCo, own: ReCo) -> range:
@@ -86,16 +86,17 @@ def test_what_cannot_be_taught(reco, own):
 
 
 def test_a_name_that_the_archive_cannot_serve_says_so(reco):
-    served = {c.name: c.served for c in reco.prepare(["motorcycle", "Antikythera mechanism", "zorbl"]).concepts}
+    served = {c.name: c.in_archive for c in reco.prepare(["motorcycle", "Antikythera mechanism", "zorbl"]).concepts}
     assert served == {"motorcycle": True, "Antikythera mechanism": False, "zorbl": False}
 
 
 def test_photos_of_one_visitor_change_nothing_for_others(reco, own):
     """What is kept of unrelated photos belongs to one archive."""
     alone = ReCo(reco.encoder, reco.archive)
-    both = alone.joined(own.archive)
+    both = alone.extended(own.archive)
     both.prepare(["teapot"], method="reco2", background=())  # before the first archive was ever asked
     after = alone.prepare(["teapot"], method="reco2", background=()).concepts[0]
-    assert after.levels == reco.prepare(["teapot"], method="reco2", background=()).concepts[0].levels
-    assert both._learner.unrelated[True].shape == alone._learner.unrelated[True].shape
-    assert not (both._learner.unrelated[True] == alone._learner.unrelated[True]).all()
+    assert after.shown == reco.prepare(["teapot"], method="reco2", background=()).concepts[0].shown
+    theirs, others = both.concepts.learner.unrelated(), alone.concepts.learner.unrelated()
+    assert theirs.shape == others.shape
+    assert not (theirs == others).all()

@@ -18,7 +18,7 @@ from reco_core.segmentation.cosegmentation import (
 )
 
 
-def naive_support(features: np.ndarray, weights: np.ndarray, span: bool = False, rows: bool = False) -> np.ndarray:
+def naive_support(features: np.ndarray, weights: np.ndarray, rows: bool = False) -> np.ndarray:
     """s(p) = mean over images j of max over q in j of (f_p . f_q) w_q, in float64, loop by loop."""
     unit = features.astype(np.float64)
     unit /= np.linalg.norm(unit, axis=-1, keepdims=True)
@@ -26,10 +26,7 @@ def naive_support(features: np.ndarray, weights: np.ndarray, span: bool = False,
     support = np.zeros((k, n))
     for i in range(k):
         for p in range(n):
-            maxima = []
-            for j in range(k):
-                images = range(j, min(2 * j, k - 1) + 1) if span else [j]
-                maxima.append(max(float(unit[i, p] @ unit[m, q]) * weights[m, q] for m in images for q in range(n)))
+            maxima = [max(float(unit[i, p] @ unit[j, q]) * weights[j, q] for q in range(n)) for j in range(k)]
             support[i, p] = sum(maxima) / k * (weights[i, p] if rows else 1)
     return support
 
@@ -41,15 +38,10 @@ def random_case(seed: int, k: int = 5, n: int = 12, channels: int = 16) -> tuple
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("options", [{}, {"authors_span": True}, {"weight_rows": True}])
+@pytest.mark.parametrize("options", [{}, {"weight_rows": True}])
 def test_support_and_seeds_equal_naive_loops(seed, options):
     features, weights = random_case(seed)
-    expected = naive_support(
-        features.numpy(),
-        weights.double().numpy(),
-        options.get("authors_span", False),
-        options.get("weight_rows", False),
-    )
+    expected = naive_support(features.numpy(), weights.double().numpy(), options.get("weight_rows", False))
     result = cosegment(features, weights, **options)
     np.testing.assert_allclose(result.support.numpy(), expected, atol=1e-5)
     assert result.seeds.tolist() == expected.argmax(-1).tolist()
@@ -97,13 +89,6 @@ def test_real_features_give_the_seeds_of_naive_loops(reco):
     for precision in (torch.float32, torch.bfloat16):
         result = cosegment(features, weights, precision=precision)
         assert result.seeds.tolist() == expected.argmax(-1).tolist()
-
-
-def test_raw_seed_average():
-    features, weights = random_case(3)
-    result = cosegment(features, weights, normalise_seeds=False)
-    expected = features[torch.arange(5), result.seeds].mean(0)
-    torch.testing.assert_close(result.reference, expected / expected.norm())
 
 
 def test_language_guidance_formula():

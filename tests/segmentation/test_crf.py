@@ -140,6 +140,15 @@ def test_scores_far_apart_stay_finite(refine):
 
 
 @BOTH
+def test_what_is_added_to_all_labels_of_a_pixel_changes_nothing(refine):
+    """Scores are compared pixel by pixel, however far apart they are from one pixel to the next."""
+    photo, scores = skimage.data.coffee()[100:139, 200:244], smooth_scores(3, 39, 44)
+    higher = scores + np.linspace(0, 600, 44, dtype=np.float32)
+    assert (refine(photo, higher) == refine(photo, scores)).mean() > 0.995  # but for rounding
+    assert len(np.unique(refine(photo, higher))) > 1
+
+
+@BOTH
 def test_same_again_and_inputs_untouched(refine, real):
     photo, scores = real["chelsea", "reco"]
     before = photo.copy(), scores.copy()

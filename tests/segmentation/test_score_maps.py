@@ -1,4 +1,4 @@
-"""Inference formulas against plain loops."""
+"""Maps against plain loops."""
 
 import math
 
@@ -7,40 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reco_core.errors import OptionError
 from reco_core.segmentation import score_maps
-
-
-def sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
 
 
 def maps(seed: int, *shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-
-
-def test_reco_scores_at_grid_points():
-    reference, language = maps(0, 3, 4, 5), maps(1, 3, 4, 5)
-    scores = score_maps.reco_scores(reference, language, (4, 5))
-    for c, y, x in [(0, 0, 0), (2, 3, 4), (1, 2, 1)]:
-        expected = sigmoid(reference[c, y, x]) * sigmoid(10 * language[c, y, x])
-        assert scores[c, y, x].item() == pytest.approx(expected, abs=1e-6)
-
-
-def test_factors_are_resized_before_they_are_multiplied():
-    reference, language = maps(2, 2, 3, 3), maps(3, 2, 6, 6)
-    scores = score_maps.reco_scores(reference, language, (12, 9))
-    a = F.interpolate(torch.sigmoid(reference)[None], (12, 9), mode="bilinear")[0]
-    b = F.interpolate(torch.sigmoid(10 * language)[None], (12, 9), mode="bilinear")[0]
-    torch.testing.assert_close(scores, a * b)
-
-
-def test_one_factor_alone_and_none():
-    language = maps(4, 2, 3, 3)
-    torch.testing.assert_close(score_maps.reco_scores(None, language, (3, 3)), torch.sigmoid(10 * language))
-    torch.testing.assert_close(score_maps.reco_scores(language, None, (3, 3)), torch.sigmoid(language))
-    with pytest.raises(OptionError):
-        score_maps.reco_scores(None, None, (3, 3))
 
 
 def test_affinity_rows_are_weights_of_similar_positions():
@@ -69,11 +40,11 @@ def test_smoothing_is_a_weighted_mean():
     assert smoothed[1, 1, 1].item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_compete_by_hand():
+def test_log_softmax_scores_by_hand():
     values = maps(9, 3, 2, 2)
     exponentials = [math.exp(float(v) / 0.1) for v in values[:, 1, 0]]
     expected = math.log(exponentials[2] / sum(exponentials))
-    assert score_maps.compete(values, 0.1)[2, 1, 0].item() == pytest.approx(expected, abs=1e-3)
+    assert score_maps.log_softmax_scores(values, 0.1)[2, 1, 0].item() == pytest.approx(expected, abs=1e-3)
 
 
 def test_background_words_compete_as_one():
@@ -82,32 +53,6 @@ def test_background_words_compete_as_one():
     assert merged.tolist()[0] == pytest.approx([0.6, 0.2])
     assert merged.argmax(0).tolist() == [0, 2]
     assert score_maps.merge_background(scores[:2], 2).argmax(0).tolist() == [1, 2]
-
-
-def test_unusual_is_a_z_score():
-    generator = torch.Generator().manual_seed(8)
-    embeddings, texts = torch.randn(500, 4, generator=generator), torch.randn(3, 4, generator=generator)
-    base = score_maps.typical(embeddings)
-    similarities = embeddings @ texts.T
-    z = score_maps.unusual(torch.full((3,), 0.7), texts, base)
-    expected = (0.7 - similarities.mean(0)) / similarities.std(0, correction=0)
-    torch.testing.assert_close(z, expected, atol=1e-4, rtol=1e-4)
-
-
-def test_evidence_compares_with_what_exemplars_show():
-    patches, reference = torch.zeros(4, 10, 20), torch.full((4, 5, 5), 0.5)
-    patches[2, 1, 1], patches[2, 3, 3] = 6.0, 2.0  # two of 200 positions: the best hundredth
-    reference[3, 2, 2] = 0.9
-    levels = torch.tensor([[4.0, 1.0, 0.9, 0.5]] * 4)
-    found = score_maps.evidence(torch.tensor([0.0, 4.0, 0.0, 0.0]), patches, reference, levels, (0.5, 0.6, 0.7, -3.0))
-    assert found.tolist() == pytest.approx([-3, 4 / 2 * 0.5 - 3, 4 * 0.6 - 3, 0.7 - 3])
-
-
-def test_evidence_is_not_blown_up_by_poor_exemplars():
-    levels = torch.tensor([[-1.0, 0.0, 0.5, 0.5]])
-    whole, patches, reference = torch.tensor([1.0]), torch.ones(1, 10, 10), torch.full((1, 5, 5), 0.6)
-    found = score_maps.evidence(whole, patches, reference, levels, (1.0, 1.0, 1.0, 0.0))
-    assert found.tolist() == pytest.approx([2 * 2**0.5 + 0.5])
 
 
 def test_regrid_keeps_its_own_grid_and_the_norm():

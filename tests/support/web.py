@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import socket
 import threading
 import time
 from collections import defaultdict
@@ -9,6 +10,12 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Fault = Callable[["Handler", bytes], bool]  # serves a request in its own way; False leaves it to the server
+
+
+def dead() -> str:
+    """An address on loopback where nothing answers: a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
 
 
 class Web(ThreadingHTTPServer):

@@ -122,7 +122,7 @@ def test_a_slow_server_is_awaited_and_a_dead_one_is_not(fetch, web, monkeypatch,
 
 def test_no_network(tmp_path):
     with download.client() as client, pytest.raises(DownloadError, match=r"ConnectError.*Check the network"):
-        download.download("http://127.0.0.1:9/w.bin", tmp_path / "w.bin", client)
+        download.download(f"http://{server.dead()}/w.bin", tmp_path / "w.bin", client)
     with download.client() as client, pytest.raises(DownloadError, match="address cannot be used"):
         download.download("ftp://127.0.0.1/w.bin", tmp_path / "w.bin", client)
 

@@ -37,8 +37,17 @@ def test_unusable_text_is_explained(text, says):
     assert len(str(caught.value)) < 400
 
 
-def test_the_limit_itself_is_fine():
+def test_the_limits_themselves_are_fine():
     assert len(parse_names(",".join(f"n{i}" for i in range(MAX_NAMES)))) == MAX_NAMES
+    assert parse_names("x" * 80) == ("x" * 80,)
+    with pytest.raises(NamesError, match="at most 80 characters"):
+        parse_names("x" * 81)
+
+
+def test_names_that_differ_only_in_how_they_are_written_are_one():
+    """Case as in every script, and letters with accents in one character or in two."""
+    assert parse_names("Straße, STRASSE") == ("Straße",)
+    assert parse_names("Cafe\u0301, caf\u00e9") == ("Caf\u00e9",)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from PIL import Image
 from support import tiny_preset
 
 from reco_core.errors import OptionError
-from reco_core.models import encoders
+from reco_core.models import clip_encoder
 from reco_core.models.attention_masking import embed_segments as masked
-from reco_core.models.encoders import ClipEncoder
+from reco_core.models.clip_encoder import ClipEncoder
 from reco_core.presets import CLIP_MEAN, CLIP_STD
 from reco_core.utils.images import to_tensor
 from reco_core.zeroguidance.embedding import embed_segments, embed_words, shares, square, words_mark
@@ -25,7 +25,7 @@ def clip() -> ClipEncoder:
     files = ("clip.safetensors", "dense.safetensors")
     preset = tiny_preset.preset(dict.fromkeys(files, ""), dict.fromkeys(files, ""), "none")
     torch.manual_seed(0)
-    return ClipEncoder(preset, encoders.untrained(preset), "cpu", torch.float32)
+    return ClipEncoder.build(preset, clip_encoder.untrained(preset), "cpu", torch.float32)
 
 
 def ellipse(size: tuple[int, int]) -> np.ndarray:

@@ -1,0 +1,127 @@
+"""The concepts of an archive: stored beside it, learned before, or learned now."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from reco_core.archives.archive import Archive
+from reco_core.archives.stored_concepts import ConceptKey, read_concepts
+from reco_core.errors import ArchiveError
+from reco_core.methods import Learning
+from reco_core.models.encoder import Encoder
+from reco_core.segmentation.background_stats import BackgroundStats
+from reco_core.segmentation.concept_learner import NEAREST, ConceptLearner
+from reco_core.types import Concept, ExemplarMaps, Retrieved
+
+CACHED_CONCEPTS = 2048
+UNRELATED = 64  # photos that stand for the archive, at equal distances in it
+
+
+class ConceptLibrary:
+    """Learns concepts from an archive's photos, each once; shared by any number of users."""
+
+    def __init__(self, encoder: Encoder, archive: Archive, surroundings: "ConceptLibrary | None" = None) -> None:
+        """surroundings: who knows the context and background words, if not this one."""
+        self.encoder, self.archive = encoder, archive
+        self.learner = self._make_learner()
+        self.surroundings = surroundings or self
+        self.stored = {} if surroundings else self._read_stored()
+        self._cache: OrderedDict[ConceptKey, Concept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(
+        self,
+        name: str,
+        k: int,
+        learning: Learning,
+        context: tuple[str, ...] = (),
+        exclude: frozenset[str] = frozenset(),
+    ) -> Concept:
+        """The concept of a name from its k nearest photos, but for those in `exclude` (PhotoRecord.file).
+
+        context: words that context elimination suppresses, if it is on.
+
+        Raises:
+            ArchiveError: no photo is left.
+        """
+        context = context if learning.context_elimination else ()
+        key = ConceptKey(name.casefold(), k, learning.changed, context, exclude)
+        with self._lock:
+            concept = self._cache.get(key) or self.stored.get(key)
+        if concept is None:
+            words = [word.casefold() for word in context]
+            known = words.index(key.name) if key.name in words else len(words)  # a context word knows those before it
+            concept = self._learn(name, k, learning, self._around(context[:known], key, learning), exclude)
+        with self._lock:
+            self._cache[key] = concept
+            self._cache.move_to_end(key)
+            while len(self._cache) > CACHED_CONCEPTS:
+                self._cache.popitem(last=False)
+        return replace(concept, name=name)
+
+    def teach(self, name: str, rows: Sequence[int], k: int, learning: Learning, context: tuple[str, ...]) -> Concept:
+        """A concept from these photos (rows of the archive) alone, whatever its name; k: of the context words.
+
+        Raises:
+            ArchiveError: no photos are given.
+        """
+        if not len(rows):
+            raise ArchiveError("nothing to learn from", given=name, expected="a few photos of the thing")
+        context = context if learning.context_elimination else ()
+        around = self._around(context, ConceptKey("", k, learning.changed, context), learning)
+        found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32))
+        return self.learner.teach(name, self._maps(found, len(rows)), learning, around)
+
+    def _read_stored(self) -> dict[ConceptKey, Concept]:
+        return read_concepts(self.archive, self.learner.is_in_archive)
+
+    def _make_learner(self) -> ConceptLearner:
+        preset, archive, device = self.encoder.preset, self.archive, self.encoder.device
+        spread = np.linspace(0, len(archive) - 1, min(UNRELATED, len(archive))).astype(int)
+        photo_stats, position_stats = (
+            BackgroundStats(*(moment.to(device) for moment in archive.stats[of])) for of in ("photos", "positions")
+        )
+        return ConceptLearner(
+            grid=archive.grid,
+            margin=preset.margin,
+            in_archive_from=preset.in_archive_from,
+            unrelated_cosine=preset.unrelated,
+            photo_stats=photo_stats,
+            position_stats=position_stats,
+            unrelated=cache(lambda: archive.features(spread).to(device)),
+        )
+
+    def _around(self, words: Sequence[str], key: ConceptKey, learning: Learning) -> list[Concept]:
+        return [self.surroundings.get(word, key.k, learning, key.context, key.exclude) for word in words]
+
+    def _learn(
+        self, name: str, k: int, learning: Learning, around: Sequence[Concept], exclude: frozenset[str]
+    ) -> Concept:
+        text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
+        query = text if self.encoder.preset.one_text else self.encoder.embed_queries((name,))[0]
+        found = self.archive.search(query, k, exclude)
+        if not len(found.rows):
+            raise ArchiveError(
+                "no photo of the archive is left to learn from",
+                given=name,
+                remedy="Put some of the excluded photos back",
+            )
+        maps = self._maps(found, len(found.rows) if learning.language_guidance else NEAREST)
+        return self.learner.learn(name, text, maps, learning, around)
+
+    def _maps(self, found: Retrieved, speaking: int) -> ExemplarMaps:
+        """What the archive has of photos; speaking: of how many the language maps are read."""
+        archive, device = self.archive, self.encoder.device
+        language = archive.language(found.rows[:speaking]).unflatten(1, archive.language_grid).to(device)
+        return ExemplarMaps(
+            found.rows,
+            found.similarity,
+            tuple(archive.records[row] for row in found.rows),
+            archive.features(found.rows).to(device),
+            language,
+            archive.embeddings(found.rows) if self.encoder.preset.one_text else None,
+        )

@@ -1,0 +1,83 @@
+"""What every encoder does: photos and names in, vectors of norm 1 out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from reco_core.errors import OptionError
+from reco_core.presets import Model, Preset
+from reco_core.types import Encoded
+from reco_core.utils.images import centre_crop, model_size, to_tensor
+
+
+@dataclass(eq=False)
+class Encoder(ABC):
+    """What every preset's encoder does; never changed once made, so that any number of users can share it.
+
+    `dataclasses.replace(encoder, preset=...)` makes one that shows photos to the same models in another way.
+    hash: of the weights, and of what archives depend on besides. resample: how photos are resized.
+    """
+
+    preset: Preset
+    device: str
+    hash: str
+    resample: Image.Resampling = field(default=Image.Resampling.BICUBIC, kw_only=True)
+
+    @property
+    def names(self) -> Tensor | None:
+        """(N, D): the words that language maps are sums of, if they are."""
+        return None
+
+    def at_side(self, side: int) -> Self:
+        """The same models, shown a user's photo with another short side."""
+        return replace(self, preset=replace(self.preset, photo_side=side))
+
+    @abstractmethod
+    def embed_names(self, names: tuple[str, ...]) -> Tensor:
+        """Names -> (K, D) float32 on the CPU, comparable with language maps and with `Encoded.embedding`."""
+
+    def embed_queries(self, names: tuple[str, ...]) -> Tensor:
+        """Names -> (K, R) float32 on the CPU, comparable with what an archive is searched by."""
+        return self.embed_names(names)
+
+    def query(self, words: str = "", photo: np.ndarray | None = None) -> Tensor:
+        """What archives are searched by (R,), float32 on the CPU, norm 1: for words, a photo, or both (their mean)."""
+        parts = [self.embed_queries((words,))[0]] if words else []
+        if photo is not None:
+            encoded = self.encode_archive([photo])
+            parts.append((encoded.embedding if encoded.retrieval is None else encoded.retrieval)[0].cpu())
+        if not parts:
+            raise OptionError("nothing to search for", expected="words, a photo, or both")
+        return F.normalize(torch.stack(parts).mean(0), dim=0)
+
+    @abstractmethod
+    def encode_photo(self, photo: np.ndarray) -> Encoded:
+        """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
+
+    @abstractmethod
+    def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
+        """An archive photo's centre crop as each of the models wants it: (3, side, side) float32; from any thread."""
+
+    @abstractmethod
+    def encode_crops(self, crops: Sequence[tuple[Tensor, ...]]) -> Encoded:
+        """What `crops` made of archive photos, in one batch, with what they are searched by."""
+
+    def encode_archive(self, photos: list[np.ndarray]) -> Encoded:
+        """Archive photos (H, W, 3) uint8 as centre crops, in one batch."""
+        return self.encode_crops([self.crops(photo) for photo in photos])
+
+    def _size(self, photo: np.ndarray, patch: int, side: int = 0) -> tuple[int, int]:
+        return model_size(photo.shape[0], photo.shape[1], side or self.preset.photo_side, patch)
+
+    def _tensor(self, photo: np.ndarray, size: tuple[int, int], model: Model) -> Tensor:
+        return to_tensor(photo, size, model.mean, model.std, self.resample)
+
+    def _crop(self, photo: np.ndarray, model: Model) -> Tensor:
+        return self._tensor(centre_crop(photo), (model.archive_side, model.archive_side), model)

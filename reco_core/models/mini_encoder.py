@@ -1,0 +1,92 @@
+"""The encoder of the preset mini."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reco_core.errors import OptionError
+from reco_core.models import sentence_encoder, weights
+from reco_core.models.encoder import Encoder
+from reco_core.models.mini_vit import MiniNetwork, conse
+from reco_core.models.prompts import embed_names
+from reco_core.models.sentence_encoder import MiniLM
+from reco_core.presets import Preset
+from reco_core.types import Encoded
+from reco_core.utils.paths import bundled_folder
+
+
+@dataclass(eq=False)
+class MiniEncoder(Encoder):
+    """The preset mini: one network for all three roles, MiniLM for text.
+
+    words: (N, D), embeddings of the names that the network knows, and their mean (D,).
+    """
+
+    network: MiniNetwork
+    text: MiniLM
+    words: Tensor
+    mean_word: Tensor
+
+    @classmethod
+    def load(cls, preset: Preset, device: str = "cpu", folder: Path | None = None) -> Self:
+        """folder: another folder or file of weights for the network.
+
+        Raises:
+            OptionError, WeightsError: what is missing or not the right file.
+        """
+        found = weights.resolve(preset.features, folder)
+        vocabulary = preset.vocabulary
+        if vocabulary is None:
+            raise OptionError("a preset of this kind needs a vocabulary", given=preset.name)
+        weights.verify(bundled_folder() / vocabulary.file, vocabulary.sha256)
+        network = MiniNetwork()
+        weights.load_strictly(network.vit, weights.read_state_dict(found.path), "mini", found.path.name)
+        network.to(device).eval()
+        stored = weights.read_state_dict(bundled_folder() / vocabulary.file)
+        words = stored["embeddings"].float().to(device)
+        return cls(preset, device, found.sha256, network, sentence_encoder.load(device), words, stored["mean"].float())
+
+    @property
+    def names(self) -> Tensor:
+        return self.words
+
+    def embed_names(self, names: tuple[str, ...]) -> Tensor:
+        return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_word)
+
+    def encode_photo(self, photo: np.ndarray) -> Encoded:
+        """The network keeps notes of its own in the outermost patches, the corners above all: it sees
+        the photo with a mirrored margin, what it says of the margin is dropped, and a corner gets
+        what it says of the patch diagonally inside.
+        """
+        model, margin = self.preset.features, self.preset.margin
+        image = self._tensor(photo, self._size(photo, model.patch), model)[None]
+        inside = slice(margin, -margin)
+        encoded = self.encode(F.pad(image, [margin * model.patch] * 4, mode="reflect"))
+        language, features = (maps[:, inside, inside].clone() for maps in (encoded.language, encoded.features))
+        for maps in (language, features):
+            for y, below in ((0, 1), (-1, -2)):
+                for x, beside in ((0, 1), (-1, -2)):
+                    maps[:, y, x] = maps[:, below, beside]
+        return Encoded(encoded.embedding, language, features)
+
+    def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
+        return (self._crop(photo, self.preset.features),)
+
+    def encode_crops(self, crops: Sequence[tuple[Tensor, ...]]) -> Encoded:
+        return self.encode(torch.stack([crop for (crop,) in crops]))
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> Encoded:
+        """Normalised photos (B, 3, H, W), sides multiples of the patch."""
+        out = self.network(images.to(self.device))
+        return Encoded(
+            embedding=conse(out.name_logits, self.words),
+            language=conse(out.patch_logits, self.words),
+            features=F.normalize(out.keys.float(), dim=-1),
+        )

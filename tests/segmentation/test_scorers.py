@@ -1,0 +1,105 @@
+"""The three scorers against their formulas, pixel by pixel; the whole chain is in test_pipeline.py."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from reco_core.methods import Scoring, Temperatures
+from reco_core.segmentation.scorers import SCORERS, Similarity
+
+T = Temperatures()
+
+
+def maps(seed: int, *shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def seen(k: int = 3, grid: tuple[int, int] = (4, 5), language: tuple[int, int] = (4, 5)) -> Similarity:
+    features = F.normalize(torch.randn(*grid, 6, generator=torch.Generator().manual_seed(9)), dim=-1)
+    expected = torch.arange(k) == k - 1
+    return Similarity(
+        maps(0, k, *grid), maps(1, k, *language), 3 * maps(2, k, *language), features, 4 * maps(3, k), expected
+    )
+
+
+def test_reco_at_grid_points():
+    one = seen()
+    scores = SCORERS["reco"](one, (4, 5), Scoring(), T)
+    for c, y, x in [(0, 0, 0), (2, 3, 4), (1, 2, 1)]:
+        expected = sigmoid(one.reference[c, y, x]) * sigmoid(10 * one.language[c, y, x])
+        assert scores[c, y, x].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_factors_are_resized_before_they_are_multiplied():
+    one = seen(2, (3, 3), (6, 6))
+    a = F.interpolate(torch.sigmoid(one.reference)[None], (12, 9), mode="bilinear")[0]
+    b = F.interpolate(torch.sigmoid(10 * one.language)[None], (12, 9), mode="bilinear")[0]
+    torch.testing.assert_close(SCORERS["reco"](one, (12, 9), Scoring(), T), a * b)
+    torch.testing.assert_close(SCORERS["denseclip"](one, (12, 9), Scoring("denseclip"), T), b)
+
+
+def test_reco_without_text_is_the_reference_alone():
+    one = seen()
+    scores = SCORERS["reco"](one, (4, 5), Scoring(language=False), T)
+    torch.testing.assert_close(scores, torch.sigmoid(one.reference))
+
+
+def plain(**options: bool) -> Scoring:
+    """reco2 with only these parts."""
+    off = dict.fromkeys(("reference", "language", "calibrate", "affinity", "gate", "expect_background"), False)
+    return Scoring("reco2", **{**off, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "temperature"),
+    [
+        ({"reference": True}, "reference", T.reference),
+        ({"language": True}, "language", T.language),
+        ({"language": True, "calibrate": True}, "language_z", T.language_z),
+    ],
+)
+def test_each_factor_of_reco2_is_compared_over_concepts(options, name, temperature):
+    one = seen()
+    scores = SCORERS["reco2"](one, (4, 5), plain(**options), T)
+    values = [float(v) / temperature for v in getattr(one, name)[:, 2, 3]]
+    total = math.log(sum(math.exp(v - max(values)) for v in values)) + max(values)
+    assert scores[:, 2, 3].tolist() == pytest.approx([v - total for v in values], abs=1e-4)
+
+
+def test_the_gate_of_reco2_is_bounded_and_expects_background():
+    one = seen()._replace(log_odds=torch.tensor([9.0, 0.0, -5.0]))
+
+    def gate(**more: bool) -> list[float]:
+        return SCORERS["reco2"](one, (4, 5), plain(gate=True, **more), T)[:, 1, 1].tolist()
+
+    def compared(*odds: float) -> list[float]:
+        total = math.log(sum(math.exp(o) for o in odds))
+        return [pytest.approx(o - total, abs=1e-5) for o in odds]
+
+    assert gate() == compared(T.certain, 0.0, -5.0)
+    assert gate(expect_background=True) == compared(T.certain, 0.0, T.expected)
+
+
+def test_affinity_smooths_before_concepts_are_compared():
+    one = seen(2)
+    flat = one.features.reshape(20, 6)
+    cosines = flat @ flat.T
+    scaled = T.affinity_gain * (cosines - T.affinity_shift * cosines.mean())
+    weights = torch.where((scaled > 0) | torch.eye(20, dtype=torch.bool), scaled, -torch.inf).softmax(-1)
+    smoothed = (one.reference.reshape(2, 20) @ weights.T).reshape(2, 4, 5)
+    expected = (smoothed / T.reference).log_softmax(0)
+    scores = SCORERS["reco2"](one, (4, 5), plain(reference=True, affinity=True), T)
+    torch.testing.assert_close(scores, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_language_on_another_grid_comes_to_the_features():
+    one = seen(2, (4, 5), (8, 10))
+    expected = F.interpolate(one.language[None], (4, 5), mode="bilinear")[0].div(T.language).log_softmax(0)
+    scores = SCORERS["reco2"](one, (4, 5), plain(language=True), T)
+    torch.testing.assert_close(scores, expected, atol=1e-4, rtol=1e-4)
