@@ -11,6 +11,7 @@ from reco_core.cli.main import build_parser
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = (".py", ".html", ".js", ".md")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -61,8 +62,9 @@ def test_a_wrong_command_would_be_seen():
 
 def test_the_command_has_one_name():
     """`reco`; how to call it without installing it is said once."""
-    sources = [*PAGES, *(file for top in ("reco_core", "reco_app") for file in (ROOT / top).rglob("*.py"))]
-    long = [file.relative_to(ROOT).as_posix() for file in sources if "-m reco_core" in file.read_text(encoding="utf-8")]
+    sources = [file for top in ("reco_core", "reco_app") for file in (ROOT / top).rglob("*") if file.suffix in TEXTS]
+    pages = [*PAGES, *sources, ROOT / "app.py"]
+    long = [file.relative_to(ROOT).as_posix() for file in pages if "-m reco_core" in file.read_text(encoding="utf-8")]
     assert sorted(long) == ["README.md", "reco_core/__main__.py"]
 
 
