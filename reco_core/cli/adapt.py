@@ -16,15 +16,15 @@ from reco_core.utils.names import parse_names
 log = logging.getLogger("reco_core")
 
 
-def add_adapt(commands: Commands) -> None:
+def add_commands(commands: Commands) -> None:
     """Add `adapt`."""
     command = add_command(
         commands,
         "adapt",
         run,
         "train a small, fast specialist for your own photos, without labels (ReCo+)",
-        example='street_photos "road, building, car" --out street',
-        details="ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by\n"
+        'street_photos "road, building, car" --out street',
+        "ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by\n"
         "the same command.",
     )
     command.add_argument(

@@ -13,6 +13,7 @@ from reco_core.archives.archive import Archive
 from reco_core.archives.codecs import DENSE
 from reco_core.archives.manifest import check, read_manifest, strays
 from reco_core.archives.writer import Elsewhere, Options
+from reco_core.cli import archive_search
 from reco_core.cli.options import Commands, add_command, add_machine, add_out, add_preset, find_archive, load_models
 from reco_core.cli.progress_log import Steps
 from reco_core.errors import ArchiveError, OptionError
@@ -29,14 +30,17 @@ SOURCES = (
 )
 
 
-def add_actions(actions: Commands) -> None:
-    """Add the actions to those of `archive`."""
-    build = add_command(actions, "build", _build, "embed photos", example="PHOTOS --out my_archive --open-only")
+def add_commands(commands: Commands) -> None:
+    """Add `archive` with all its actions."""
+    group = commands.add_parser("archive", help="make, search, change and share archives")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    archive_search.add_actions(actions)
+    build = add_command(actions, "build", _build, "embed photos", "PHOTOS --out my_archive --open-only")
     build.add_argument("photos", help=SOURCES)
     add_out(build, "folder of the archive")
     add_preset(build)
     build.add_argument("--dense", default=Options.dense, help=f"how dense features are stored: {', '.join(DENSE)}")
-    add = add_command(actions, "add", _add, "embed more photos into an archive", example="my_archive MORE_PHOTOS")
+    add = add_command(actions, "add", _add, "embed more photos into an archive", "my_archive MORE_PHOTOS")
     add.add_argument("archive", type=Path)
     add.add_argument("photos", help=SOURCES)
     for parser in (build, add):
@@ -46,14 +50,14 @@ def add_actions(actions: Commands) -> None:
         parser.add_argument("--workers", type=int, default=2, help="on the cluster")
         add_machine(parser)
 
-    merge = add_command(actions, "merge", _merge, "bring archives of one preset together", example="a b --out both")
+    merge = add_command(actions, "merge", _merge, "bring archives of one preset together", "a b --out both")
     merge.add_argument("archives", type=find_archive, nargs="+")
     add_out(merge, "folder of the archive")
     merge.add_argument("--keep-duplicates", action="store_true", help="photos that several have, as often")
     add_machine(merge)
 
     fetch = add_command(
-        actions, "fetch", _fetch, "bring an archive's photos from where they were published", example="--out PHOTOS"
+        actions, "fetch", _fetch, "bring an archive's photos from where they were published", "--out PHOTOS"
     )
     fetch.add_argument("--out", type=Path, help="folder (default: photos in the cache folder)")
     fetch.add_argument(
@@ -62,23 +66,21 @@ def add_actions(actions: Commands) -> None:
     fetch.add_argument("--open-only", action="store_true", help="only photos with an open licence")
     fetch.add_argument("--connections", type=int, default=CONNECTIONS, help="to one host at a time")
 
-    info = add_command(actions, "info", _info, "say what an archive holds", example="archives/mini")
-    verify = add_command(
-        actions, "verify", _verify, "read every byte and compare it with the manifest", example="my_archive"
-    )
+    info = add_command(actions, "info", _info, "say what an archive holds", "archives/mini")
+    verify = add_command(actions, "verify", _verify, "read every byte and compare it with the manifest", "my_archive")
     push = add_command(
         actions,
         "push",
         _push,
         "upload an archive to the Hugging Face Hub, with a card of sources and licences",
-        example="my_archive OWNER/NAME --private",
+        "my_archive OWNER/NAME --private",
     )
     for parser in (info, verify, push):
         parser.add_argument("archive", type=find_archive)
     push.add_argument("repository", help="OWNER/NAME")
     push.add_argument("--private", action="store_true")
     pull = add_command(
-        actions, "pull", _pull, "download an archive from the Hugging Face Hub", example="OWNER/NAME --out theirs"
+        actions, "pull", _pull, "download an archive from the Hugging Face Hub", "OWNER/NAME --out theirs"
     )
     pull.add_argument("repository", help="OWNER/NAME")
     add_out(pull, "folder of the archive")

@@ -25,11 +25,7 @@ COLUMNS = ("file", "licence", "author", "title", "landing_url", "source_url", "s
 def add_actions(actions: Commands) -> None:
     """Add the actions to those of `archive`."""
     search = add_command(
-        actions,
-        "search",
-        _search,
-        "find photos by words, by a photo, or by both",
-        example='my_archive "red bicycle" -k 5',
+        actions, "search", _search, "find photos by words, by a photo, or by both", 'my_archive "red bicycle" -k 5'
     )
     search.add_argument("archive", type=find_archive)
     search.add_argument("words", nargs="?", default="")
@@ -43,7 +39,7 @@ def add_actions(actions: Commands) -> None:
         "remove",
         _remove,
         "take photos out, whatever they are meant by",
-        example='my_archive --where "author=Jane Doe" --yes',
+        'my_archive --where "author=Jane Doe" --yes',
     )
     remove.add_argument("archive", type=Path)
     remove.add_argument("ids", nargs="*", help="photos' files, as `search` prints them, or SHA-256")

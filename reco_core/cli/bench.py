@@ -26,16 +26,16 @@ RETRIEVAL = {"imagenet": open_imagenet, "class_folder": open_class_folder}  # wh
 ENCODERS = ("denseclip", "reco", "reco2")  # what the other presets are measured with in an ablation
 
 
-def add_bench(commands: Commands) -> None:
-    """Add `bench`."""
+def add_commands(commands: Commands) -> None:
+    """Add `bench` and `compare`."""
     listed = "\n".join(f"  {a.name:<22} {a.summary}; --root holds {a.layout}" for a in DATASETS.values())
     command = add_command(
         commands,
         "bench",
         run,
         "measure methods on labelled photos",
-        example="cityscapes27 --root CITYSCAPES --json city.json",
-        details=f"data sets:\n{listed}\n  imagenet               purity of what is retrieved; --root holds "
+        "cityscapes27 --root CITYSCAPES --json city.json",
+        f"data sets:\n{listed}\n  imagenet               purity of what is retrieved; --root holds "
         "val/WNID/*.JPEG\n  class_folder           the same; --root holds a folder of photos per class",
     )
     command.add_argument("dataset", help="a data set (above), or the path of a plain folder")
@@ -61,16 +61,13 @@ def add_bench(commands: Commands) -> None:
     command.add_argument("--seed", type=int, default=0, help="of archive shares and intervals")
     add_learning(command)
 
-
-def add_compare(commands: Commands) -> None:
-    """Add `compare`."""
     command = add_command(
         commands,
         "compare",
         compare,
         "say whether the second of two reports is better than the first",
-        example="a.json b.json --rows reco reco2",
-        details="Reports are what `bench --json` wrote. A paired bootstrap over the photos that they share.",
+        "a.json b.json --rows reco reco2",
+        "Reports are what `bench --json` wrote. A paired bootstrap over the photos that they share.",
     )
     command.add_argument("reports", nargs=2, type=Path, metavar="REPORT")
     command.add_argument("--rows", nargs=2, metavar=("A", "B"), help="a row of each (default: all that they share)")

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from reco_core.cli.options import FILES, Commands, Parser, add_command, add_models, add_out, load, parse_words
+from reco_core.cli.options import Commands, Parser, add_command, add_models, add_out, load, parse_words
 from reco_core.cli.progress_log import Steps
 from reco_core.export import write_discovery
 from reco_core.utils.images import read_photo
@@ -15,17 +15,12 @@ from reco_core.zeroguidance.vocabulary import Words, load_vocabulary, nouns, rea
 log = logging.getLogger("reco_core")
 
 
-def add_discover(commands: Commands) -> None:
-    """Add `discover`."""
-    command = add_command(
-        commands,
-        "discover",
-        run,
-        "find and name everything in a photo, with no names given",
-        example="photo.jpg --parts 20 --out out",
-    )
+def add_commands(commands: Commands) -> None:
+    """Add `discover` and `vocabulary`."""
+    summary = "find and name everything in a photo, with no names given"
+    command = add_command(commands, "discover", run, summary, "photo.jpg --parts 20 --out out")
     command.add_argument("photo", type=Path)
-    add_out(command, FILES)
+    add_out(command)
     command.add_argument(
         "--parts",
         type=int,
@@ -36,16 +31,13 @@ def add_discover(commands: Commands) -> None:
     _add_words(command)
     add_models(command)
 
-
-def add_vocabulary(commands: Commands) -> None:
-    """Add `vocabulary`."""
     command = add_command(
         commands,
         "vocabulary",
         prepare,
         "embed the words that `discover` names things with, now and for good",
-        example="--preset clip",
-        details="Happens by itself when it is first needed; mini has those of the bundled words.",
+        "--preset clip",
+        "Happens by itself when it is first needed; mini has those of the bundled words.",
     )
     _add_words(command)
     add_models(command)

@@ -5,7 +5,7 @@ import logging
 import sys
 
 from reco_core import __version__
-from reco_core.cli import adapt, archive, archive_search, bench, discover, presets, segment
+from reco_core.cli import adapt, archive, bench, discover, presets, segment
 from reco_core.errors import RecoError
 
 log = logging.getLogger("reco_core")
@@ -34,17 +34,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="reco", description="Segment photos by typing names.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    segment.add_segment(commands)
-    discover.add_discover(commands)
-    adapt.add_adapt(commands)
-    segment.add_predict(commands)
-    bench.add_bench(commands)
-    bench.add_compare(commands)
-    presets.add_presets(commands)
-    presets.add_install(commands)
-    discover.add_vocabulary(commands)
-    group = commands.add_parser("archive", help="make, search, change and share archives")
-    actions = group.add_subparsers(required=True, metavar="ACTION")
-    archive.add_actions(actions)
-    archive_search.add_actions(actions)
+    for module in (segment, discover, adapt, bench, presets, archive):
+        module.add_commands(commands)
     return parser

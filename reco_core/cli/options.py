@@ -16,41 +16,26 @@ from reco_core.presets import PRESETS, find_preset
 from reco_core.utils.names import parse_names
 from reco_core.utils.paths import find_folder
 
-FILES = "folder for overlay.png, labels.png, result.json"
 MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
 Parser: TypeAlias = argparse.ArgumentParser
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+Run: TypeAlias = Callable[[argparse.Namespace], None]
 
 
-def add_command(
-    commands: Commands,
-    name: str,
-    run: Callable[[argparse.Namespace], None],
-    summary: str,
-    *,
-    example: str,
-    details: str = "",
-) -> Parser:
-    """Declare a command; its options follow.
+def add_command(commands: Commands, name: str, run: Run, summary: str, example: str, details: str = "") -> Parser:
+    """Declare a command that `run` executes; its options follow.
 
-    Args:
-        run: what it does.
-        summary: of what it does, for the list of commands and its own help.
-        example: arguments that a user may type after its name.
-        details: what its own help says beyond that.
+    example: arguments that a user may type after its name. details: what its own help says beyond the summary.
     """
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[:1].upper()}{summary[1:]}." + (details and f"\n\n{details}"),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    about = f"{summary[:1].upper()}{summary[1:]}.\n\n{details}"
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(name, help=summary, description=about, formatter_class=layout)
     parser.epilog = f"example:\n  {parser.prog} {example}".rstrip()
     parser.set_defaults(run=run)
     return parser
 
 
-def add_out(parser: Parser, what: str) -> None:
+def add_out(parser: Parser, what: str = "folder for overlay.png, labels.png, result.json") -> None:
     """Add --out, which says where the result goes."""
     parser.add_argument("--out", type=Path, required=True, help=what)
 
@@ -62,8 +47,8 @@ def add_device(parser: Parser) -> None:
 
 def add_machine(parser: Parser) -> None:
     """Add what says where weights are, and what the models run on."""
-    parser.add_argument("--weights", type=Path, help="folder where weights are looked for first (for mini: or a file)")
     add_device(parser)
+    parser.add_argument("--weights", type=Path, help="folder where weights are looked for first (for mini: or a file)")
     parser.add_argument("--precision", help="float32, bfloat16 or float16 (default: half precision on a GPU)")
 
 
@@ -75,13 +60,8 @@ def add_preset(parser: Parser) -> None:
 def add_models(parser: Parser) -> None:
     """Add what `load` reads."""
     add_preset(parser)
-    parser.add_argument(
-        "--archive",
-        type=find_archive,
-        action="append",
-        default=[],
-        help="default: the preset's own; give more than one to join them",
-    )
+    several = "default: the preset's own; give more than one to join them"
+    parser.add_argument("--archive", type=find_archive, action="append", default=[], help=several)
     parser.add_argument("--photos", type=Path, help="the archive's photos, if it stores no dense features")
     parser.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
     add_machine(parser)
@@ -122,9 +102,8 @@ def load(args: argparse.Namespace) -> ReCo:
 
 def load_models(args: argparse.Namespace, preset: str) -> Encoder:
     """A preset's models alone. Raises OptionError, WeightsError."""
-    return load_encoder(
-        find_preset(preset), args.device, args.weights, precision=args.precision, progress=Steps("fetching")
-    )
+    chosen, progress = find_preset(preset), Steps("fetching")
+    return load_encoder(chosen, args.device, args.weights, precision=args.precision, progress=progress)
 
 
 def find_archive(text: str) -> Path:

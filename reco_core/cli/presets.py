@@ -15,16 +15,12 @@ from reco_core.presets import PRESETS, Preset, find_preset
 log = logging.getLogger("reco_core")
 
 
-def add_presets(commands: Commands) -> None:
-    """Add `presets`."""
-    add_command(commands, "presets", show_presets, "list the models there are, and what each needs", example="")
+def add_commands(commands: Commands) -> None:
+    """Add `presets` and `install`."""
+    add_command(commands, "presets", show_presets, "list the models there are, and what each needs", "")
 
-
-def add_install(commands: Commands) -> None:
-    """Add `install`."""
-    command = add_command(
-        commands, "install", install_preset, "fetch a preset's weights and build its archive", example="clip --yes"
-    )
+    summary = "fetch a preset's weights and build its archive"
+    command = add_command(commands, "install", install_preset, summary, "clip --yes")
     command.add_argument("preset", help=", ".join(PRESETS))
     command.add_argument(
         "--photos", type=Path, help="folder to build the archive from (default: the bundled archive's)"

@@ -9,7 +9,6 @@ import numpy as np
 
 from reco_core.adaptation.specialist import Specialist
 from reco_core.cli.options import (
-    FILES,
     Commands,
     add_command,
     add_device,
@@ -31,38 +30,25 @@ from reco_core.utils.names import parse_names
 log = logging.getLogger("reco_core")
 
 
-def add_segment(commands: Commands) -> None:
-    """Add `segment`."""
+def add_commands(commands: Commands) -> None:
+    """Add `segment` and `predict`."""
     command = add_command(
-        commands, "segment", segment, "mark named things in a photo", example='photo.jpg "cat, wall" --out out'
+        commands, "segment", segment, "mark named things in a photo", 'photo.jpg "cat, wall" --out out'
     )
     command.add_argument("photo", type=Path)
     command.add_argument("names", help='for example "cat, wall"')
-    add_out(command, FILES)
+    add_out(command)
     command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
-    command.add_argument(
-        "--teach",
-        metavar="NAME=PHOTOS",
-        action="append",
-        default=[],
-        help="learn a name from these photos alone (a folder, zip, ...), whatever it means",
-    )
+    alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
+    command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
     command.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
     add_learning(command)
 
-
-def add_predict(commands: Commands) -> None:
-    """Add `predict`."""
-    command = add_command(
-        commands,
-        "predict",
-        predict,
-        "mark what a specialist knows in a photo, without ReCo",
-        example="street photo.jpg --out out",
-    )
+    summary = "mark what a specialist knows in a photo, without ReCo"
+    command = add_command(commands, "predict", predict, summary, "street photo.jpg --out out")
     command.add_argument("specialist", type=Path, help="folder that `adapt` made")
     command.add_argument("photo", type=Path)
-    add_out(command, FILES)
+    add_out(command)
     add_device(command)
 
 
