@@ -13,10 +13,11 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,12 +37,13 @@ from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, Reference
 from reco_core.utils.images import limit_size, read_photo, resize_labels
 from reco_core.utils.names import MAX_NAMES, clean_names
 from reco_core.utils.paths import find_folder
+from reco_core.utils.run_control import RunControl
+from reco_core.utils.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 CACHED_CONCEPTS = 2048
 STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
 WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this; labels are enlarged again
-Progress = Callable[[int, int, str], None]
 
 
 class ReCo:
@@ -79,7 +81,7 @@ class ReCo:
         weights: str | Path | None = None,
         authors: AuthorsCode | None = None,
         photos: Path | None = None,
-        **options,
+        **options: Any,
     ) -> "ReCo":
         """Load a preset with its own or another archive.
 
@@ -87,7 +89,7 @@ class ReCo:
             preset: its name, or one of your own (`dataclasses.replace` of one of `presets.PRESETS`).
             weights: a folder where weights are looked for first; for mini also a file.
             photos: folder with the archive's photos, for archives that store no dense features.
-            options: fetch, progress, cancelled, precision of `encoders.load_encoder`.
+            options: fetch, control, precision of `encoders.load_encoder`.
 
         Raises:
             OptionError, WeightsError, ArchiveError: what is wrong, and what to do.
@@ -116,7 +118,7 @@ class ReCo:
         exclude: frozenset[str] = frozenset(),
         taught: Sequence[Concept] = (),
         most: int = MAX_NAMES,
-        progress: Progress | None = None,
+        control: RunControl | None = None,
     ) -> References:
         """Learn what each name looks like: retrieve exemplars, co-segment them.
 
@@ -129,11 +131,12 @@ class ReCo:
             exclude: archive photos (PhotoRecord.file) that must not be exemplars.
             taught: concepts of `teach`; they are taken for names that are theirs.
             most: names that are accepted, at most `MAX_LABELS`; the default is for what people type.
-            progress: called with (done, of, name).
+            control: told of each name before it is learned, and asked then.
 
         Raises:
-            NamesError, OptionError: what is wrong with the arguments.
+            NamesError, OptionError: what is wrong with the arguments. Cancelled: `control` was cancelled.
         """
+        control = control or RunControl()
         started = time.perf_counter()
         method = find_method(method) if isinstance(method, str) else method
         k = self.encoder.preset.k if k is None else k
@@ -145,8 +148,8 @@ class ReCo:
         others = tuple(word for word in background if word.casefold() not in asked)
         learned = []
         for done, name in enumerate((*names, *others)):
-            if progress:
-                progress(done, len(names) + len(others), name)
+            control.raise_if_cancelled("learning names was stopped")
+            control.report(f"learning {name}", done, len(names) + len(others))
             knows = self if done < len(names) else self._words
             given = by_name.get(name.casefold()) if done < len(names) else None
             learned.append(given or knows._concept(name, k, method, tuple(context), exclude))
@@ -212,7 +215,7 @@ class ReCo:
         """
         method = find_method(method) if isinstance(method, str) else method
         timings = {"prepare": references.seconds}
-        clock = _Clock(timings)
+        clock = Stopwatch(timings)
         working = limit_size(photo, WORKING_SIDE)
         clock.lap("resize")
         encoded = encoded or self.encode(photo)
@@ -254,13 +257,15 @@ class ReCo:
     ) -> list[Concept]:
         return [self._words._concept(word, k, method, context, exclude) for word in words]
 
-    def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
+    def store(
+        self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS, control: RunControl | None = None
+    ) -> None:
         """Learn words now, for reco and for reco2, and lay them beside the archive for a quick cold start."""
         k = self.encoder.preset.k
         groups = []
         for method in map(find_method, STORED_METHODS):
-            concepts = self.prepare(words, k=k, method=method, background=(), context=context).concepts
-            groups.append(Learned(k, method.learning, context, concepts))
+            learned = self.prepare(words, k=k, method=method, background=(), context=context, control=control)
+            groups.append(Learned(k, method.learning, context, learned.concepts))
         write_references(self.archive, groups)
 
 
@@ -276,15 +281,3 @@ def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -
         {"features": encoded.features[i].flatten(0, 1).cpu(), "language": encoded.language[i].flatten(0, 1).cpu()}
         for i in range(len(records))
     ]
-
-
-class _Clock:
-    """Seconds between laps, written under their names."""
-
-    def __init__(self, timings: dict[str, float]) -> None:
-        self.timings, self.last = timings, time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.timings[name] = now - self.last
-        self.last = now

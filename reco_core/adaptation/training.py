@@ -19,15 +19,15 @@ from reco_core.adaptation.curve import Curve, Look
 from reco_core.adaptation.deeplab import MULTIPLE, DeepLab
 from reco_core.adaptation.labels import IGNORED
 from reco_core.adaptation.recipe import Recipe
-from reco_core.errors import Cancelled, OptionError
+from reco_core.errors import OptionError
 from reco_core.segmentation import metrics
 from reco_core.utils.images import model_size, to_tensor
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 POWER = 0.9  # of the rate's fall
 LARGER = 1.25  # the second size at which agreement is looked at
 STATE, BEST = "state.safetensors", "best.safetensors"
-Progress = Callable[[str, int, int], None]
 Watch = Callable[[Curve, Callable[[np.ndarray], np.ndarray]], None]
 
 
@@ -62,11 +62,7 @@ class Training:
         return self.step >= self.recipe.steps or self.curve.stalled(self.recipe.patience)
 
     def run(
-        self,
-        progress: Progress,
-        cancelled: Callable[[], bool],
-        enough: Callable[[], bool] = lambda: False,
-        watch: Watch = lambda curve, mark: None,
+        self, control: RunControl, enough: Callable[[], bool] = lambda: False, watch: Watch = lambda curve, mark: None
     ) -> DeepLab:
         """Train to the end; the network of the best look, in eval mode.
 
@@ -74,16 +70,15 @@ class Training:
         with the curve so far and what labels a photo (H, W, 3) uint8 as the network does now: (H, W) uint8.
 
         Raises:
-            Cancelled: `cancelled` said so; what was learned until the last look is kept. OSError: the disk is full.
+            Cancelled: `control` was cancelled; what was learned until the last look is kept. OSError: the disk is full.
             OptionError: it does not converge.
         """
         batches = self._batches()
         try:
             while not self.finished:
-                if cancelled():
-                    raise Cancelled("the training was stopped", remedy="The same command continues it")
+                control.raise_if_cancelled("the training was stopped", "The same command continues it")
                 self._learn(*next(batches))
-                progress("training", self.step, self.recipe.steps)
+                control.report("training", self.step, self.recipe.steps)
                 if self.step % self.recipe.check == 0 or self.step == self.recipe.steps:
                     self._look()
                     watch(self.curve, self._mark)

@@ -17,11 +17,12 @@ from reco_core.archives.archive import Archive, Opened
 from reco_core.archives.arrays import open_array, write_array
 from reco_core.archives.manifest import MANIFEST, Manifest, Part, changing, commit
 from reco_core.archives.near_duplicates import Duplicates
-from reco_core.archives.writer import BLOCK, Elsewhere, Embedding, Options, Progress, Written, assemble, write_part
+from reco_core.archives.writer import BLOCK, Embedding, Options, RemoteEmbedder, Written, assemble, write_part
 from reco_core.errors import ArchiveError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.types import PhotoRecord
+from reco_core.utils.run_control import RunControl
 
 MOST_PARTS = 16  # of an archive; then the smallest become one
 
@@ -32,8 +33,8 @@ def add_photos(
     encoder: Encoder,
     *,
     duplicates: bool = False,
-    progress: Progress = lambda done, of: None,
-    elsewhere: Elsewhere | None = None,
+    control: RunControl | None = None,
+    remote: RemoteEmbedder | None = None,
 ) -> Part:
     """Embed photos and add them to an archive, compressed as its largest part is.
 
@@ -43,7 +44,9 @@ def add_photos(
 
     Raises:
         ArchiveError: no such archive, made by another model, in use, or no photo is new or readable.
+        Cancelled: `control` was cancelled; what is embedded is kept.
     """
+    control = control or RunControl()
     with changing(folder) as work:
         archive = Archive(folder)
         archive.check_model(encoder.preset.name, encoder.hash)
@@ -51,10 +54,11 @@ def add_photos(
         options = Options(largest.part.codec, duplicates)
         seen = Duplicates(value for part in archive.parts for value in part.records.hashes().tolist())
         known = repr([part.part.files for part in archive.parts])
-        embedding = Embedding(folder, source, encoder, options, elsewhere, progress, known)
+        embedding = Embedding(folder, source, encoder, options, remote, control, known)
         building = embedding.run(largest.codecs, seen)
         taken = frozenset(record.file for record in archive.records)
-        written = write_part(work, building, largest.part.codec, _codecs(largest), largest.vectors.precision, taken)
+        codec, precision = largest.part.codec, largest.vectors.precision
+        written = write_part(work, building, codec, _codecs(largest), precision, control, taken)
         changed = _with(archive.manifest, (*archive.manifest.parts, written.part), written)
         commit(folder, changed, written.new)
         embedding.clean()
@@ -62,19 +66,25 @@ def add_photos(
         return written.part
 
 
-def remove_photos(folder: Path, unwanted: Callable[[PhotoRecord], bool]) -> list[PhotoRecord]:
+def remove_photos(
+    folder: Path, unwanted: Callable[[PhotoRecord], bool], *, control: RunControl | None = None
+) -> list[PhotoRecord]:
     """Take photos out of an archive: nothing of theirs stays in its files. Returns their records.
 
     Raises:
         ArchiveError: no such archive, in use, no photo is meant, or none would be left.
+        Cancelled: `control` was cancelled; nothing was removed.
     """
+    control = control or RunControl()
     with changing(folder) as work:
         archive = Archive(folder)
         parts: list[Part] = []
         gone: list[PhotoRecord] = []
         known = dict(archive.manifest.files)
         new: dict[str, Path] = {}
-        for part in archive.parts:
+        for done, part in enumerate(archive.parts):
+            control.raise_if_cancelled("removing photos was cancelled", "Nothing was removed")
+            control.report("parts", done, len(archive.parts))
             leaving = np.array([unwanted(record) for record in part.records])
             gone += [part.records[row] for row in np.flatnonzero(leaving)]
             if not leaving.any():
@@ -97,12 +107,16 @@ def remove_photos(folder: Path, unwanted: Callable[[PhotoRecord], bool]) -> list
         return gone
 
 
-def merge_archives(folders: Sequence[Path], out: Path, *, duplicates: bool = False) -> None:
+def merge_archives(
+    folders: Sequence[Path], out: Path, *, duplicates: bool = False, control: RunControl | None = None
+) -> None:
     """Bring archives of one model together in a new one; photos that an earlier one has are left out.
 
     Raises:
         ArchiveError: made by different models, `out` is there already or in use, or cannot be written.
+        Cancelled: `control` was cancelled; nothing was written.
     """
+    control = control or RunControl()
     if (out / MANIFEST).exists():
         raise ArchiveError("there is an archive already", given=out, remedy="Choose a new folder")
     archives = [Archive(folder) for folder in folders]
@@ -113,7 +127,9 @@ def merge_archives(folders: Sequence[Path], out: Path, *, duplicates: bool = Fal
         parts: list[Part] = []
         known = {typical: first.manifest.files[typical]}
         new = {typical: _copy(first.folder / typical, work)}
-        for archive in archives:
+        for done, archive in enumerate(archives):
+            control.raise_if_cancelled("merging archives was cancelled", "Nothing was written")
+            control.report("archives", done, len(archives))
             archive.check_model(first.preset, first.weights)
             hashes = [part.records.hashes().tolist() for part in archive.parts]
             for part, values in zip(archive.parts, hashes, strict=True):

@@ -12,14 +12,16 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import httpx
+
 from reco_core.archives import manifest as store
 from reco_core.archives.archive import WRONG
 from reco_core.archives.hub_card import card
 from reco_core.archives.records import Joined, Records
 from reco_core.errors import ArchiveError, DownloadError, NoSpaceError, OptionError, RecoError
 from reco_core.utils import download
-from reco_core.utils.download import Progress
 from reco_core.utils.hashing import sha256
+from reco_core.utils.run_control import RunControl
 
 CARD = "README.md"
 KIND = "dataset"
@@ -38,7 +40,7 @@ def push(
     token: str | None = None,
     endpoint: str | None = None,
     revision: str = "main",
-    progress: Progress | None = None,
+    control: RunControl | None = None,
 ) -> str:
     """Upload an archive in one commit; returns its address. Files of an earlier version go in the same commit.
 
@@ -50,12 +52,14 @@ def push(
         private: only for those whom its owner lets in. A repository that is public already is refused.
         token: default: that of `hf auth login` or HF_TOKEN.
         revision: a branch that exists.
-        progress: called with the bytes uploaded and their total, after each file.
+        control: told the bytes uploaded and their total after each file, and asked before it.
 
     Raises:
         OptionError: the repository's name is none, or it is public and `private` was asked for. ArchiveError: the
         archive is missing or damaged, or was changed meanwhile. DownloadError: the hub cannot be reached, or refuses.
+        Cancelled: `control` was cancelled; the repository is as it was.
     """
+    control = control or RunControl()
     _check_names(repository, token)
     manifest = store.read_manifest(folder)
     _check_files(folder, manifest, whole=True)
@@ -83,10 +87,10 @@ def push(
             ]
             total, done = sum(files[file.path_in_repo].bytes for file in added), 0
             for file in added:
+                control.raise_if_cancelled("the upload was cancelled", "The repository is as it was")
                 api.preupload_lfs_files(repository, [file], repo_type=KIND, revision=revision, free_memory=False)
                 done += files[file.path_in_repo].bytes
-                if progress:
-                    progress(done, total)
+                control.report("bytes uploaded", done, total)
             stale = [name for name in there if store.OURS.fullmatch(name) and name not in files]
             commit = api.create_commit(
                 repository,
@@ -114,7 +118,7 @@ def pull(
     revision: str = "main",
     token: str | None = None,
     endpoint: str | None = None,
-    progress: Progress | None = None,
+    control: RunControl | None = None,
 ) -> None:
     """Download an archive to a folder; one that is there is replaced in one step, or stays as it was.
 
@@ -125,13 +129,14 @@ def pull(
         repository: "OWNER/NAME".
         revision: a branch, tag or commit.
         token: default: that of `hf auth login` or HF_TOKEN.
-        progress: called with bytes done and their total.
+        control: told the bytes that came and their total.
 
     Raises:
         OptionError: the repository's name is none. DownloadError: the hub cannot be reached, or does not let you in.
         NoSpaceError: the disk is full. ArchiveError: the repository holds no archive, or files that are not those of
-        its manifest; or the folder holds something else, or is being changed.
+        its manifest; or the folder holds something else, or is being changed. Cancelled: `control` was cancelled.
     """
+    control = control or RunControl()
     _check_names(repository, token)
     out = out.absolute()
 
@@ -158,7 +163,8 @@ def pull(
         _check_space(kept, total)
         done = 0
         for name, target in new.items():
-            _fetch(url(name), target, manifest.files[name], web, partial(_shift, progress, done, total))
+            shifted = RunControl(partial(_shift, control, done, total), control)
+            _fetch(url(name), target, manifest.files[name], web, shifted)
             done += manifest.files[name].bytes
         store.commit(out, manifest, new)
         shutil.rmtree(kept, ignore_errors=True)
@@ -294,11 +300,11 @@ def _check_space(kept: Path, total: int) -> None:
         )
 
 
-def _fetch(url: str, target: Path, file: store.File, web, progress: Progress) -> None:
+def _fetch(url: str, target: Path, file: store.File, web: httpx.Client, control: RunControl) -> None:
     if target.is_file() and sha256(target) == file.sha256:  # it came with an earlier call
-        progress(file.bytes, file.bytes)
+        control.report(target.name, file.bytes, file.bytes)
         return
-    actual = download.download(url, target, web, most=file.bytes, progress=progress)
+    actual = download.download(url, target, web, most=file.bytes, control=control)
     if (actual, target.stat().st_size) != (file.sha256, file.bytes):
         raise ArchiveError(
             "a file of the repository is not what its manifest says",
@@ -308,9 +314,8 @@ def _fetch(url: str, target: Path, file: store.File, web, progress: Progress) ->
         )
 
 
-def _shift(progress: Progress | None, before: int, total: int, done: int, _: int) -> None:
-    if progress:
-        progress(before + done, total)
+def _shift(control: RunControl, before: int, total: int, _file: str, done: int, _of: int) -> None:
+    control.report("bytes downloaded", before + done, total)
 
 
 @contextmanager

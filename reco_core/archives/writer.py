@@ -29,14 +29,14 @@ from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.segmentation import score_maps
 from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 LEARN = 8192  # photos that codecs are learned from, spread over the source
 BLOCK = 1024  # photos whose codes are copied at a time
-Progress = Callable[[int, int], None]
 # Fills a folder with a StoredBatch for each start in some other way than here, one after the other, its maps coded
-# unless there are no codecs yet: (source, encoder, codecs, folder, starts)
-Elsewhere = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[int]], None]
+# unless there are no codecs yet: (source, encoder, codecs, folder, starts, control)
+RemoteEmbedder = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[int], RunControl], None]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def write_archive(
     source: Source,
     encoder: Encoder,
     options: Options = Options(),
-    progress: Progress = lambda done, of: None,
-    elsewhere: Elsewhere | None = None,
+    *,
+    control: RunControl | None = None,
+    remote: RemoteEmbedder | None = None,
 ) -> None:
     """Embed photos and write an archive, which appears at `folder` (or replaces the one there) only when it is
     complete.
@@ -77,14 +78,16 @@ def write_archive(
     for whatever reason, is continued by the next one with the same photos, models and options; the result is the
     same, byte for byte.
 
-    elsewhere: lets other processes embed.
+    remote: lets other processes embed.
 
     Raises:
         ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
+        Cancelled: `control` was cancelled; what is embedded is kept.
     """
     codecs.check_dense(options.dense)
+    control = control or RunControl()
     with changing(folder) as work:
-        embedded = Embedding(folder, source, encoder, options, elsewhere, progress)
+        embedded = Embedding(folder, source, encoder, options, remote, control)
         learned = embedded.learn()
         building = embedded.run(learned, Duplicates())
         files = {f"{role}_codec": codec.save(work / role) for role, codec in learned.items()}
@@ -92,7 +95,7 @@ def write_archive(
         codec_names = {role: shared[f"{role}_codec"].name for role in learned}
         codec = learned["features"].spec if learned else codecs.NONE
         precision = "int8" if options.dense == "compact" else "fp16"
-        written = write_part(work, building, codec, codec_names, precision)
+        written = write_part(work, building, codec, codec_names, precision, control)
         new = {file.name: file for file in shared.values()} | written.new
         grids, dimension = embedded.grids(), written.dimension
         manifest = Manifest(
@@ -118,13 +121,13 @@ class Embedding:
         source: Source,
         encoder: Encoder,
         options: Options,
-        elsewhere: Elsewhere | None,
-        progress: Progress,
+        remote: RemoteEmbedder | None,
+        control: RunControl,
         known: str = "",
     ) -> None:
         """known: what else the result depends on."""
-        self.source, self.encoder, self.options, self.progress = source, encoder, options, progress
-        self.elsewhere = elsewhere
+        self.source, self.encoder, self.options = source, encoder, options
+        self.remote, self.control = remote, control
         key = [FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
         digest = hashlib.sha256(repr(key).encode()).hexdigest()
         folder = folder.absolute()
@@ -138,14 +141,11 @@ class Embedding:
         """Codecs for the maps, from photos spread over the source; these are embedded first, and once."""
         count = min(len(self.starts), LEARN // embedding.BATCH)
         self.learning = [self.starts[i * len(self.starts) // count] for i in range(count)]
-        missing = self._missing(self.learning)
-        if self.elsewhere and missing:
-            self.elsewhere(self.source, self.encoder, None, self.batches, missing)
-            missing = self._missing(missing)
+        missing = self._missing(self.learning, None)
         ahead = len(self.learning) - len(missing)
         for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
             StoredBatch.of(batch).save(self.batches)
-            self.progress(min((ahead + i) * embedding.BATCH, len(self.source.records)), len(self.source.records))
+            self._report(min((ahead + i) * embedding.BATCH, len(self.source.records)))
         raw = self._raw()
         if not raw:
             raise ArchiveError(
@@ -162,10 +162,7 @@ class Embedding:
         """Embed all photos that are not yet, compress them, leave near-duplicates of `seen` and of each other out."""
         building = self.building
         todo = [start for start in self.starts if start >= building.done]
-        missing = self._missing(todo)
-        if self.elsewhere and missing:
-            self.elsewhere(self.source, self.encoder, learned, self.batches, missing)
-            missing = self._missing(missing)
+        missing = self._missing(todo, learned)
         hashes = building.array("hash")
         for value in () if hashes is None else hashes.tolist():
             seen.keep(value)
@@ -180,7 +177,7 @@ class Embedding:
                     remedy="Give the same command again",
                 )
             self._append(stored.coded(learned), seen)
-            self.progress(stored.done, len(self.source.records))
+            self._report(stored.done)
         return building
 
     def _append(self, stored: StoredBatch, seen: Duplicates) -> None:
@@ -214,8 +211,19 @@ class Embedding:
     def clean(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _missing(self, starts: Sequence[int]) -> list[int]:
-        return [start for start in starts if not embedded_batches.is_there(self.batches, start)]
+    def _report(self, done: int) -> None:
+        self.control.raise_if_cancelled("building the archive was cancelled", "What is embedded is kept")
+        self.control.report("embedding photos", done, len(self.source.records))
+
+    def _missing(self, starts: Sequence[int], learned: dict[str, Codec] | None) -> list[int]:
+        """The batches that are not there yet, after others had their chance to make them."""
+
+        def missing() -> list[int]:
+            return [start for start in starts if not embedded_batches.is_there(self.batches, start)]
+
+        if self.remote and (todo := missing()):
+            self.remote(self.source, self.encoder, learned, self.batches, todo, self.control)
+        return missing()
 
     def _raw(self) -> dict[str, np.ndarray]:
         """The arrays of all learning photos, in files rather than in memory; none if no photo was readable."""
@@ -238,6 +246,7 @@ def write_part(
     codec: str,
     codec_names: Mapping[str, str],
     precision: str,
+    control: RunControl,
     taken: frozenset[str] = frozenset(),
 ) -> Written:
     """A part from everything that was embedded.
@@ -253,7 +262,8 @@ def write_part(
         )
     blocks = {role: _blocks(building.array(role)) for role in codec_names}
     records = [_named(record, taken) for record in building.records()]
-    return assemble(work, records, hashes, vectors, blocks, codec, codec_names, building.left_out(), precision)
+    left_out = building.left_out()
+    return assemble(work, records, hashes, vectors, blocks, codec, codec_names, left_out, precision, control)
 
 
 def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
@@ -274,13 +284,14 @@ def assemble(
     codec_names: Mapping[str, str],
     left_out: Sequence[LeftOut],
     precision: str,
+    control: RunControl | None = None,
 ) -> Written:
     """Write a part's files into `work`, which is on the archive's disk.
 
     vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
     """
     folder = Path(tempfile.mkdtemp(dir=work))
-    found = write_vectors(vectors, folder, precision=precision)
+    found = write_vectors(vectors, folder, precision=precision, control=RunControl(parent=control))
     files = dict(found.files)
     for role, blocks in codes.items():
         files[role] = write_array(blocks, len(records), folder / f"{role}.npy")

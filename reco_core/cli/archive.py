@@ -16,8 +16,8 @@ from reco_core.archives import changes, hub_sync
 from reco_core.archives.archive import Archive
 from reco_core.archives.codecs import DENSE
 from reco_core.archives.manifest import check, read_manifest, strays
-from reco_core.archives.writer import Elsewhere, Options
-from reco_core.cli.progress_log import Steps
+from reco_core.archives.writer import Options, RemoteEmbedder
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.install import build_archive, learn_words
 from reco_core.models.encoders import Encoder, load_encoder
@@ -125,16 +125,15 @@ def _machine(parser: argparse.ArgumentParser) -> None:
 
 def _encoder(args: argparse.Namespace, preset: str) -> Encoder:
     return load_encoder(
-        find_preset(preset), args.device, args.weights, precision=args.precision, progress=Steps("fetching")
+        find_preset(preset), args.device, args.weights, precision=args.precision, control=ProgressLog("fetching")
     )
 
 
-def _elsewhere(args: argparse.Namespace, preset: str) -> Elsewhere | None:
+def _remote(args: argparse.Namespace, preset: str) -> RemoteEmbedder | None:
     if not args.ray:
         return None
     from reco_core.archives.cluster import on_ray  # an optional library
 
-    steps = Steps()
     return on_ray(
         args.ray,
         args.photos,
@@ -143,39 +142,34 @@ def _elsewhere(args: argparse.Namespace, preset: str) -> Elsewhere | None:
         open_only=args.open_only,
         weights=args.weights,
         precision=args.precision,
-        progress=lambda done, of: steps("embedded", done, of),
     )
 
 
 def _build(args: argparse.Namespace) -> None:
-    steps = Steps()
-    with open_source(args.photos, open_only=args.open_only, progress=lambda done, of, _: steps("listed", done, of)) as (
-        source
-    ):
+    control = ProgressLog()
+    with open_source(args.photos, open_only=args.open_only, control=control) as source:
         build_archive(
             _encoder(args, args.preset),
             source,
             args.out,
             Options(args.dense, args.keep_duplicates),
-            progress=lambda done, of: steps("photos", done, of),
-            elsewhere=_elsewhere(args, args.preset),
+            control=control,
+            remote=_remote(args, args.preset),
         )
     _say(Archive(args.out))
 
 
 def _add(args: argparse.Namespace) -> None:
-    steps, preset = Steps(), read_manifest(args.archive).preset
+    control, preset = ProgressLog(), read_manifest(args.archive).preset
     encoder = _encoder(args, preset)
-    with open_source(args.photos, open_only=args.open_only, progress=lambda done, of, _: steps("listed", done, of)) as (
-        source
-    ):
+    with open_source(args.photos, open_only=args.open_only, control=control) as source:
         part = changes.add_photos(
             args.archive,
             source,
             encoder,
             duplicates=args.keep_duplicates,
-            progress=lambda done, of: steps("photos", done, of),
-            elsewhere=_elsewhere(args, preset),
+            control=control,
+            remote=_remote(args, preset),
         )
     learn_words(encoder, args.archive)
     log.info("%d photos added; left out: %s", part.photos, _counts(part.left_out) or "none")
@@ -305,28 +299,24 @@ def _merge(args: argparse.Namespace) -> None:
 
 
 def _push(args: argparse.Namespace) -> None:
-    steps = Steps()
-    address = hub_sync.push(
-        args.archive, args.repository, private=args.private, progress=lambda done, of: steps("bytes", done, of)
-    )
+    address = hub_sync.push(args.archive, args.repository, private=args.private, control=ProgressLog())
     log.info("uploaded to %s", address)
 
 
 def _pull(args: argparse.Namespace) -> None:
-    steps = Steps()
-    hub_sync.pull(args.repository, args.out, revision=args.revision, progress=lambda done, of: steps("bytes", done, of))
+    hub_sync.pull(args.repository, args.out, revision=args.revision, control=ProgressLog())
     _say(Archive(args.out))
 
 
 def _fetch(args: argparse.Namespace) -> None:
     if args.connections < 1:
         raise OptionError("--connections must be at least 1", given=args.connections)
-    folder, steps = args.out or cache_folder() / "photos", Steps()
+    folder = args.out or cache_folder() / "photos"
     got = fetch_photos(
         list(Archive(args.archive).records),
         folder,
         open_only=args.open_only,
         connections=args.connections,
-        progress=lambda done, of, file: steps("photos", done, of),
+        control=ProgressLog(),
     )
     log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.here, len(got.failed), folder)

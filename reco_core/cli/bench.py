@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reco_core.adaptation.specialist import Specialist
 from reco_core.cli.options import load, model_options, words_of
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.datasets.catalogue import DATASETS, find_dataset
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import PROTOCOLS, open_folder
@@ -92,7 +92,7 @@ def _measure(args: argparse.Namespace) -> None:
         name if called.count(name) == 1 else str(folder): Specialist(folder, args.device)
         for name, folder in zip(called, args.specialist, strict=True)
     }
-    report = bench.run(load(args), data, variants, specialists=specialists, progress=Steps(), **options)
+    report = bench.run(load(args), data, variants, specialists=specialists, control=ProgressLog(), **options)
     report["data"] = {"classes": list(data.classes), "published": published}
     if args.ablation:
         report["encoders"] = _encoders(args, data, options)
@@ -112,7 +112,7 @@ def _encoders(args: argparse.Namespace, data: Dataset, options: dict) -> dict[st
     for name, preset in PRESETS.items():
         if name != args.preset and not missing(preset, args.weights):
             other = argparse.Namespace(**{**vars(args), "preset": name, "archive": []})
-            measured = bench.run(load(other), data, of_methods(ENCODERS), progress=Steps(name), **options)
+            measured = bench.run(load(other), data, of_methods(ENCODERS), control=ProgressLog(name), **options)
             out[name] = {"methods": measured["methods"], "settings": measured["settings"]}
     return out
 
@@ -146,7 +146,7 @@ def _retrieval(args: argparse.Namespace) -> None:
     if args.root is None:
         raise OptionError("where is the data set?", given=args.dataset, expected="--root FOLDER")
     data = RETRIEVAL[args.dataset](args.root)
-    report = retrieval.run(load(args).encoder, data, progress=Steps())
+    report = retrieval.run(load(args).encoder, data, control=ProgressLog())
     rows = [[f"purity@{k}", f"{value:.3f}"] for k, value in report["purity"].items()]
     _show(tables.markdown([f"{args.dataset}, {args.preset}", ""], rows))
     if args.json:

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from reco_core.cli.options import load, load_options, words_of
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.export import write_discovery
 from reco_core.utils.images import read_photo
 from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, PARTS, Discoverer, check_parts
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     check_parts(args.parts)
     photo, words, background = read_photo(args.photo), _chosen(args), words_of(args.background)
     reco = load(args)
-    discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, _progress()), background)
+    discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, ProgressLog("embedding")), background)
     result = discoverer.discover(photo, args.parts)
     settings = {"photo": args.photo.name, "preset": args.preset, "parts": args.parts, "words": len(words.names)}
     write_discovery(result, photo, args.out, settings)
@@ -76,14 +76,9 @@ def run(args: argparse.Namespace) -> None:
 def prepare(args: argparse.Namespace) -> None:
     """Embed a vocabulary."""
     words = _chosen(args)
-    made = load_vocabulary(load(args).encoder, words, _progress())
+    made = load_vocabulary(load(args).encoder, words, ProgressLog("embedding"))
     log.info("%s words are ready for preset %s", f"{len(made.names):,}", args.preset)
 
 
 def _chosen(args: argparse.Namespace) -> Words:
     return read_words(args.words) if args.words else nouns()
-
-
-def _progress():
-    steps = Steps("embedding")
-    return lambda done, of: steps("words", done, of)

@@ -11,7 +11,7 @@ import numpy as np
 from reco_core.adaptation.specialist import Specialist
 from reco_core.cli import adapt, archive, bench, discover
 from reco_core.cli.options import load, machine_options, model_options, words_of
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.errors import OptionError, RecoError
 from reco_core.export import is_found, write_report
 from reco_core.install import ASK_ABOVE, install, missing, teach_from
@@ -169,7 +169,7 @@ def _install(args: argparse.Namespace) -> None:
         device=args.device,
         precision=args.precision,
         open_only=args.open_only,
-        progress=Steps(),
+        control=ProgressLog(),
     )
     log.info("preset %s is ready", preset.name)
 

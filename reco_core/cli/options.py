@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reco_core.archives.archive import Archive
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.pipeline import ReCo
@@ -63,7 +63,7 @@ def load(args: argparse.Namespace) -> ReCo:
         weights=args.weights,
         precision=args.precision,
         photos=args.photos,
-        progress=Steps("fetching"),
+        control=ProgressLog("fetching"),
     )
     for more in args.archive[1:]:
         reco = reco.joined(Archive(more))

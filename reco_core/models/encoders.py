@@ -4,7 +4,7 @@ import copy
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,12 +21,12 @@ from reco_core.models.clip import Clip
 from reco_core.models.mini_vit import MiniNetwork, conse
 from reco_core.models.prompts import embed_names
 from reco_core.models.timm_backbone import Backbone
-from reco_core.models.weights import Progress
 from reco_core.presets import IMAGENET_MEAN, IMAGENET_STD, Model, Preset
 from reco_core.segmentation import score_maps
 from reco_core.types import Encoded
 from reco_core.utils.images import centre_crop, model_size, to_tensor
 from reco_core.utils.paths import bundled_folder
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 
@@ -248,8 +248,7 @@ def load_encoder(
     folder: Path | None = None,
     *,
     fetch: bool = True,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    control: RunControl | None = None,
     precision: str | None = None,
 ) -> Encoder:
     """Load a preset's models.
@@ -258,12 +257,12 @@ def load_encoder(
         device: default: the GPU if there is one.
         folder: where weights are looked for first; for mini also one file.
         fetch: whether weights that are nowhere on this machine are downloaded.
-        progress, cancelled: see `weights.resolve`.
+        control: see `weights.resolve`.
         precision: "float32", "bfloat16" or "float16"; default: half precision on a GPU (mini: always float32).
 
     Raises:
         OptionError: the device or precision does not exist. WeightsError: a file is missing or not the right one.
-        Cancelled: `cancelled` said so.
+        Cancelled: `control` was cancelled.
     """
     device = choose_device(device)
     if preset.features.library == "mini":
@@ -271,7 +270,7 @@ def load_encoder(
             raise OptionError("preset mini runs in float32 only", given=precision)
         return MiniEncoder(preset, device, folder)
     chosen = choose_precision(precision, device)
-    files = [weights.resolve(m, folder, fetch=fetch, progress=progress, cancelled=cancelled) for m in preset.models]
+    files = [weights.resolve(m, folder, fetch=fetch, control=control) for m in preset.models]
     networks = untrained(preset)
     for model, empty, found in zip(preset.models, networks.all, files, strict=True):
         state = weights.read_state_dict(found.path)

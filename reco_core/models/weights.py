@@ -7,7 +7,6 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from reco_core.utils import download
 from reco_core.utils.atomic_write import write_whole
 from reco_core.utils.hashing import weights_sha256
 from reco_core.utils.paths import bundled_folder, cache_folder
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 RECORD = "recorded.json"  # hashes of files whose authors publish none, as they were at the first download
@@ -38,7 +38,6 @@ EXTRA = {
 }
 WHOLE_HASH = re.compile("[0-9a-f]{64}")
 SAMPLES = 1024  # values of a tensor that enter its fingerprint
-Progress = Callable[[str, int, int], None]  # what, bytes done, of
 
 
 @dataclass(frozen=True)
@@ -76,24 +75,18 @@ def locate(model: Model, folder: Path | None = None) -> tuple[Path, WeightFile] 
 
 
 def resolve(
-    model: Model,
-    folder: Path | None = None,
-    *,
-    fetch: bool = True,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    model: Model, folder: Path | None = None, *, fetch: bool = True, control: RunControl | None = None
 ) -> Found:
     """A model's weights, verified; downloaded if they are nowhere on this machine.
 
     Args:
         folder: looked into first; or one file, whose hash is not compared with the published one.
         fetch: whether to download.
-        progress: called with what is being fetched, bytes done and their total (0: unknown).
-        cancelled: asked while downloading; what came so far is kept.
+        control: see `download.download`.
 
     Raises:
         WeightsError: not here and not to be had, or not the published file; says what to do.
-        Cancelled: `cancelled` said so.
+        Cancelled: `control` was cancelled; what came so far is kept.
     """
     if folder is not None and not folder.exists():
         raise WeightsError("a model file is missing", given=folder, remedy="Check the path")
@@ -104,7 +97,7 @@ def resolve(
     failures = []
     for file in model.weights if fetch else ():
         try:
-            return _fetch(file, progress, cancelled)
+            return _fetch(file, control)
         except DownloadError as error:
             failures.append(f"{urlsplit(address(file)).netloc}: {error.__cause__ or error}")
     first = model.weights[0]
@@ -238,21 +231,15 @@ def _verified(path: Path, file: WeightFile, check: bool) -> str:
     return actual
 
 
-def _fetch(file: WeightFile, progress: Progress | None, cancelled: Callable[[], bool]) -> Found:
+def _fetch(file: WeightFile, control: RunControl | None) -> Found:
     target, url = cache_folder() / place(file), address(file)
     log.info("fetching %s, %.0f MB, licence %s, from %s", file.file, file.megabytes, file.licence, url)
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"), download.client() as web:
         if target.is_file():  # another process was faster
             return Found(target, file, _verified(target, file, check=True))
-        actual = download.download(
-            url,
-            target,
-            web,
-            sha256=file.sha256 or _told_by_hub(file, url),
-            cancelled=cancelled,
-            progress=progress and (lambda done, of: progress(file.file, done, of)),
-        )
+        expected = file.sha256 or _told_by_hub(file, url)
+        actual = download.download(url, target, web, sha256=expected, control=control)
         if not file.sha256:
             _remember(file, actual)
     return Found(target, file, actual)

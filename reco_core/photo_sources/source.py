@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Self
@@ -14,7 +14,6 @@ from reco_core.photo_sources.fetch import MOST_BYTES
 from reco_core.types import PhotoRecord
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-Progress = Callable[[int, int, str], None]  # done, of, which: photos that are fetched, or shards that are listed
 
 
 class Source(ABC):

@@ -3,7 +3,7 @@
 import csv
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources.credits import UNKNOWN, allowed, check_columns, is_known, known, read_rows, unique
 from reco_core.photo_sources.fetch import TABLE, fetch_photos
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Progress, inside, is_file, optional
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, inside, is_file, optional
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import sha256
 from reco_core.utils.paths import cache_folder
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -26,9 +27,7 @@ def is_table(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES
 
 
-def open_table(
-    table: Path, open_only: bool, cache: Path | None, progress: Progress, cancelled: Callable[[], bool]
-) -> Files:
+def open_table(table: Path, open_only: bool, cache: Path | None, control: RunControl) -> Files:
     """The photos of a table: where a file is there, the file; else what its address gives, fetched now and kept.
 
     Relative paths start at the table and stay below its folder. Absolute ones may be anywhere; records then keep only
@@ -36,7 +35,7 @@ def open_table(
 
     Raises:
         ArchiveError: the table is damaged, has no column of files or addresses, names a file that leaves its folder,
-        or none of its photos is to be had. DownloadError: no network. Cancelled: `cancelled` said so.
+        or none of its photos is to be had. DownloadError: no network. Cancelled: `control` was cancelled.
     """
     table = Path(os.path.abspath(table))
     rows = [(i, row) for i, row in enumerate(_rows(table), 1) if allowed(row) or not open_only]
@@ -45,7 +44,7 @@ def open_table(
     paths = [path for _, path in placed]
     folder = (cache or cache_folder() / "photos") / sha256(table)[:16]
     wanted = [record for record, path in zip(records, paths, strict=True) if path is None]
-    failed = dict(fetch_photos(wanted, folder, progress=progress, cancelled=cancelled).failed) if wanted else {}
+    failed = dict(fetch_photos(wanted, folder, control=control).failed) if wanted else {}
     found = [(r, path or folder / r.file) for r, path in zip(records, paths, strict=True) if r not in failed]
     if placed and not any(is_file(path) for _, path in found):
         raise ArchiveError(

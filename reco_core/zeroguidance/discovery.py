@@ -10,7 +10,7 @@ part takes the name for which both speak.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,8 @@ from reco_core.pipeline import WORKING_SIDE, ReCo
 from reco_core.segmentation import crf, score_maps
 from reco_core.types import MAX_LABELS, Discovery, Segment, check_shape
 from reco_core.utils.images import limit_size, resize_labels
+from reco_core.utils.run_control import RunControl
+from reco_core.utils.stopwatch import Stopwatch
 from reco_core.zeroguidance import merging, naming
 from reco_core.zeroguidance.clustering import Tree, belonging, grow
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
@@ -39,7 +41,7 @@ FLOOR = 0.02  # of what a reading says for a name, so that it alone rules none o
 FOR_BACKGROUND = 0.2  # the least that a reading says for a background word: models know few words for stuff
 SMALLEST = 0.005  # of the photo; what is smaller falls to its neighbours
 OTHERS = 3  # further names told of a segment
-Step = Callable[[str], None]
+STAGES = ("looking for parts", "reading the parts", "learning likely names")  # of `Discoverer.read`
 
 
 @dataclass(frozen=True)
@@ -85,41 +87,37 @@ class Discoverer:
         self._folded = frozenset(word.casefold() for word in background)
         self._rows = {name.casefold(): row for row, name in enumerate(self.vocabulary.names)}
 
-    def discover(self, photo: np.ndarray, parts: int = PARTS) -> Discovery:
+    def discover(self, photo: np.ndarray, parts: int = PARTS, *, control: RunControl | None = None) -> Discovery:
         """Find and name what is in a photo (H, W, 3) uint8; see `divide`."""
         check_parts(parts)
-        return self.divide(self.read(photo), parts)
+        return self.divide(self.read(photo, control=control), parts)
 
-    def read(self, photo: np.ndarray, step: Step = lambda what: None, regions: np.ndarray | None = None) -> Reading:
+    def read(
+        self, photo: np.ndarray, regions: np.ndarray | None = None, *, control: RunControl | None = None
+    ) -> Reading:
         """All that takes time: parts, what the models say of them, the names that may be in the photo.
 
         Args:
             photo: (H, W, 3) uint8.
-            step: called with what is done next.
             regions: (H, W), numbers from 0, parts that something else found; `divide` does not cut or join them. Photos
                 are read at a long side of at most `WORKING_SIDE`, and so are these.
+            control: told of each of three stages when it begins, and asked then.
 
         Raises:
-            OptionError: regions of another size, or more than `MAX_LABELS`.
+            OptionError: regions of another size, or more than `MAX_LABELS`. Cancelled: `control` was cancelled.
         """
+        control = control or RunControl()
         if regions is not None:
             check_shape("regions", regions, photo.shape[:2])
             if len(np.unique(regions)) > MAX_LABELS:
                 raise OptionError(
                     "there are too many regions", given=len(np.unique(regions)), expected=f"at most {MAX_LABELS}"
                 )
-        started = time.perf_counter()
-        timings: dict[str, float] = {}
-
-        def lap(name: str) -> None:
-            nonlocal started
-            now = time.perf_counter()
-            timings[name], started = now - started, now
-
-        step("Looking for parts")
+        watch = Stopwatch()
+        _enter(control, 0)
         working = limit_size(photo, WORKING_SIDE)
         encoded = self.reco.encode(photo)
-        lap("encode")
+        watch.lap("encode")
         if regions is None:
             tree = grow(encoded.features[0], MOST_PARTS)
             maps = belonging(encoded.features[0], tree.parts)
@@ -129,11 +127,11 @@ class Discoverer:
         masks = belongs.argmax(0).numpy()[None] == np.arange(len(belongs))[:, None, None]
         areas = masks.sum((1, 2))
         nodes, unions = self._nodes(tree, masks)
-        lap("parts")
-        step("Reading the parts")
+        watch.lap("parts")
+        _enter(control, 1)
         embeddings = embed_segments(self.reco.encoder, working, unions)
-        lap("read")
-        step("Learning likely names")
+        watch.lap("read")
+        _enter(control, 2)
         words = self.vocabulary
         probability = naming.probabilities(
             embeddings, words.embeddings, words.words.counts, self.reco.encoder.preset.words
@@ -141,12 +139,15 @@ class Discoverer:
         pooled = naming.pool(probability, words.below)
         likely = self._likely(pooled, unions.mean((1, 2)))
         references = self.reco.prepare(
-            likely or self.background[:1] or self.vocabulary.names[:1], method=METHOD, background=self.background
+            likely or self.background[:1] or self.vocabulary.names[:1],
+            method=METHOD,
+            background=self.background,
+            control=RunControl(parent=control),
         )
         marked = self.reco.marker.compete(working, encoded, references, find_method(METHOD))
         concepts = (*references.concepts, *references.background)
         said = np.stack([marked.scores.cpu().numpy()[:, mask].sum(1) for mask in masks], 1)
-        lap("learn")
+        watch.lap("learn")
         names = tuple(concept.name for concept in concepts)
         read, kind = self._compare(pooled, names)
         return Reading(
@@ -163,7 +164,7 @@ class Discoverer:
             read,
             kind,
             regions is not None,
-            timings,
+            watch.timings,
         )
 
     def divide(self, reading: Reading, parts: int = PARTS) -> Discovery:
@@ -280,6 +281,11 @@ class Discoverer:
         order = [i for i in np.argsort(-probability) if i != row][:OTHERS]
         others = tuple((reading.names[i], float(probability[i])) for i in order)
         return Segment(reading.names[row], float(sure[row]), others)
+
+
+def _enter(control: RunControl, stage: int) -> None:
+    control.raise_if_cancelled("discovery was stopped")
+    control.report(STAGES[stage], stage, len(STAGES))
 
 
 def _given(regions: np.ndarray, size: tuple[int, ...]) -> tuple[Tree, Tensor]:

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,10 +18,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from reco_core.errors import Cancelled, NamesError, OptionError
+from reco_core.errors import NamesError, OptionError
 from reco_core.models.encoders import Encoder
 from reco_core.utils.names import clean_names
 from reco_core.utils.paths import bundled_folder, cache_folder
+from reco_core.utils.run_control import RunControl
 from reco_core.zeroguidance.embedding import embed_words, words_mark
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,6 @@ BUNDLED = bundled_folder() / "assets" / "mini"  # where mini's embeddings of the
 MOST = 50_000  # words of a user's own list
 LEVELS = 15  # an embedding's numbers are kept as -15 to 15 times its largest / 15: cosine 0.997 with what they were
 AT_ONCE = 256
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -125,18 +125,13 @@ def read_words(file: Path) -> Words:
         raise NamesError(f"{file.name} is no text", expected="words in UTF-8, one a line") from error
 
 
-def load_vocabulary(
-    encoder: Encoder,
-    words: Words | None = None,
-    progress: Progress = lambda done, of: None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Vocabulary:
+def load_vocabulary(encoder: Encoder, words: Words | None = None, control: RunControl | None = None) -> Vocabulary:
     """A vocabulary for an encoder: embeddings from the project or the cache on disk, else made now and kept there.
 
-    words: default `nouns()`. progress: called with (done, of) while words are embedded.
+    words: default `nouns()`. control: told of words that are embedded; asked meanwhile.
 
     Raises:
-        Cancelled: `cancelled` said so. OSError: the disk is full; nothing half-written is left.
+        Cancelled: `control` was cancelled. OSError: the disk is full; nothing half-written is left.
     """
     words = nouns() if words is None else words
     name = f"vocabulary-{words.hash}.safetensors"
@@ -146,23 +141,22 @@ def load_vocabulary(
         found = _read(file, mark, len(words.names))
         if found is not None:
             return Vocabulary.of(words, found)
-    embeddings = _embed(encoder, words.names, progress, cancelled)
+    embeddings = _embed(encoder, words.names, control or RunControl())
     write_embeddings(kept, embeddings, mark)
     return Vocabulary.of(words, _unpack(*_pack(embeddings)))
 
 
-def _embed(encoder: Encoder, names: tuple[str, ...], progress: Progress, cancelled: Callable[[], bool]) -> Tensor:
+def _embed(encoder: Encoder, names: tuple[str, ...], control: RunControl) -> Tensor:
     """In batches of words of one length, which saves half of the time."""
     order = sorted(range(len(names)), key=lambda row: len(names[row]))
     out: Tensor | None = None
     for start in range(0, len(order), AT_ONCE):
-        if cancelled():
-            raise Cancelled("embedding words was stopped")
+        control.raise_if_cancelled("embedding words was stopped")
         rows = order[start : start + AT_ONCE]
         made = embed_words(encoder, tuple(names[row] for row in rows))
         out = torch.empty(len(names), made.shape[1]) if out is None else out
         out[rows] = made
-        progress(start + len(rows), len(order))
+        control.report("words", start + len(rows), len(order))
     if out is None:
         raise OptionError("a vocabulary needs words", given=0)
     return out

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.recorder import Recorder
 
 from reco_core.archives import manifest as store
 from reco_core.archives.archive import Archive
@@ -26,9 +27,9 @@ def small(reco, photo_folder, tmp_path_factory):
     """An archive of the twenty real photos, one unreadable file beside them."""
     (photo_folder / "broken.jpg").write_bytes(b"\xff\xd8 not a photo")
     folder = tmp_path_factory.mktemp("archives") / "small"
-    calls = []
-    write_archive(folder, open_source(photo_folder), reco.encoder, progress=lambda done, of: calls.append((done, of)))
-    assert calls[-1] == (21, 21)
+    control = Recorder()
+    write_archive(folder, open_source(photo_folder), reco.encoder, control=control)
+    assert control.reports[-1] == ("embedding photos", 21, 21)
     return folder
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.hub_server import Hub, Repository
+from support.recorder import Recorder
 from support.web import cut, status
 
 from reco_core.archives import hub_sync
@@ -104,20 +105,21 @@ def asked(hub: Hub, *commands: str) -> list[str]:
 
 
 def test_what_was_pushed_comes_back_byte_for_byte(hub, tmp_path):
-    manifest, steps, back = make(tmp_path / "a"), [], []
+    manifest, there, back = make(tmp_path / "a"), Recorder(), Recorder()
     (tmp_path / "a" / "notes.txt").write_text("private")
     (tmp_path / "a" / f"features-{'0' * 16}.npy").write_text("left by a killed program")
-    address = push(hub, tmp_path / "a", progress=lambda done, of: steps.append((done, of)))
+    address = push(hub, tmp_path / "a", control=there)
     repository = hub.repositories[NAME]
     assert address == f"{hub.endpoint}/datasets/{NAME}/commit/{repository.branches['main']}"
     assert len(repository.commits) == 2  # the hub's own, and ours
     assert set(repository.tree) == {*manifest.named, "manifest.json", "README.md", ".gitattributes"}
-    pull(hub, tmp_path / "b", progress=lambda done, of: back.append((done, of)))
+    pull(hub, tmp_path / "b", control=back)
     assert set(contents(tmp_path / "b")) == {*manifest.named, "manifest.json"}
     assert contents(tmp_path / "b").items() <= contents(tmp_path / "a").items()
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b", ".a.lock", ".b.lock"}
     total = sum(file.bytes for file in manifest.files.values())
-    assert steps[-1] == back[-1] == (total, total)
+    assert there.reports[-1] == ("bytes uploaded", total, total)
+    assert back.reports[-1] == ("bytes downloaded", total, total)
     assert back == sorted(back)
 
 

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from support import web as server
+from support.recorder import Recorder
 
 from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
 from reco_core.photo_sources import fetch
@@ -42,10 +43,10 @@ def records(web, photo_folder) -> list[PhotoRecord]:
 
 
 def test_all_come_with_their_credits(web, records, tmp_path):
-    told: list[tuple[int, int, str]] = []
-    got = fetch_photos(records, tmp_path, interval=0, progress=lambda *step: told.append(step))
+    control = Recorder()
+    got = fetch_photos(records, tmp_path, interval=0, control=control)
     assert (got.fetched, got.here, got.failed) == (20, 0, ())
-    assert [step[:2] for step in told] == [(i + 1, 20) for i in range(20)]
+    assert control.reports == [("photos", i + 1, 20) for i in range(20)]
     assert all(sha256(tmp_path / record.file) == record.sha256 for record in records)
     listed = list_photos(tmp_path)
     assert [r.file for r in listed] == [r.file for r in records]
@@ -96,11 +97,8 @@ def test_without_a_network_it_gives_up_soon(web, tmp_path):
 
 
 def test_cancelled_and_continued(web, records, tmp_path):
-    done: list[int] = []
     with pytest.raises(Cancelled, match="kept"):
-        fetch_photos(
-            records, tmp_path, interval=0, progress=lambda d, of, f: done.append(d), cancelled=lambda: len(done) >= 5
-        )
+        fetch_photos(records, tmp_path, interval=0, control=Recorder(5))
     kept = len(list_photos(tmp_path))
     assert 5 <= kept < 20
     assert fetch_photos(records, tmp_path, interval=0).fetched <= 20 - kept

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from support.recorder import Recorder
 
-from reco_core.errors import OptionError
+from reco_core.errors import Cancelled, OptionError
 from reco_core.pipeline import ReCo
 from reco_core.types import MAX_LABELS, Discovery
 from reco_core.zeroguidance import discovery
@@ -171,6 +172,13 @@ def test_parts_that_something_else_found_stay_as_they_are(discoverer, cat):
     assert len(found.segments) == 4
     np.testing.assert_array_equal(found.labels, np.searchsorted([0, 3, 7, 90], regions) + 1)
     assert found.names[1] == "cat"  # of the middle of its face
+
+
+def test_stages_are_reported_and_can_be_cancelled_between(discoverer, cat):
+    control = Recorder(2)
+    with pytest.raises(Cancelled, match="discovery was stopped"):
+        discoverer.read(cat, control=control)
+    assert control.reports == [("looking for parts", 0, 3), ("reading the parts", 1, 3)]
 
 
 def test_wrong_parts_from_elsewhere_are_refused(discoverer, cat):
