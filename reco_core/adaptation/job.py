@@ -26,7 +26,7 @@ from reco_core.models.encoders import choose_device
 from reco_core.photo_sources.source import Source
 from reco_core.pipeline import WORKING_SIDE, ReCo, usual_method
 from reco_core.types import LeftOut
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import limit_size, read_photo
 from reco_core.utils.run_control import RunControl
 
@@ -179,7 +179,7 @@ def _begin(out: Path, described: dict[str, Any]) -> Path:
     if out.exists() and (not out.is_dir() or any(f.relative_to(out).as_posix() not in ours for f in out.rglob("*"))):
         raise OptionError("the folder for the specialist is not empty", given=out, remedy="Choose another --out")
     work.mkdir(parents=True, exist_ok=True)
-    write_whole(work / JOB, json.dumps(described, indent=1, ensure_ascii=False))
+    atomic_write(work / JOB, json.dumps(described, indent=1, ensure_ascii=False))
     return work
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from reco_core.adaptation.crops import Crops, Example
@@ -20,6 +20,7 @@ from reco_core.adaptation.deeplab import MULTIPLE, DeepLab
 from reco_core.adaptation.labels import IGNORED
 from reco_core.adaptation.recipe import Recipe
 from reco_core.errors import OptionError
+from reco_core.models.weights import write_tensors
 from reco_core.segmentation import metrics
 from reco_core.utils.images import model_size, to_tensor
 from reco_core.utils.run_control import RunControl
@@ -183,16 +184,6 @@ class Training:
             return
         self.curve, self.step = curve, step
         log.info("the training goes on from step %d", self.step)
-
-
-def write_tensors(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
-    """Tensors as a file that is there whole or not at all; raises OSError."""
-    partial = file.with_name(f"{file.name}.part")
-    try:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
-    except SafetensorError as error:  # so it calls a full disk
-        raise OSError(f"{file}: {error}") from error
-    partial.replace(file)
 
 
 def shown(photo: np.ndarray, side: int) -> Tensor:

@@ -6,7 +6,6 @@ learns them again. How similarities are distributed (`typical`) stays as the fir
 
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 
 from reco_core.archives.archive import Archive, Opened
 from reco_core.archives.arrays import open_array, write_array
-from reco_core.archives.manifest import MANIFEST, Manifest, Part, changing, commit
+from reco_core.archives.manifest import MANIFEST, Manifest, Part, add_up, changing, commit
 from reco_core.archives.near_duplicates import Duplicates
 from reco_core.archives.writer import BLOCK, Embedding, Options, RemoteEmbedder, Written, assemble, write_part
 from reco_core.errors import ArchiveError
@@ -193,11 +192,9 @@ def _fold(folder: Path, work: Path) -> None:
     if len(archive.parts) <= MOST_PARTS or len(small) < 2:
         return
     written = gather(archive, [(part, np.arange(len(part))) for part in small], work)
-    left_out: Counter[str] = Counter()
-    for part in small:
-        left_out.update(part.part.left_out)
+    left_out = add_up(part.part.left_out for part in small)
     others = [part.part for part in archive.parts if part not in small]
-    parts = (*others, replace(written.part, left_out=dict(left_out)))
+    parts = (*others, replace(written.part, left_out=left_out))
     commit(folder, _with(archive.manifest, parts, written), written.new)
 
 

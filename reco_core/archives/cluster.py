@@ -16,8 +16,9 @@ from reco_core.archives.codecs import Codec
 from reco_core.archives.writer import RemoteEmbedder
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.models.encoders import Encoder
-from reco_core.photo_sources.source import Source, optional
+from reco_core.photo_sources.source import Source
 from reco_core.presets import Preset, find_preset
+from reco_core.utils.optional import import_optional
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -174,5 +175,5 @@ def _check_arrived(folder: Path, starts: Sequence[int]) -> None:
 
 
 def _ray() -> ModuleType:
-    optional("ray.data", "a cluster", "requirements-cluster.txt")
-    return optional("ray", "a cluster", "requirements-cluster.txt")
+    import_optional("ray.data", "a cluster", "requirements-cluster.txt")
+    return import_optional("ray", "a cluster", "requirements-cluster.txt")

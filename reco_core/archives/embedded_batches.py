@@ -1,7 +1,6 @@
 """Embedded batches as files: what other processes hand in, and what codecs are learned from."""
 
 import json
-import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors.numpy import save
 from reco_core.archives.codecs import Codec
 from reco_core.archives.embedding import Batch
 from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.atomic_write import atomic_write
 
 MAPS = ("features", "language")
 
@@ -51,14 +51,12 @@ class StoredBatch:
         return replace(self, arrays=arrays)
 
     def save(self, folder: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write it, completely or not at all."""
         records, left_out = ([asdict(row) for row in rows] for rows in (self.records, self.left_out))
         about = json.dumps({"done": self.done, "records": records, "left_out": left_out})
-        file = place(folder, self.start)
-        partial = file.with_suffix(f".{uuid.uuid4().hex}.part")  # two processes may embed the same batch
         arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
-        partial.write_bytes(save(arrays, {"about": about}))
-        partial.replace(file)
+        contents = save(arrays, {"about": about})
+        atomic_write(place(folder, self.start), contents, shared=True)  # two processes may embed the same batch
 
 
 def place(folder: Path, start: int) -> Path:

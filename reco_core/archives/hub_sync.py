@@ -4,7 +4,6 @@ A push is one commit, so that every revision of the repository is a whole archiv
 commit, and believes none of them before its SHA-256 is the manifest's.
 """
 
-import errno
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -20,6 +19,7 @@ from reco_core.archives.hub_card import card
 from reco_core.archives.records import Joined, Records
 from reco_core.errors import ArchiveError, DownloadError, NoSpaceError, OptionError, RecoError
 from reco_core.utils import download
+from reco_core.utils.disk_space import full_disk_told, is_full, require_space
 from reco_core.utils.hashing import sha256
 from reco_core.utils.run_control import RunControl
 
@@ -27,7 +27,6 @@ CARD = "README.md"
 KIND = "dataset"
 PATIENCE = 20.0  # seconds until the hub counts as unreachable
 MOST_MANIFEST = 50_000_000  # bytes
-FULL = (errno.ENOSPC, errno.EDQUOT)
 HASH = re.compile(r"[0-9a-f]{64}")
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token"
 
@@ -150,7 +149,7 @@ def pull(
     if not found.commit_hash:
         raise DownloadError("the server is no hub", given=repository, expected="an answer that names a commit")
     kept = out.parent / f".{out.name}-pulling"
-    with store.changing(out) as work, download.client() as web, _space(out):
+    with store.changing(out) as work, download.client() as web, full_disk_told(out):
         # The client takes it off again where the hub redirects to another host.
         web.headers.update({name: value for name, value in headers.items() if name.lower() == "authorization"})
         url = partial(address, revision=found.commit_hash)
@@ -160,7 +159,8 @@ def pull(
         new = {name: kept / f"{file.sha256}-{name}" for name, file in _lacking(out, manifest).items()}
         _sweep(kept, new.values())
         total = sum(manifest.files[name].bytes for name in new)
-        _check_space(kept, total)
+        here = sum(file.stat().st_size for file in kept.iterdir())
+        require_space(out.parent, total - here, "the archive")
         done = 0
         for name, target in new.items():
             shifted = RunControl(partial(_shift, control, done, total), control)
@@ -208,7 +208,7 @@ def _refused(repository: str, error: BaseException, token: str | None) -> RecoEr
     for secret in (token, get_token()):
         told = told.replace(secret, "***") if secret else told
     given = f"{repository} ({type(error).__name__}: {told.strip()})"
-    if getattr(error, "errno", None) in FULL:
+    if is_full(error):
         return NoSpaceError("the disk is full", given=given, remedy="Free some space and try again")
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return ArchiveError(
@@ -288,18 +288,6 @@ def _sweep(kept: Path, wanted: Iterable[Path]) -> None:
             file.unlink()
 
 
-def _check_space(kept: Path, total: int) -> None:
-    lacking = total - sum(file.stat().st_size for file in kept.iterdir())
-    free = shutil.disk_usage(kept).free
-    if lacking > free:
-        raise NoSpaceError(
-            "there is not enough space for the archive",
-            given=f"{free / 1e6:.0f} MB free in {kept.parent}",
-            expected=f"{lacking / 1e6:.0f} MB",
-            remedy="Free some space and try again",
-        )
-
-
 def _fetch(url: str, target: Path, file: store.File, web: httpx.Client, control: RunControl) -> None:
     if target.is_file() and sha256(target) == file.sha256:  # it came with an earlier call
         control.report(target.name, file.bytes, file.bytes)
@@ -316,16 +304,3 @@ def _fetch(url: str, target: Path, file: store.File, web: httpx.Client, control:
 
 def _shift(control: RunControl, before: int, total: int, _file: str, done: int, _of: int) -> None:
     control.report("bytes downloaded", before + done, total)
-
-
-@contextmanager
-def _space(out: Path) -> Iterator[None]:
-    """A full disk has an error of its own."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise NoSpaceError(
-            "the disk is full", given=out, remedy="Free some space and try again: what came so far is kept"
-        ) from error

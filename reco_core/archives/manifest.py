@@ -7,14 +7,13 @@ one step: whoever reads sees the archive before or after, never between; a progr
 that no manifest names, and the next change sweeps them away. Who has opened the old files keeps them.
 """
 
-import hashlib
 import json
 import logging
 import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,8 +21,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from reco_core.errors import ArchiveError
-from reco_core.utils.atomic_write import write_whole
-from reco_core.utils.hashing import sha256
+from reco_core.utils.atomic_write import atomic_write
+from reco_core.utils.hashing import digest, sha256
 
 log = logging.getLogger(__name__)
 FORMAT = 3
@@ -81,10 +80,13 @@ class Manifest:
     @property
     def licences(self) -> dict[str, int]:
         """Photos by licence, most first."""
-        total: Counter[str] = Counter()
-        for part in self.parts:
-            total.update(part.licences)
+        total = add_up(part.licences for part in self.parts)
         return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Photos that were not taken, by reason."""
+        return add_up(part.left_out for part in self.parts)
 
     @property
     def named(self) -> set[str]:
@@ -99,7 +101,15 @@ class Manifest:
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256(self.text().encode()).hexdigest()
+        return digest(self.text())
+
+
+def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The sums of several tables of counts."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(total)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -207,9 +217,9 @@ def adopt(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, File]]:
     """Name files by role and contents: (role -> file, renamed where it lies), and what a manifest says of each."""
     named, known = {}, {}
     for role, file in files.items():
-        digest = sha256(file)
-        named[role] = file.rename(file.with_name(f"{role}-{digest[:16]}{file.suffix}"))
-        known[named[role].name] = File(digest, named[role].stat().st_size)
+        contents = sha256(file)
+        named[role] = file.rename(file.with_name(f"{role}-{contents[:16]}{file.suffix}"))
+        known[named[role].name] = File(contents, named[role].stat().st_size)
     return named, known
 
 
@@ -225,7 +235,7 @@ def commit(folder: Path, manifest: Manifest, new: Mapping[str, Path]) -> None:
         file.replace(folder / name)  # one of the same name may be damaged
     _flush(folder)
     listed = {name: manifest.files[name] for name in sorted(manifest.named)}
-    write_whole(folder / MANIFEST, replace(manifest, files=listed).text())
+    atomic_write(folder / MANIFEST, replace(manifest, files=listed).text())
     _flush(folder)
     for name in strays(folder, manifest):
         if name not in before and not OURS.fullmatch(name):

@@ -1,7 +1,6 @@
 """Making an archive: photos through a model, compressed, indexed, written."""
 
 import csv
-import hashlib
 import io
 import logging
 import shutil
@@ -29,6 +28,7 @@ from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.segmentation import score_maps
 from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.hashing import digest
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -129,10 +129,9 @@ class Embedding:
         self.source, self.encoder, self.options = source, encoder, options
         self.remote, self.control = remote, control
         key = [FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
-        digest = hashlib.sha256(repr(key).encode()).hexdigest()
         folder = folder.absolute()
         self.folder = folder.parent / f".{folder.name}-building"
-        self.building = Building(self.folder, digest)
+        self.building = Building(self.folder, digest(repr(key)))
         self.batches = self.folder / "batches"
         self.batches.mkdir(exist_ok=True)
         self.starts = range(0, len(source.records), embedding.BATCH)

@@ -19,7 +19,7 @@ from reco_core.evaluation.plots import plot_ablation
 from reco_core.evaluation.variants import METHODS, ablation, of_methods
 from reco_core.install import missing
 from reco_core.presets import PRESETS, find_preset
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 
 RETRIEVAL = {"imagenet": open_imagenet, "class_folder": open_class_folder}  # what words retrieve is measured on
 ENCODERS = ("denseclip", "reco", "reco2")  # what the other presets are measured with in an ablation
@@ -171,7 +171,7 @@ def _show(text: str) -> None:
 def _write(file: Path, report: dict) -> None:
     """Write a report, wholly or not at all; then its journals have done their work."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps(report, separators=(",", ":"), allow_nan=False) + "\n")
+    atomic_write(file, json.dumps(report, separators=(",", ":"), allow_nan=False) + "\n")
     for measured in (report, *report.get("encoders", {}).values()):
         if "settings" in measured:
             place(file, measured["settings"]).unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """Measuring methods on labelled photos: one pass over the photos, every variant on each."""
 
-import hashlib
 import os
 import platform
 import time
@@ -22,6 +21,7 @@ from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.pipeline import ReCo
 from reco_core.segmentation import metrics, score_maps
 from reco_core.types import MAX_LABELS, Encoded, References
+from reco_core.utils.hashing import digest
 from reco_core.utils.images import resize_labels
 from reco_core.utils.run_control import RunControl
 
@@ -206,7 +206,7 @@ def maximum_scores(encoded: Encoded, references: References) -> list[float]:
 def fingerprint(items: Sequence[Item]) -> str:
     """16 hexadecimal digits of photos and label maps: their names, order and sizes in bytes."""
     told = [f"{item.key} {item.photo.stat().st_size} {item.truth.stat().st_size}" for item in items]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    return digest("\n".join(told), 16)
 
 
 def settings(

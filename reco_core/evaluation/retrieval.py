@@ -1,6 +1,5 @@
 """How well words find photos: purity of what is retrieved for each class, without any segmentation."""
 
-import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from torch import Tensor
 from reco_core.datasets.imagenet import ClassedPhotos
 from reco_core.errors import DatasetError, OptionError, PhotoError
 from reco_core.models.encoders import Encoder
+from reco_core.utils.hashing import digest
 from reco_core.utils.images import read_photo
 from reco_core.utils.run_control import RunControl
 
@@ -103,7 +103,7 @@ def run(
         "unreadable": {"count": len(unreadable), "files": unreadable[:NAMED]},
         "settings": {
             "data": data.name,
-            "photos": hashlib.sha256("\n".join(map(_key, files)).encode()).hexdigest()[:16],
+            "photos": digest("\n".join(map(_key, files)), 16),
             "preset": encoder.preset.name,
             "weights": encoder.hash,
             "device": encoder.device,

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import torch
 from filelock import FileLock
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reco_core.errors import DownloadError, WeightsError
 from reco_core.presets import Model, WeightFile
 from reco_core.utils import download
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_path, atomic_write
 from reco_core.utils.hashing import weights_sha256
 from reco_core.utils.paths import bundled_folder, cache_folder
 from reco_core.utils.run_control import RunControl
@@ -169,6 +169,18 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
+def write_tensors(
+    tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None, *, shared: bool = False
+) -> None:
+    """Write tensors by name as safetensors, completely or not at all; raises OSError. shared: see `atomic_path`."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    try:
+        with atomic_path(file, shared=shared) as part:
+            save_file(plain, part, metadata)
+    except SafetensorError as error:  # so it calls a full disk
+        raise OSError(f"{file} could not be written: {error}") from error
+
+
 def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], library: str, name: str) -> None:
     """Load a state dict: every tensor of the network must be there, and nothing else but `EXTRA`.
 
@@ -249,7 +261,7 @@ def _remember(file: WeightFile, actual: str) -> None:
     log.warning("nobody publishes a hash of %s; recorded what came: %s", file.file, actual)
     with FileLock(cache_folder() / f"{RECORD}.lock"):
         kept = {**_record(), place(file): actual}
-        write_whole(cache_folder() / RECORD, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        atomic_write(cache_folder() / RECORD, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 def _told_by_hub(file: WeightFile, url: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from reco_core.errors import ArchiveError, DownloadError, NoSpaceError
 from reco_core.types import PhotoRecord
 from reco_core.utils import download
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.hashing import sha256
 from reco_core.utils.run_control import RunControl
 
@@ -205,4 +205,4 @@ def _write_table(records: list[PhotoRecord], folder: Path) -> None:
         rows.append(tuple({**asdict(record), **derived}[column] for column in COLUMNS))
     lines = ["\t".join(re.sub(r"[\t\r\n]+", " ", str(value)) for value in row) for row in rows]
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / TABLE, "\n".join(lines) + "\n")
+    atomic_write(folder / TABLE, "\n".join(lines) + "\n")

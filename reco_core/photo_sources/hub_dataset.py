@@ -10,8 +10,9 @@ from typing import Any
 from reco_core.errors import ArchiveError, DownloadError, PhotoError
 from reco_core.photo_sources.credits import UNKNOWN, allowed, is_known, known
 from reco_core.photo_sources.fetch import MOST_BYTES
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, is_file, optional, too_large
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, is_file, too_large
 from reco_core.types import PhotoRecord
+from reco_core.utils.optional import import_optional
 
 PATIENCE = 10.0  # seconds until the hub counts as unreachable
 SAVED = ("state.json", "dataset_dict.json")  # what the library's save_to_disk leaves
@@ -27,7 +28,7 @@ def open_dataset(name: str, open_only: bool, cache: Path | None) -> Source:
         DependencyError: the datasets library is missing. DownloadError: the hub cannot be reached. ArchiveError:
         there is no such dataset or split, it has no column of images, or no photo.
     """
-    library = optional("datasets", "a Hugging Face dataset")
+    library = import_optional("datasets", "a Hugging Face dataset")
     name = os.path.expanduser(name)
     place, _, split = (name, "", "") if os.path.exists(name) else name.partition(":")
     folder = Path(place) if os.path.isdir(place) else None
@@ -110,7 +111,7 @@ def _column(library: ModuleType, part: str, dataset: Any, name: str) -> Column:
 
 def _rows(part: str, dataset: Any, column: str, folder: Path | None) -> Iterator[dict[str, str]]:
     """What the other columns say of each photo, and its name: its own, or its number."""
-    compute = optional("pyarrow.compute", "a Hugging Face dataset")
+    compute = import_optional("pyarrow.compute", "a Hugging Face dataset")
     paths = compute.struct_field(dataset.data.column(column), "path").to_pylist()  # without touching the bytes
     told = [c for c in dataset.column_names if c != column and is_known(c)]
     rows = dataset.select_columns(told) if told else [{}] * len(paths)

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources.credits import UNKNOWN, allowed, check_columns, is_known, known, read_rows, unique
 from reco_core.photo_sources.fetch import TABLE, fetch_photos
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, inside, is_file, optional
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, inside, is_file
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import sha256
+from reco_core.utils.optional import import_optional
 from reco_core.utils.paths import cache_folder
 from reco_core.utils.run_control import RunControl
 
@@ -103,7 +104,7 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
 
 
 def _parquet_rows(table: Path) -> Iterator[dict[str, str]]:
-    parquet = optional("pyarrow.parquet", "a Parquet table")
+    parquet = import_optional("pyarrow.parquet", "a Parquet table")
     try:
         with parquet.ParquetFile(table) as opened:
             schema = opened.schema_arrow

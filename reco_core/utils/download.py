@@ -1,14 +1,13 @@
 """One file from the web: resumed, checked, and complete or not there at all."""
 
-import errno
 import logging
-import shutil
 import time
 from pathlib import Path
 
 import httpx
 
-from reco_core.errors import DownloadError, NoSpaceError
+from reco_core.errors import DownloadError
+from reco_core.utils.disk_space import full_disk_told, require_space
 from reco_core.utils.hashing import sha256 as sha256_of
 from reco_core.utils.run_control import RunControl
 
@@ -52,29 +51,26 @@ def download(
     """
     control = control or RunControl()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(f"{target}.part")
-        continued = part.is_file() and part.stat().st_size > 0
-        actual = _complete(url, part, web, most, control)
-        if continued and not actual.startswith(sha256):
-            log.warning("%s: the part that was continued does not fit; fetching it anew", target.name)
-            part.unlink()
+        with full_disk_told(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(f"{target}.part")
+            continued = part.is_file() and part.stat().st_size > 0
             actual = _complete(url, part, web, most, control)
-        if not actual.startswith(sha256):
-            part.unlink()
-            raise DownloadError(
-                f"{target.name} is not the published file",
-                given=f"SHA-256 {actual} from {url}",
-                expected=f"SHA-256 {sha256}",
-                remedy="It was deleted. Try again later",
-            )
-        part.replace(target)
-        return actual
+            if continued and not actual.startswith(sha256):
+                log.warning("%s: the part that was continued does not fit; fetching it anew", target.name)
+                part.unlink()
+                actual = _complete(url, part, web, most, control)
+            if not actual.startswith(sha256):
+                part.unlink()
+                raise DownloadError(
+                    f"{target.name} is not the published file",
+                    given=f"SHA-256 {actual} from {url}",
+                    expected=f"SHA-256 {sha256}",
+                    remedy="It was deleted. Try again later",
+                )
+            part.replace(target)
+            return actual
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpaceError(
-                "the disk is full", given=target, remedy="Free some space and try again: what came so far is kept"
-            ) from error
         raise DownloadError(
             "a download could not be written", given=f"{target} ({error})", remedy="Check the permissions"
         ) from error
@@ -161,11 +157,4 @@ def _fits(part: Path, url: str, total: int, length: int, most: int) -> None:
         raise DownloadError(
             "a file is larger than expected", given=f"{url} ({total} bytes)", expected=f"at most {most} bytes"
         )
-    free = shutil.disk_usage(part.parent).free
-    if length > free:
-        raise NoSpaceError(
-            "there is not enough space for a download",
-            given=f"{free / 1e6:.0f} MB free in {part.parent}",
-            expected=f"{length / 1e6:.0f} MB",
-            remedy="Free some space and try again",
-        )
+    require_space(part.parent, length, "a download")

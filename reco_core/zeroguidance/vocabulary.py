@@ -1,10 +1,8 @@
 """Vocabularies: the words that segments are named with, what is a kind of what, and their embeddings on disk."""
 
 import csv
-import hashlib
 import logging
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,11 +13,13 @@ import scipy.sparse
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from reco_core.errors import NamesError, OptionError
 from reco_core.models.encoders import Encoder
+from reco_core.models.weights import write_tensors
+from reco_core.utils.hashing import digest
 from reco_core.utils.names import clean_names
 from reco_core.utils.paths import bundled_folder, cache_folder
 from reco_core.utils.run_control import RunControl
@@ -47,7 +47,7 @@ class Words:
     @property
     def hash(self) -> str:
         """16 hexadecimal digits of the names in their order."""
-        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:16]
+        return digest("\n".join(self.names), 16)
 
 
 @dataclass(frozen=True)
@@ -173,16 +173,10 @@ def _unpack(codes: Tensor, scale: Tensor) -> Tensor:
 
 
 def write_embeddings(file: Path, embeddings: Tensor, mark: str) -> None:
-    """Write embeddings (N, D) in one step. mark: of whom they are."""
+    """Write embeddings (N, D) in one step; raises OSError. mark: of whom they are."""
     codes, scale = _pack(embeddings)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{uuid.uuid4().hex}.part")  # others may be making the same
-    try:
-        save_file({"codes": codes, "scale": scale}, partial, metadata={"mark": mark})
-        partial.replace(file)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OSError(f"{file} could not be written: {error}") from error
+    write_tensors({"codes": codes, "scale": scale}, file, {"mark": mark}, shared=True)
 
 
 def _read(file: Path, mark: str, count: int) -> Tensor | None:

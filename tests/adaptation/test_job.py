@@ -36,6 +36,7 @@ from reco_core.datasets.folder import open_folder
 from reco_core.errors import ArchiveError, Cancelled, NamesError, OptionError, PhotoError
 from reco_core.evaluation import bench
 from reco_core.evaluation.variants import of_methods
+from reco_core.models import weights
 from reco_core.photo_sources.factory import list_photos, open_source
 from reco_core.photo_sources.source import Files
 from reco_core.pipeline import ReCo
@@ -448,7 +449,7 @@ def test_a_full_disk_loses_nothing(fast, few, tmp_path, monkeypatch, asked, undi
         elif when == "label":
             patch.setattr(Example, "write", second(Example.write))
         elif when == "state":
-            patch.setattr(training, "save_file", full)
+            patch.setattr(weights, "save_file", full)
         elif when == "weights":
             patch.setattr(specialist, "write_tensors", full)
         elif when == "graph":
@@ -471,7 +472,7 @@ from dataclasses import replace
 from adapting import TINY
 from reco_core.adaptation import training
 from reco_core.adaptation.recipe import RECIPES
-from reco_core.cli import main
+from reco_core.cli.main import main
 RECIPES["tiny"] = TINY
 examine = training.examine
 training.examine = lambda *rest: (time.sleep(0.4), examine(*rest))[1]

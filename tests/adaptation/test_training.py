@@ -27,6 +27,7 @@ from reco_core.adaptation.labels import IGNORED, Labelled
 from reco_core.adaptation.recipe import Recipe
 from reco_core.adaptation.training import BEST, STATE, Training, examine
 from reco_core.errors import Cancelled, OptionError
+from reco_core.models import weights
 from reco_core.utils.run_control import RunControl
 
 ALL = np.zeros(3, np.uint8)
@@ -185,7 +186,7 @@ def test_a_full_disk_is_an_error_of_the_system(examples, tmp_path, monkeypatch):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "save_file", full)
+        patch.setattr(weights, "save_file", full)
         with pytest.raises(OSError, match="No space left"):
             task.run(RunControl())
     assert not (tmp_path / STATE).exists() and not (tmp_path / BEST).exists()

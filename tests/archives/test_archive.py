@@ -233,7 +233,7 @@ def test_the_old_archive_stays_when_the_new_one_cannot_take_its_place(copy, reco
         raise PermissionError("not now")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "write_whole", fails)
+        patched.setattr(store, "atomic_write", fails)
         with pytest.raises(ArchiveError, match=r"not now.*nothing was changed"):
             write_archive(copy, open_source(photo_folder), reco.encoder, Options("compact"))
     assert {name: (copy / name).read_bytes() for name in before} == before

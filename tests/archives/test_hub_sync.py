@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -500,7 +501,7 @@ def test_files_not_named_by_contents_are_not_replaced_under_an_archive(hub, tmp_
 
 def test_a_full_disk(hub, tmp_path, shared, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(hub_sync.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 200_000})())
+        patched.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 200_000})())
         with pytest.raises(NoSpaceError, match="not enough space for the archive"):
             pull(hub, tmp_path / "out")
     assert not [path for path in asked(hub, "GET") if "/cdn/" in path]
@@ -509,7 +510,7 @@ def test_a_full_disk(hub, tmp_path, shared, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "write_whole", full)
+        patched.setattr(store, "atomic_write", full)
         with pytest.raises(NoSpaceError, match="disk is full"):
             pull(hub, tmp_path / "out")
     assert contents(tmp_path / "out").items() >= shared.items()
@@ -517,7 +518,7 @@ def test_a_full_disk(hub, tmp_path, shared, monkeypatch):
     assert contents(tmp_path / "out") == contents(tmp_path / "a")
 
 
-@pytest.mark.parametrize("file", ["remote.py", "card.py"])
+@pytest.mark.parametrize("file", ["hub_sync.py", "hub_card.py"])
 def test_the_hub_is_imported_when_it_is_needed(file):
     """It takes its time."""
     top = ast.parse((bundled_folder() / "reco_core" / "archives" / file).read_text()).body

@@ -153,7 +153,7 @@ def test_the_hub_itself_on_loopback(web, tmp_path):
     web.files[path] = DATA
     web.faults[path] = [server.cut(200_000)]
     code = (
-        "import sys, dataclasses; from reco_core import weights; from reco_core.presets import DINOV2, "
+        "import sys, dataclasses; from reco_core.models import weights; from reco_core.presets import DINOV2, "
         "WeightFile, RECORDED;"
         "file = WeightFile('model.safetensors', 'hub:timm/net@abc', '', RECORDED, 'MIT', 1);"
         "print(weights.resolve(dataclasses.replace(DINOV2, weights=(file,))).sha256)"

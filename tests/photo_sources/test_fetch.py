@@ -14,7 +14,6 @@ from reco_core.photo_sources import fetch
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.fetch import fetch_photos, is_open
 from reco_core.types import PhotoRecord
-from reco_core.utils import download
 from reco_core.utils.hashing import sha256
 
 pytestmark = pytest.mark.usefixtures("hurry")
@@ -106,7 +105,7 @@ def test_cancelled_and_continued(web, records, tmp_path):
 
 def test_a_full_disk_stops_it(web, records, tmp_path, monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage._replace(free=10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10))
     with pytest.raises(NoSpaceError, match="not enough space"):
         fetch_photos(records, tmp_path, interval=0)
 

@@ -134,7 +134,7 @@ def test_files_that_are_too_large(fetch, web):
 
 def test_no_space_is_seen_before_the_download(fetch, web, monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(NoSpaceError, match=r"not enough space.*1 MB free.*Expected: 3 MB"):
         fetch()
 
@@ -155,7 +155,7 @@ def tiny_disk(tmp_path):
 
 def test_a_disk_that_fills_up_keeps_what_came(web, tiny_disk, tmp_path, monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage)  # somebody else fills it meanwhile
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)  # somebody else fills it meanwhile
     disk: Path = tiny_disk or tmp_path
     if tiny_disk is None:  # without the right to mount: a file that takes no more
         real = Path.open

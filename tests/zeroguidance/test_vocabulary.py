@@ -7,8 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
+from support.recorder import Recorder
 
 from reco_core.errors import Cancelled, NamesError, OptionError
+from reco_core.models import weights
 from reco_core.zeroguidance import vocabulary
 from reco_core.zeroguidance.discovery import BACKGROUND
 from reco_core.zeroguidance.embedding import embed_words, words_mark
@@ -107,12 +109,12 @@ def test_what_is_bundled_is_what_the_encoder_says(reco, cache):
 
 def test_own_words_are_embedded_once_and_each_gets_its_own(reco, cache, mute, monkeypatch):
     monkeypatch.setattr(vocabulary, "AT_ONCE", 2)
-    words, steps = own_words(["fire extinguisher", "cat", "double-decker bus", "dog", "zebra"]), []
-    first = load_vocabulary(reco.encoder, words, lambda done, of: steps.append((done, of)))
+    words, control = own_words(["fire extinguisher", "cat", "double-decker bus", "dog", "zebra"]), Recorder()
+    first = load_vocabulary(reco.encoder, words, control)
     said = embed_words(reco.encoder, words.names)
     assert F.cosine_similarity(first.embeddings, said).min() > 0.99
     assert (said @ first.embeddings.T).argmax(1).tolist() == [0, 1, 2, 3, 4]
-    assert steps == [(2, 5), (4, 5), (5, 5)]
+    assert control.reports == [("words", done, 5) for done in (2, 4, 5)]
     (file,) = cache.iterdir()
     written = file.stat().st_mtime_ns
     mute()
@@ -155,7 +157,7 @@ def test_a_full_disk_leaves_nothing_behind(reco, cache, monkeypatch, error):
         file.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(vocabulary, "save_file", save_some)
+    monkeypatch.setattr(weights, "save_file", save_some)
     with pytest.raises(OSError, match="could not be written"):
         load_vocabulary(reco.encoder, own_words(["cat"]))
     assert list(cache.iterdir()) == []
@@ -163,12 +165,10 @@ def test_a_full_disk_leaves_nothing_behind(reco, cache, monkeypatch, error):
 
 def test_embedding_stops_when_it_is_told_to(reco, cache, monkeypatch):
     monkeypatch.setattr(vocabulary, "AT_ONCE", 1)
-    done = []
+    control = Recorder(1)
     with pytest.raises(Cancelled):
-        load_vocabulary(
-            reco.encoder, own_words(["cat", "dog", "zebra"]), lambda n, of: done.append(n), lambda: bool(done)
-        )
-    assert done == [1]
+        load_vocabulary(reco.encoder, own_words(["cat", "dog", "zebra"]), control)
+    assert control.reports == [("words", 1, 3)]
     assert not cache.exists()
 
 
