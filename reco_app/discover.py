@@ -22,7 +22,7 @@ from reco_core.utils.images import limit_size, read_photo
 from reco_core.utils.names import parse_names
 from reco_core.utils.run_control import RunControl
 from reco_core.zeroguidance.discovery import MOST_PARTS, PARTS, Discoverer, Reading, check_parts
-from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
+from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
 MOST_WORDS = 1000  # of a visitor's own
 MOST_READINGS = 40  # of all sessions at once, up to 20 MB each
@@ -138,7 +138,9 @@ class Discovering:
         """names: a visitor's own words, in a vocabulary that is theirs alone; none: the one that all share."""
         reco = self.pool.get(preset)
         if names:
-            return Discoverer(reco, load_vocabulary(reco.encoder, own_words(names), _embedding(progress, "your words")))
+            return Discoverer(
+                reco, load_vocabulary(reco.encoder, user_words(names), _embedding(progress, "your words"))
+            )
         preset = preset or self.pool.first
         with self._lock:
             made = self._made.get(preset)

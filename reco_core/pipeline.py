@@ -28,7 +28,7 @@ from reco_core.archives.stored_concepts import Learned, concept_key, read_refere
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, AuthorsCode, Method, Temperatures, find_method
 from reco_core.models.encoders import Encoder, load_encoder
-from reco_core.photo_sources.source import inside
+from reco_core.photo_sources.source import path_inside
 from reco_core.presets import Preset, find_preset
 from reco_core.segmentation import crf, score_maps
 from reco_core.segmentation.concept_learner import Learner
@@ -58,7 +58,7 @@ class ReCo:
         """
         archive.check_model(encoder.preset.name, encoder.hash)
         self.authors = authors or AuthorsCode()
-        self.archive = archive.computing(partial(_read_maps, encoder, photos)) if photos else archive
+        self.archive = archive.with_maps_from(partial(_read_maps, encoder, photos)) if photos else archive
         self.encoder = encoder.reading_like(self.authors)
         self._cache: OrderedDict[tuple, Concept] = OrderedDict()
         self._lock = threading.Lock()
@@ -166,7 +166,7 @@ class ReCo:
     ) -> Concept:
         """Learn a thing from photos of it alone, whatever it is called; for `prepare(taught=...)`.
 
-        rows: of the archive (`Archive.joined` adds yours), a few photos that show little else in common.
+        rows: of the archive (`ReCo.joined` adds yours), a few photos that show little else in common.
         k: exemplars per context word (default: the preset's).
 
         Raises:
@@ -187,7 +187,7 @@ class ReCo:
             ArchiveError: it was made by another model.
         """
         both = copy.copy(self)
-        both.archive = self.archive.joined(own)
+        both.archive = Archive.concatenate([self.archive, own])
         both._learner = replace(self._learner, archive=both.archive, unrelated=[])
         both._cache, both._lock, both._stored, both._words = OrderedDict(), threading.Lock(), {}, self._words
         return both
@@ -276,7 +276,7 @@ def usual_method(preset: Preset) -> str:
 
 def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:
     """Dense maps (positions, C) of archive photos from their files."""
-    encoded = encoder.encode_archive([read_photo(inside(photos, record.file)) for record in records])
+    encoded = encoder.encode_archive([read_photo(path_inside(photos, record.file)) for record in records])
     return [
         {"features": encoded.features[i].flatten(0, 1).cpu(), "language": encoded.language[i].flatten(0, 1).cpu()}
         for i in range(len(records))

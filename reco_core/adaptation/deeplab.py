@@ -133,7 +133,7 @@ def initialise(network: DeepLab, recipe: Recipe, *, fetch: bool = True, control:
     Raises:
         WeightsError: they are neither here nor to be had. Cancelled: `control` was cancelled.
     """
-    model = MINI_NETWORK if recipe.encoder == MINI else published(recipe.encoder)
+    model = MINI_NETWORK if recipe.encoder == MINI else published_weights(recipe.encoder)
     found = weights.resolve(model, fetch=fetch, control=control)
     state = weights.read_state_dict(found.path)
     if recipe.encoder == MINI:
@@ -146,7 +146,7 @@ def initialise(network: DeepLab, recipe: Recipe, *, fetch: bool = True, control:
     return f"{found.file.hub[0] if found.file.hub else found.file.source}, from the hub"
 
 
-def published(encoder: str) -> Model:
+def published_weights(encoder: str) -> Model:
     """Where an encoder's ImageNet weights are published.
 
     Raises:

@@ -16,7 +16,7 @@ from reco_core.adaptation import deeplab, specialist, specialist_card
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.deeplab import DeepLab
-from reco_core.adaptation.labels import IGNORED, NONE, Scores, Tally, label, views_of
+from reco_core.adaptation.labels import IGNORED, NONE, Labeller, Tally, label, views_of
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.training import Training, Watch, probabilities
@@ -203,7 +203,7 @@ class _Running:
     device: str
     control: RunControl
 
-    def label(self, turn: int, views: list[Scores]) -> tuple[list[Example], list[LeftOut], Tally]:
+    def label(self, turn: int, views: list[Labeller]) -> tuple[list[Example], list[LeftOut], Tally]:
         """Label all photos that are not labelled yet."""
         folder = self.work / f"labels-{turn + 1}"
         folder.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.photo_sources.fetch import fetch_photos
-from reco_core.photo_sources.source import Files, inside, is_file
+from reco_core.photo_sources.source import Files, is_file, path_inside
 from reco_core.pipeline import ReCo
 from reco_core.utils.paths import cache_folder
 from reco_core.utils.run_control import RunControl
@@ -51,7 +51,7 @@ def archive_photos(
     if folder is None:
         folder = cache_folder() / "photos"
         fetch_photos(records, folder, control=control)
-    found = [(record, inside(folder, record.file)) for record in records]
+    found = [(record, path_inside(folder, record.file)) for record in records]
     found = [(record, path) for record, path in found if is_file(path)]
     if not found:
         raise ArchiveError(

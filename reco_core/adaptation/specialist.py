@@ -26,7 +26,7 @@ from torch import Tensor
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import NONE
 from reco_core.adaptation.recipe import Recipe
-from reco_core.adaptation.training import shown
+from reco_core.adaptation.training import network_input
 from reco_core.errors import NamesError, OptionError, WeightsError
 from reco_core.models.encoders import choose_device
 from reco_core.models.weights import write_tensors
@@ -79,7 +79,7 @@ class Specialist:
 
         side: another short side for the network than its recipe's.
         """
-        image = shown(photo, side or self.recipe.side)
+        image = network_input(photo, side or self.recipe.side)
         if self._session is not None:
             return torch.from_numpy(self._session.run(None, {"photo": image.numpy()})[0])[0].softmax(0)
         with torch.inference_mode():

@@ -142,7 +142,7 @@ class Training:
     def _look(self) -> None:
         """Measure the running mean, and write everything down."""
         since = self.step - (self.curve.looks[-1].step if self.curve else 0)
-        fits, agrees = examine(self.average, self.held, self.crops.thresholds, self.recipe.side)
+        fits, agrees = evaluate(self.average, self.held, self.crops.thresholds, self.recipe.side)
         self.curve = Curve((*self.curve.looks, Look(self.step, round(self._losses / since, 4), fits, agrees)))
         self._losses = 0.0
         if self.curve.best is self.curve.looks[-1]:
@@ -186,7 +186,7 @@ class Training:
         log.info("the training goes on from step %d", self.step)
 
 
-def shown(photo: np.ndarray, side: int) -> Tensor:
+def network_input(photo: np.ndarray, side: int) -> Tensor:
     """A photo (H, W, 3) uint8 as a network is shown it, with this short side: (1, 3, h, w) float32 in 0..1.
 
     h and w are multiples of 32, at most 4 to 1.
@@ -197,12 +197,12 @@ def shown(photo: np.ndarray, side: int) -> Tensor:
 @torch.inference_mode()
 def probabilities(network: DeepLab, photo: np.ndarray, side: int) -> np.ndarray:
     """What a network in eval mode says of a photo (H, W, 3) uint8: (K + 1, H, W) float32, background first."""
-    logits = network(shown(photo, side).to(network.head.weight.device))
+    logits = network(network_input(photo, side).to(network.head.weight.device))
     return F.interpolate(logits, size=photo.shape[:2], mode="bilinear")[0].softmax(0).cpu().numpy()
 
 
 @torch.inference_mode()
-def examine(
+def evaluate(
     network: DeepLab, held: Sequence[Example], thresholds: np.ndarray, side: int
 ) -> tuple[float | None, float | None]:
     """`Look.fits` and `Look.agrees` on held-out photos; None without any."""
@@ -212,10 +212,10 @@ def examine(
     confusion, same, pixels = np.zeros((len(thresholds),) * 2, np.int64), 0, 0
     for example in held:
         photo, labels = example.read(thresholds)
-        plain = network(shown(photo, side).to(device))
-        mirrored = network(shown(photo, side).flip(-1).to(device)).flip(-1)
+        plain = network(network_input(photo, side).to(device))
+        mirrored = network(network_input(photo, side).flip(-1).to(device)).flip(-1)
         larger = F.interpolate(
-            network(shown(photo, round(LARGER * side)).to(device)), size=plain.shape[2:], mode="bilinear"
+            network(network_input(photo, round(LARGER * side)).to(device)), size=plain.shape[2:], mode="bilinear"
         )
         said = plain.argmax(1)
         same += int(((said == mirrored.argmax(1)) & (said == larger.argmax(1))).sum())

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 STATE, KEPT, LEFT_OUT = "state.json", "kept.jsonl", "left_out.jsonl"
 
 
-class Building:
+class BuildJournal:
     """Arrays and records, appended batch by batch in a folder of their own.
 
     The state file says how long every other file was after the last complete batch; what a run that was killed wrote

@@ -167,7 +167,7 @@ def _greet(address: str) -> None:
 
 def _check_arrived(folder: Path, starts: Sequence[int]) -> None:
     end = time.monotonic() + ARRIVE
-    while missing := [start for start in starts if not embedded_batches.place(folder, start).exists()]:
+    while missing := [start for start in starts if not embedded_batches.batch_file(folder, start).exists()]:
         if time.monotonic() > end:
             log.error("%d batches of %d are missing", len(missing), len(starts))
             raise not_shared(folder)

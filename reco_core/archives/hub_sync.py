@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 
 from reco_core.archives import manifest as store
-from reco_core.archives.archive import WRONG
+from reco_core.archives.archive import READ_ERRORS
 from reco_core.archives.hub_card import card
-from reco_core.archives.records import Joined, Records
+from reco_core.archives.records import ChainedRecords, Records
 from reco_core.errors import ArchiveError, DownloadError, NoSpaceError, OptionError, RecoError
 from reco_core.utils import download
 from reco_core.utils.disk_space import full_disk_told, is_full, require_space
@@ -61,7 +61,7 @@ def push(
     control = control or RunControl()
     _check_names(repository, token)
     manifest = store.read_manifest(folder)
-    _check_files(folder, manifest, whole=True)
+    _check_files(folder, manifest, every_byte=True)
     text = _card(folder, manifest, repository)
 
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -90,7 +90,7 @@ def push(
                 api.preupload_lfs_files(repository, [file], repo_type=KIND, revision=revision, free_memory=False)
                 done += files[file.path_in_repo].bytes
                 control.report("bytes uploaded", done, total)
-            stale = [name for name in there if store.OURS.fullmatch(name) and name not in files]
+            stale = [name for name in there if store.CONTENT_NAME.fullmatch(name) and name not in files]
             commit = api.create_commit(
                 repository,
                 [
@@ -235,8 +235,8 @@ def _refused(repository: str, error: BaseException, token: str | None) -> RecoEr
     return DownloadError(what, given=given, remedy=remedy)
 
 
-def _check_files(folder: Path, manifest: store.Manifest, whole: bool = False) -> None:
-    for name, problem in store.check(folder, manifest, whole):
+def _check_files(folder: Path, manifest: store.Manifest, every_byte: bool = False) -> None:
+    for name, problem in store.check(folder, manifest, every_byte):
         if store.read_manifest(folder) == manifest:
             raise store.damaged(folder, name, problem)
         raise ArchiveError("the archive was changed while it was read", given=folder, remedy="Push it again")
@@ -244,9 +244,9 @@ def _check_files(folder: Path, manifest: store.Manifest, whole: bool = False) ->
 
 def _card(folder: Path, manifest: store.Manifest, repository: str) -> str:
     try:
-        records = Joined([Records(folder / part.files["photos"], part.photos) for part in manifest.parts])
+        records = ChainedRecords([Records(folder / part.files["photos"], part.photos) for part in manifest.parts])
         return card(manifest, records, repository)
-    except WRONG as error:
+    except READ_ERRORS as error:
         _check_files(folder, manifest)
         raise store.damaged(folder, "photos", error) from error
 
@@ -270,9 +270,10 @@ def _read(work: Path, repository: str) -> store.Manifest:
 
 def _lacking(out: Path, manifest: store.Manifest) -> dict[str, store.File]:
     """The files that must be fetched: those that the folder does not hold already, byte for byte."""
-    wrong = {name: manifest.files[name] for name, _ in store.check(out, manifest, whole=True)}
+    wrong = {name: manifest.files[name] for name, _ in store.check(out, manifest, every_byte=True)}
     for name in wrong:
-        if (out / name).exists() and not store.OURS.fullmatch(name):  # replacing it would break the archive there
+        # Replacing a file that is not named by its contents would break the archive there.
+        if (out / name).exists() and not store.CONTENT_NAME.fullmatch(name):
             raise ArchiveError(
                 "the folder holds another file of this name", given=out / name, remedy="Choose a new folder"
             )

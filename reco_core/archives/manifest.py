@@ -27,7 +27,7 @@ from reco_core.utils.hashing import digest, sha256
 log = logging.getLogger(__name__)
 FORMAT = 3
 MANIFEST = "manifest.json"
-OURS = re.compile(r"[a-z_.]+-[0-9a-f]{16}(\.[a-z0-9]+)?")  # files named by their contents
+CONTENT_NAME = re.compile(r"[a-z_.]+-[0-9a-f]{16}(\.[a-z0-9]+)?")  # files named by their contents
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # no folder, nothing hidden
 CHECKED_ON_OPENING = 4_000_000  # bytes; larger files are compared with the manifest by `verify` alone
 REBUILD = "Rebuild it with: python -m reco_core archive build PHOTOS --out FOLDER"
@@ -160,10 +160,10 @@ def damaged(folder: Path, name: str, why: object) -> ArchiveError:
     return ArchiveError(f"the archive's file {name} is damaged", given=f"{folder} ({why})", remedy=REBUILD)
 
 
-def check(folder: Path, manifest: Manifest, whole: bool = False) -> Iterator[tuple[str, str]]:
+def check(folder: Path, manifest: Manifest, every_byte: bool = False) -> Iterator[tuple[str, str]]:
     """Compare files with the manifest: (name, problem) for each that differs.
 
-    whole: read every byte; otherwise only sizes, and the bytes of small files.
+    every_byte: read them all; otherwise only sizes, and the bytes of small files.
     """
     for name in sorted(manifest.named):
         file, expected = folder / name, manifest.files[name]
@@ -171,7 +171,7 @@ def check(folder: Path, manifest: Manifest, whole: bool = False) -> Iterator[tup
             size = file.stat().st_size
             if size != expected.bytes:
                 yield name, f"it has {size} bytes, not {expected.bytes}"
-            elif (whole or size <= CHECKED_ON_OPENING) and sha256(file) != expected.sha256:
+            elif (every_byte or size <= CHECKED_ON_OPENING) and sha256(file) != expected.sha256:
                 yield name, "its SHA-256 differs from the manifest's"
         except FileNotFoundError:  # perhaps since a moment ago
             yield name, "it is missing"
@@ -189,7 +189,7 @@ def changing(folder: Path) -> Iterator[Path]:
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     foreign = folder.exists() and not (folder / MANIFEST).exists()
-    if foreign and not (folder.is_dir() and all(OURS.fullmatch(file.name) for file in folder.iterdir())):
+    if foreign and not (folder.is_dir() and all(CONTENT_NAME.fullmatch(file.name) for file in folder.iterdir())):
         raise ArchiveError("the target is not empty and is no archive", given=folder, remedy="Choose a new folder")
     # The lock's file stays: deleting it would let a third process in beside one that waits for it.
     lock = FileLock(folder.parent / f".{folder.name}.lock")
@@ -213,7 +213,7 @@ def changing(folder: Path) -> Iterator[Path]:
         lock.release()
 
 
-def adopt(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, File]]:
+def name_by_contents(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, File]]:
     """Name files by role and contents: (role -> file, renamed where it lies), and what a manifest says of each."""
     named, known = {}, {}
     for role, file in files.items():
@@ -238,7 +238,7 @@ def commit(folder: Path, manifest: Manifest, new: Mapping[str, Path]) -> None:
     atomic_write(folder / MANIFEST, replace(manifest, files=listed).text())
     _flush(folder)
     for name in strays(folder, manifest):
-        if name not in before and not OURS.fullmatch(name):
+        if name not in before and not CONTENT_NAME.fullmatch(name):
             continue  # not ours
         with suppress(OSError):  # still open, on some systems: the next change sweeps again
             (folder / name).unlink()

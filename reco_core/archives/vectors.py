@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -44,7 +45,7 @@ REMEDY = "Build the archive again, or fetch it again"
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenVectors:
     """files: by role, "embeddings" and, if there are inverted lists, "ivf". recall: see `write_vectors`."""
 
     files: dict[str, Path]
@@ -58,7 +59,7 @@ def write_vectors(
     precision: str = "fp16",
     exact_up_to: int = EXACT,
     control: RunControl | None = None,
-) -> Written:
+) -> WrittenVectors:
     """Write the files that `Vectors` opens into an existing folder; the same bytes for the same input.
 
     embeddings: (N, D), float32, rows of norm 1, N at least 1; may be a memmap, is read block by block. What is held
@@ -84,13 +85,13 @@ def write_vectors(
     files = {"embeddings": Path(folder) / "embeddings.faiss"}
     _write_exact(embeddings, kind, files["embeddings"], control, total)
     if not listed:
-        return Written(files, None)
+        return WrittenVectors(files, None)
     files["ivf"] = Path(folder) / "ivf.faiss"
     shuffled = np.random.default_rng(SEED).permutation(len(embeddings))
     _write_ivf(embeddings, shuffled[HELD_OUT:], files["ivf"], control)
     recall = _recall(Vectors(files["embeddings"], files["ivf"]), embeddings, shuffled[:HELD_OUT])
     log.info("inverted lists over %d vectors: recall@%d %.3f", len(embeddings), TOP, recall)
-    return Written(files, recall)
+    return WrittenVectors(files, recall)
 
 
 class Vectors:
@@ -206,7 +207,7 @@ def _best(similarity: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray,
     return similarity[order], rows[order]
 
 
-def _open(file: Path, kind: type, flags: int):
+def _open(file: Path, kind: type, flags: int) -> Any:
     try:
         index = faiss.read_index(str(file), flags)
     except (RuntimeError, MemoryError) as error:  # sizes in a damaged header may be anything

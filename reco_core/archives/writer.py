@@ -16,11 +16,11 @@ from safetensors.torch import save
 
 from reco_core.archives import codecs, embedded_batches, embedding
 from reco_core.archives.arrays import write_array
-from reco_core.archives.build_journal import Building
+from reco_core.archives.build_journal import BuildJournal
 from reco_core.archives.codecs import Codec
 from reco_core.archives.embedded_batches import MAPS, StoredBatch
-from reco_core.archives.manifest import FORMAT, File, Manifest, Part, adopt, changing, commit
-from reco_core.archives.near_duplicates import Duplicates
+from reco_core.archives.manifest import FORMAT, File, Manifest, Part, changing, commit, name_by_contents
+from reco_core.archives.near_duplicates import NearDuplicates
 from reco_core.archives.records import write_records
 from reco_core.archives.vectors import write_vectors
 from reco_core.errors import ArchiveError
@@ -52,7 +52,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenPart:
     """A part's files, not in their folder yet: new: name -> where it lies; known: name -> size and hash."""
 
     part: Part
@@ -87,15 +87,15 @@ def write_archive(
     codecs.check_dense(options.dense)
     control = control or RunControl()
     with changing(folder) as work:
-        embedded = Embedding(folder, source, encoder, options, remote, control)
+        embedded = EmbeddingRun(folder, source, encoder, options, remote, control)
         learned = embedded.learn()
-        building = embedded.run(learned, Duplicates())
+        journal = embedded.run(learned, NearDuplicates())
         files = {f"{role}_codec": codec.save(work / role) for role, codec in learned.items()}
-        shared, known = adopt({**files, "typical": embedded.typical(work / "typical.safetensors")})
+        shared, known = name_by_contents({**files, "typical": embedded.typical(work / "typical.safetensors")})
         codec_names = {role: shared[f"{role}_codec"].name for role in learned}
         codec = learned["features"].spec if learned else codecs.NONE
         precision = "int8" if options.dense == "compact" else "fp16"
-        written = write_part(work, building, codec, codec_names, precision, control)
+        written = write_part(work, journal, codec, codec_names, precision, control)
         new = {file.name: file for file in shared.values()} | written.new
         grids, dimension = embedded.grids(), written.dimension
         manifest = Manifest(
@@ -112,7 +112,7 @@ def write_archive(
         embedded.clean()
 
 
-class Embedding:
+class EmbeddingRun:
     """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it."""
 
     def __init__(
@@ -131,7 +131,7 @@ class Embedding:
         key = [FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
         folder = folder.absolute()
         self.folder = folder.parent / f".{folder.name}-building"
-        self.building = Building(self.folder, digest(repr(key)))
+        self.journal = BuildJournal(self.folder, digest(repr(key)))
         self.batches = self.folder / "batches"
         self.batches.mkdir(exist_ok=True)
         self.starts = range(0, len(source.records), embedding.BATCH)
@@ -143,7 +143,7 @@ class Embedding:
         missing = self._missing(self.learning, None)
         ahead = len(self.learning) - len(missing)
         for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
-            StoredBatch.of(batch).save(self.batches)
+            StoredBatch.from_batch(batch).save(self.batches)
             self._report(min((ahead + i) * embedding.BATCH, len(self.source.records)))
         raw = self._raw()
         if not raw:
@@ -157,39 +157,39 @@ class Embedding:
         names = None if self.encoder.names is None else self.encoder.names.cpu()
         return {} if self.options.dense == codecs.NONE else codecs.learn(self.maps, names, self.options.dense)
 
-    def run(self, learned: dict[str, Codec], seen: Duplicates) -> Building:
+    def run(self, learned: dict[str, Codec], seen: NearDuplicates) -> BuildJournal:
         """Embed all photos that are not yet, compress them, leave near-duplicates of `seen` and of each other out."""
-        building = self.building
-        todo = [start for start in self.starts if start >= building.done]
+        journal = self.journal
+        todo = [start for start in self.starts if start >= journal.done]
         missing = self._missing(todo, learned)
-        hashes = building.array("hash")
+        hashes = journal.array("hash")
         for value in () if hashes is None else hashes.tolist():
-            seen.keep(value)
+            seen.add(value)
         here, anew = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
-            stored = StoredBatch.of(next(here)) if start in anew else embedded_batches.load(self.batches, start)
+            stored = StoredBatch.from_batch(next(here)) if start in anew else embedded_batches.load(self.batches, start)
             if stored is None:
-                embedded_batches.place(self.batches, start).unlink()
+                embedded_batches.batch_file(self.batches, start).unlink()
                 raise ArchiveError(
                     "what was embedded before is damaged",
-                    given=embedded_batches.place(self.batches, start),
+                    given=embedded_batches.batch_file(self.batches, start),
                     remedy="Give the same command again",
                 )
-            self._append(stored.coded(learned), seen)
+            self._append(stored.compressed(learned), seen)
             self._report(stored.done)
-        return building
+        return journal
 
-    def _append(self, stored: StoredBatch, seen: Duplicates) -> None:
+    def _append(self, stored: StoredBatch, seen: NearDuplicates) -> None:
         kept, left_out = [], list(stored.left_out)
         for i, record in enumerate(stored.records):
             value = int(stored.arrays["hash"][i])
             if value in seen and not self.options.duplicates:
                 left_out.append(LeftOut(record.file, "near-duplicate"))
                 continue
-            seen.keep(value)
+            seen.add(value)
             kept.append(i)
         arrays = {name: array[kept] for name, array in stored.arrays.items() if name != "whole"}
-        self.building.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)
+        self.journal.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)
         for entry in left_out:
             log.info("left out %s: %s", entry.file, entry.reason)
 
@@ -218,7 +218,7 @@ class Embedding:
         """The batches that are not there yet, after others had their chance to make them."""
 
         def missing() -> list[int]:
-            return [start for start in starts if not embedded_batches.is_there(self.batches, start)]
+            return [start for start in starts if not embedded_batches.is_stored(self.batches, start)]
 
         if self.remote and (todo := missing()):
             self.remote(self.source, self.encoder, learned, self.batches, todo, self.control)
@@ -241,27 +241,27 @@ class Embedding:
 
 def write_part(
     work: Path,
-    building: Building,
+    journal: BuildJournal,
     codec: str,
     codec_names: Mapping[str, str],
     precision: str,
     control: RunControl,
     taken: frozenset[str] = frozenset(),
-) -> Written:
+) -> WrittenPart:
     """A part from everything that was embedded.
 
     codec_names: role -> file that decodes it. taken: names of photos that the archive has already.
     """
-    vectors, hashes = building.array("embedding"), building.array("hash")
+    vectors, hashes = journal.array("embedding"), journal.array("hash")
     if vectors is None or hashes is None:
         raise ArchiveError(
             "no photo is new",
-            given=f"{building.done} photos, {len(building.left_out())} left out",
+            given=f"{journal.done} photos, {len(journal.left_out())} left out",
             expected="readable photos that the archive lacks",
         )
-    blocks = {role: _blocks(building.array(role)) for role in codec_names}
-    records = [_named(record, taken) for record in building.records()]
-    left_out = building.left_out()
+    blocks = {role: _blocks(journal.array(role)) for role in codec_names}
+    records = [_named(record, taken) for record in journal.records()]
+    left_out = journal.left_out()
     return assemble(work, records, hashes, vectors, blocks, codec, codec_names, left_out, precision, control)
 
 
@@ -284,7 +284,7 @@ def assemble(
     left_out: Sequence[LeftOut],
     precision: str,
     control: RunControl | None = None,
-) -> Written:
+) -> WrittenPart:
     """Write a part's files into `work`, which is on the archive's disk.
 
     vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
@@ -298,7 +298,7 @@ def assemble(
     write_records(records, hashes, files["photos"])
     if left_out:
         files["left_out"] = _write_left_out(left_out, folder / "left_out.tsv")
-    named, known = adopt(files)
+    named, known = name_by_contents(files)
     part = Part(
         len(records),
         {
@@ -310,7 +310,7 @@ def assemble(
         found.recall,
         dict(Counter(entry.reason.partition(":")[0] for entry in left_out)),
     )
-    return Written(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
+    return WrittenPart(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
 
 
 def _blocks(codes: np.ndarray | None) -> Iterator[np.ndarray]:

@@ -4,6 +4,7 @@ import argparse
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reco_core.adaptation.deeplab import RANDOM
 from reco_core.adaptation.job import MOST_NAMES, Job, adapt
@@ -17,7 +18,7 @@ from reco_core.utils.names import parse_names
 log = logging.getLogger("reco_core")
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Any) -> None:
     """Add `adapt` to the subparsers of the command line."""
     command = commands.add_parser(
         "adapt",

@@ -6,8 +6,9 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ SOURCES = (
 )
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Any) -> None:
     """Add the command to a parser's commands."""
     actions = commands.add_parser("archive", help="make, search, change and share archives")
     actions = actions.add_subparsers(required=True, metavar="ACTION")
@@ -252,7 +253,7 @@ def _table(rows: list[dict], as_json: bool) -> None:
 
 def _verify(args: argparse.Namespace) -> None:
     manifest = read_manifest(args.archive)
-    problems = list(check(args.archive, manifest, whole=True))
+    problems = list(check(args.archive, manifest, every_byte=True))
     for name, problem in problems:
         log.error("%s: %s", name, problem)
     if problems:
@@ -288,7 +289,7 @@ def _say(archive: Archive) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _counts(counted) -> str:
+def _counts(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counted.items())
 
 

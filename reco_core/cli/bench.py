@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from reco_core.adaptation.specialist import Specialist
 from reco_core.cli.options import load, model_options, words_of
@@ -25,7 +26,7 @@ RETRIEVAL = {"imagenet": open_imagenet, "class_folder": open_class_folder}  # wh
 ENCODERS = ("denseclip", "reco", "reco2")  # what the other presets are measured with in an ablation
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Any) -> None:
     """Add `bench` to the subparsers of the command line."""
     listed = "\n".join(f"  {a.name:<22} {a.summary}; --root holds {a.layout}" for a in DATASETS.values())
     command = commands.add_parser(

@@ -3,6 +3,7 @@
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
 from reco_core.cli.options import load, load_options, words_of
 from reco_core.cli.progress_log import ProgressLog
@@ -14,7 +15,7 @@ from reco_core.zeroguidance.vocabulary import Words, load_vocabulary, nouns, rea
 log = logging.getLogger("reco_core")
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Any) -> None:
     """Add `discover` and `vocabulary` to the subparsers of the command line."""
     discover = commands.add_parser("discover", help="find and name everything in a photo, with no names given")
     discover.add_argument("photo", type=Path)

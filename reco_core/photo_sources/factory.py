@@ -8,9 +8,9 @@ from pathlib import Path
 
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources import hub_dataset, shards, tables
-from reco_core.photo_sources.credits import UNKNOWN, allowed, read_rows, unescape
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, read_rows, unescape
 from reco_core.photo_sources.fetch import TABLE
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Source, hidden, inside
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Source, hidden, path_inside
 from reco_core.types import PhotoRecord
 from reco_core.utils.run_control import RunControl
 
@@ -75,7 +75,7 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
     else:
         files = sorted(_images(folder))
         rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix(), "title": file.stem} for file in files]
-    records = [PhotoRecord.of(row) for row in rows if row.get("file") and (allowed(row) or not open_only)]
+    records = [PhotoRecord.of(row) for row in rows if row.get("file") and (is_allowed(row) or not open_only)]
     if not records:
         raise ArchiveError(
             "there are no photos in this folder" + (" with an open licence" if open_only else ""),
@@ -91,7 +91,7 @@ def _folder(folder: Path, open_only: bool, control: RunControl) -> Source:
         return shards.Shards(folder, parts, open_only, control)
     if parts:
         log.warning("%s holds photos, so the %d shards beside them are left out", folder, len(parts))
-    return Files(folder, [(record, inside(folder, record.file)) for record in list_photos(folder, open_only)])
+    return Files(folder, [(record, path_inside(folder, record.file)) for record in list_photos(folder, open_only)])
 
 
 def _images(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from reco_core.errors import ArchiveError, DownloadError, PhotoError
-from reco_core.photo_sources.credits import UNKNOWN, allowed, is_known, known
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, is_known, known_fields
 from reco_core.photo_sources.fetch import MOST_BYTES
 from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, is_file, too_large
 from reco_core.types import PhotoRecord
@@ -71,7 +71,7 @@ class _Dataset(Source):
             stated = {**UNKNOWN, **({"licence": default, "licence_scope": "collection"} if default else {})}
             for i, own in enumerate(_rows(part, dataset, column, folder)):
                 row = {**(UNKNOWN if "licence" in own else stated), **own}
-                if allowed(row) or not open_only:
+                if is_allowed(row) or not open_only:
                     records.append(PhotoRecord.of(row))
                     self._places.append((dataset, column, i))
         super().__init__(f"hf:{name}", records, [dataset._fingerprint for _, dataset, _ in columns])
@@ -123,7 +123,7 @@ def _rows(part: str, dataset: Any, column: str, folder: Path | None) -> Iterator
             own = own.relative_to(folder.resolve())
         else:
             own = Path(own.name)
-        yield {"title": Path(path or "").stem, **known(row), "file": f"{part}/{own.as_posix()}"}
+        yield {"title": Path(path or "").stem, **known_fields(row), "file": f"{part}/{own.as_posix()}"}
 
 
 def _on_hub(name: str) -> tuple[str | None, str]:

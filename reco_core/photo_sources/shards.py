@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from reco_core.errors import ArchiveError, PhotoError
-from reco_core.photo_sources.credits import UNKNOWN, allowed, known, read_rows
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, known_fields, read_rows
 from reco_core.photo_sources.fetch import MOST_BYTES, TABLE
 from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, hidden, stamp, too_large
 from reco_core.types import PhotoRecord
@@ -69,7 +69,7 @@ class Shards(Source):
         for done, file in enumerate(files, 1):
             shard = _open_shard(file)
             for member, row in _listed(shard, control):
-                if allowed(row) or not open_only:
+                if is_allowed(row) or not open_only:
                     name = member[0] if len(files) == 1 else f"{file.name}/{member[0]}"
                     records.append(PhotoRecord.of({**row, "file": name}))
                     self._places.append((shard, member))
@@ -288,9 +288,9 @@ def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iter
                 yield str(path.parent / row.get("file", "")), row
         elif path.suffix.lower() == ".json":
             fields = json.loads(read())
-            yield f"{_sample(path)}json", known(fields if isinstance(fields, dict) else {})
+            yield f"{_sample(path)}json", known_fields(fields if isinstance(fields, dict) else {})
         elif path.suffix.lower() == ".txt":
-            yield f"{_sample(path)}txt", known({"title": " ".join(read().decode(errors="replace").split())})
+            yield f"{_sample(path)}txt", known_fields({"title": " ".join(read().decode(errors="replace").split())})
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, PhotoError) as error:
         log.warning("%s in %s says nothing of its photo: %s", path, shard, error)
 

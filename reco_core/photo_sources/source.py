@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from reco_core.errors import ArchiveError, PhotoError
-from reco_core.photo_sources.credits import unique
+from reco_core.photo_sources.credits import with_unique_names
 from reco_core.photo_sources.fetch import MOST_BYTES
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import digest
@@ -28,7 +28,7 @@ class Source(ABC):
                 given=what,
                 expected="image files; with open licences, if only those are wanted",
             )
-        self.records = unique(records)
+        self.records = with_unique_names(records)
         self.key = digest(f"{part!r}\n" for part in (*self.records, *parts))
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Files(Source):
             raise PhotoError(f"{name} cannot be read", given=error, remedy="Check the permissions") from error
 
 
-def inside(folder: Path, file: str) -> Path:
+def path_inside(folder: Path, file: str) -> Path:
     """The place of a file that a table names.
 
     Raises:

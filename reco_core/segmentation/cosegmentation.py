@@ -9,6 +9,7 @@ of both directions, nothing is multiplied element by element, and only one block
 time.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -171,7 +172,7 @@ def authors_maxima(maxima: Tensor) -> Tensor:
     return torch.stack([maxima[..., i : min(2 * i, k - 1) + 1].amax(-1) for i in range(k)], dim=-1)
 
 
-def rescore(support: Tensor, weighted: Tensor, scale: Tensor, support_of) -> Tensor:
+def rescore(support: Tensor, weighted: Tensor, scale: Tensor, support_of: Callable[..., Tensor]) -> Tensor:
     """Replace support by its float32 value wherever rounding could hide the seed.
 
     support: (k, n) from bfloat16. weighted: (k, n, C) float32, of which it was made.

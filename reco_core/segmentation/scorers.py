@@ -1,6 +1,7 @@
 """Concepts in a photo: what a method's switches add up to, in order. No files, no caches."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,7 +96,14 @@ class Marker:
         )
 
 
-def _compare(factors, features: Tensor, evidence: Tensor, expected: Tensor, method: Method, t: Temperatures) -> Tensor:
+def _compare(
+    factors: Sequence[tuple[Tensor, float, bool]],
+    features: Tensor,
+    evidence: Tensor,
+    expected: Tensor,
+    method: Method,
+    t: Temperatures,
+) -> Tensor:
     """reco2's scores: log-probabilities of every factor (maps, temperature, whether it enters), added."""
     scores = torch.zeros(len(evidence), *features.shape[:2], device=features.device)
     weights = score_maps.affinity(features, t.affinity_gain, t.affinity_shift) if method.affinity else None

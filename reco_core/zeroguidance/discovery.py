@@ -27,7 +27,7 @@ from reco_core.utils.images import limit_size, resize_labels
 from reco_core.utils.run_control import RunControl
 from reco_core.utils.stopwatch import Stopwatch
 from reco_core.zeroguidance import merging, naming
-from reco_core.zeroguidance.clustering import Tree, belonging, grow
+from reco_core.zeroguidance.clustering import Tree, grow_tree, part_affinities
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
 from reco_core.zeroguidance.merging import Group
 from reco_core.zeroguidance.vocabulary import Vocabulary, load_vocabulary
@@ -50,10 +50,9 @@ class Reading:
 
     photo: (h, w, 3) uint8, at most `WORKING_SIDE`; size: (H, W) of the original. nodes: parts of every node of the
     tree that has pixels; embeddings: (S, D), theirs. names: K candidates and background words; belongs: (M, h, w),
-    log-probabilities
-    of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their number.
-    read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.settle`. given: whether the
-    parts came from elsewhere.
+    log-probabilities of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their
+    number. read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.resolve_kinds`.
+    given: whether the parts came from elsewhere.
     """
 
     photo: np.ndarray
@@ -119,8 +118,8 @@ class Discoverer:
         encoded = self.reco.encode(photo)
         watch.lap("encode")
         if regions is None:
-            tree = grow(encoded.features[0], MOST_PARTS)
-            maps = belonging(encoded.features[0], tree.parts)
+            tree = grow_tree(encoded.features[0], MOST_PARTS)
+            maps = part_affinities(encoded.features[0], tree.parts)
             belongs = score_maps.resize(maps, working.shape[:2]).log_softmax(0).cpu()
         else:
             tree, belongs = _given(regions, working.shape[:2])
@@ -136,7 +135,7 @@ class Discoverer:
         probability = naming.probabilities(
             embeddings, words.embeddings, words.words.counts, self.reco.encoder.preset.words
         )
-        pooled = naming.pool(probability, words.below)
+        pooled = naming.add_kinds(probability, words.below)
         likely = self._likely(pooled, unions.mean((1, 2)))
         references = self.reco.prepare(
             likely or self.background[:1] or self.vocabulary.names[:1],
@@ -184,36 +183,36 @@ class Discoverer:
             frozenset(p for p in members[node] if reading.areas[p])
             for node in reading.tree.cut(reading.tree.count if reading.given else parts)
         ]
-        told: dict[frozenset[int], tuple[int, np.ndarray]] = {}
+        named: dict[frozenset[int], tuple[int, np.ndarray]] = {}
 
-        def tell(piece: frozenset[int]) -> tuple[int, np.ndarray]:
+        def name(piece: frozenset[int]) -> tuple[int, np.ndarray]:
             """The row of a piece's name, and the probabilities."""
-            if piece not in told:
-                told[piece] = self._name(reading, piece)
-            return told[piece]
+            if piece not in named:
+                named[piece] = self._name(reading, piece)
+            return named[piece]
 
         groups = [
             Group(
                 piece,
                 float(reading.areas[list(piece)].sum()),
                 reading.embeddings[reading.nodes[piece]],
-                reading.words[tell(piece)[0]],
+                reading.words[name(piece)[0]],
             )
             for piece in pieces
             if piece
         ]
         if reading.given:
             kept, labels = groups, reading.tree.parts
-            rows = {group.parts: tell(group.parts)[0] for group in groups}
+            rows = {group.parts: name(group.parts)[0] for group in groups}
         else:
-            groups = merging.merge(groups, lambda piece: reading.words[tell(piece)[0]])
+            groups = merging.merge(groups, lambda piece: reading.words[name(piece)[0]])
             alike: dict[int, Group] = {}
             for group in groups:
-                row = tell(group.parts)[0]
+                row = name(group.parts)[0]
                 alike[row] = merging.join(alike[row], group, reading.words[row]) if row in alike else group
             kept, labels = _draw(reading, list(alike.values()))
             rows = {group.parts: row for row, group in alike.items()}  # joined, they keep the name that joined them
-        segments = tuple(self._segment(reading, rows[group.parts], tell(group.parts)[1]) for group in kept)
+        segments = tuple(self._segment(reading, rows[group.parts], name(group.parts)[1]) for group in kept)
         labels = resize_labels((labels + 1).astype(np.uint8), reading.size)
         timings = {**reading.timings, "divide": time.perf_counter() - started}
         return Discovery(labels, segments, torch.stack([group.image for group in kept]), timings)
@@ -229,7 +228,7 @@ class Discoverer:
 
     def _likely(self, pooled: np.ndarray, areas: np.ndarray) -> tuple[str, ...]:
         """The names that most speaks for: by probability and, less, by area. Without those that compete anyway."""
-        best = naming.choose(pooled, self.vocabulary.information)
+        best = naming.choose_names(pooled, self.vocabulary.information)
         weight: dict[str, float] = {}
         for row, sure, area in zip(best, pooled[np.arange(len(best)), best], areas, strict=True):
             name = self.vocabulary.names[row]
@@ -274,7 +273,7 @@ class Discoverer:
         logits = reading.said[:, list(piece)].sum(1) / area + np.log(read + FLOOR)
         probability = np.exp(logits - logits.max())
         probability /= probability.sum()
-        return naming.settle(probability, reading.kind)[0], probability
+        return naming.resolve_kinds(probability, reading.kind)[0], probability
 
     def _segment(self, reading: Reading, row: int, probability: np.ndarray) -> Segment:
         sure = probability + reading.kind.astype(float) @ probability

@@ -94,7 +94,7 @@ def word_templates(preset: Preset) -> tuple[str, ...]:
     return WORD_TEMPLATES if IMAGENET_TEMPLATES in preset.templates else preset.templates
 
 
-def words_mark(encoder: Encoder) -> str:
+def words_fingerprint(encoder: Encoder) -> str:
     """16 hexadecimal digits of everything that `embed_words` depends on."""
     preset = encoder.preset
     parts: list[object] = [word_templates(preset), preset.centre]

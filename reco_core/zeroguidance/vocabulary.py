@@ -23,7 +23,7 @@ from reco_core.utils.hashing import digest
 from reco_core.utils.names import clean_names
 from reco_core.utils.paths import bundled_folder, cache_folder
 from reco_core.utils.run_control import RunControl
-from reco_core.zeroguidance.embedding import embed_words, words_mark
+from reco_core.zeroguidance.embedding import embed_words, words_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def nouns() -> Words:
     )
 
 
-def own_words(names: Sequence[str]) -> Words:
+def user_words(names: Sequence[str]) -> Words:
     """A user's own list; no word is a kind of another, all are as common.
 
     Raises:
@@ -117,10 +117,10 @@ def read_words(file: Path) -> Words:
     """A user's own list from a text file, a word a line, or with commas between.
 
     Raises:
-        NamesError: see `own_words`; or it is no text. OSError: it cannot be read.
+        NamesError: see `user_words`; or it is no text. OSError: it cannot be read.
     """
     try:
-        return own_words(re.split(r"[,;\n\r]", file.read_text(encoding="utf-8")))
+        return user_words(re.split(r"[,;\n\r]", file.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
         raise NamesError(f"{file.name} is no text", expected="words in UTF-8, one a line") from error
 
@@ -135,7 +135,7 @@ def load_vocabulary(encoder: Encoder, words: Words | None = None, control: RunCo
     """
     words = nouns() if words is None else words
     name = f"vocabulary-{words.hash}.safetensors"
-    mark = f"{words_mark(encoder)}-{words.hash}"
+    mark = f"{words_fingerprint(encoder)}-{words.hash}"
     kept = cache_folder() / "vocabularies" / f"{mark}.safetensors"
     for file in (BUNDLED / name, kept):
         found = _read(file, mark, len(words.names))

@@ -469,13 +469,13 @@ def test_a_full_disk_loses_nothing(fast, few, tmp_path, monkeypatch, asked, undi
 KILLED = """
 import sys, time
 from dataclasses import replace
-from adapting import TINY
+from support.adapting import TINY
 from reco_core.adaptation import training
 from reco_core.adaptation.recipe import RECIPES
 from reco_core.cli.main import main
 RECIPES["tiny"] = TINY
-examine = training.examine
-training.examine = lambda *rest: (time.sleep(0.4), examine(*rest))[1]
+evaluate = training.evaluate
+training.evaluate = lambda *rest: (time.sleep(0.4), evaluate(*rest))[1]
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -25,7 +25,7 @@ from reco_core.adaptation.curve import Curve, Look
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import IGNORED, Labelled
 from reco_core.adaptation.recipe import Recipe
-from reco_core.adaptation.training import BEST, STATE, Training, examine
+from reco_core.adaptation.training import BEST, STATE, Training, evaluate
 from reco_core.errors import Cancelled, OptionError
 from reco_core.models import weights
 from reco_core.utils.run_control import RunControl
@@ -202,7 +202,7 @@ def test_enough_is_enough(examples, tmp_path):
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best(examples, tmp_path, monkeypatch):
     said = iter([(0.5, 0.5), (0.5, 0.75), (0.7, 0.5), (0.1, 0.9), (0.75, 0.5), (0.0, 0.0), (1.0, 1.0)])
-    monkeypatch.setattr(training, "examine", lambda *_: next(said))
+    monkeypatch.setattr(training, "evaluate", lambda *_: next(said))
     task = begin(tmp_path, examples, replace(TINY, steps=100, check=1, patience=3))
     kept = []
     made = task.run(RunControl(), watch=lambda *_: kept.append(copy.deepcopy(task.average.state_dict())))
@@ -337,15 +337,15 @@ def by_size(photos: torch.Tensor) -> torch.Tensor:
 
 def test_looks_at_photos_that_were_held_out(examples):
     held = examples[:3]
-    fits, agrees = examine(Fake(by_colour), held, ALL, 128)
+    fits, agrees = evaluate(Fake(by_colour), held, ALL, 128)
     assert fits > 0.93 and agrees > 0.93
-    assert examine(Fake(by_side), held, ALL, 128)[1] == 0, "a mirror image is another thing to it"
-    assert examine(Fake(by_size), held, ALL, 128)[1] == 0, "so is a larger one"
-    assert examine(Fake(by_colour), [], ALL, 128) == (None, None)
-    fits, agrees = examine(Fake(lambda photos: by_colour(photos) * 0), held, ALL, 128)
+    assert evaluate(Fake(by_side), held, ALL, 128)[1] == 0, "a mirror image is another thing to it"
+    assert evaluate(Fake(by_size), held, ALL, 128)[1] == 0, "so is a larger one"
+    assert evaluate(Fake(by_colour), [], ALL, 128) == (None, None)
+    fits, agrees = evaluate(Fake(lambda photos: by_colour(photos) * 0), held, ALL, 128)
     labels = np.stack([example.stored().labels for example in held])
     assert agrees == 1 and fits == pytest.approx((labels == 0).mean() / 3, abs=1e-4)
-    fits, _ = examine(Fake(lambda photos: by_colour(photos) * 0), held, np.array([0, 255, 255], np.uint8), 128)
+    fits, _ = evaluate(Fake(lambda photos: by_colour(photos) * 0), held, np.array([0, 255, 255], np.uint8), 128)
     assert fits == pytest.approx((labels == 0).mean() / 3, abs=1e-4), "all of it is sure"
 
 

@@ -141,7 +141,7 @@ def test_a_flipped_bit_is_found(copy, role):
     with pytest.raises(ArchiveError, match=rf"{file.name} is damaged.*Rebuild it with"):
         Archive(copy)
     manifest = store.read_manifest(copy)
-    assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
+    assert [name for name, _ in store.check(copy, manifest, every_byte=True)] == [file.name]
 
 
 def test_a_rebuild_mends_a_damaged_archive(copy, reco, photo_folder):
@@ -160,7 +160,7 @@ def test_large_files_are_read_by_verify_only(copy, monkeypatch):
     file.write_bytes(data)
     manifest = store.read_manifest(copy)
     assert not list(store.check(copy, manifest))
-    assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
+    assert [name for name, _ in store.check(copy, manifest, every_byte=True)] == [file.name]
 
 
 @pytest.mark.parametrize("role", ROLES)

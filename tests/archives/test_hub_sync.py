@@ -63,8 +63,10 @@ def make(folder: Path, seed: int = 0, photos: int = 5) -> store.Manifest:
             (work / name).write_bytes(b"\0" + noise.bytes(size))
         (work / "typical.safetensors").write_bytes(b"\0" * 1000)
         (work / "references.json").write_text(json.dumps({"seed": seed}))
-        shared, known = store.adopt({"typical": work / "typical.safetensors", "references": work / "references.json"})
-        own, more = store.adopt(
+        shared, known = store.name_by_contents(
+            {"typical": work / "typical.safetensors", "references": work / "references.json"}
+        )
+        own, more = store.name_by_contents(
             {
                 role: work / f"{role}.{'zip' if role == 'photos' else 'npy'}"
                 for role in ("photos", "embeddings", "features")
@@ -130,7 +132,7 @@ def test_the_bundled_archive(hub, tmp_path):
     pull(hub, tmp_path / "mini")
     manifest = store.read_manifest(bundled)
     assert store.read_manifest(tmp_path / "mini").hash == manifest.hash
-    assert not list(store.check(tmp_path / "mini", manifest, whole=True))
+    assert not list(store.check(tmp_path / "mini", manifest, every_byte=True))
     assert "6,874 photos" in hub.repositories[NAME].tree["README.md"][0].decode()
 
 

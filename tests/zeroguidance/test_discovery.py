@@ -13,7 +13,7 @@ from reco_core.zeroguidance import discovery
 from reco_core.zeroguidance.clustering import Tree
 from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, Discoverer, Reading
 from reco_core.zeroguidance.embedding import embed_words
-from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
+from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
 FEW, FINE = 6, ("rocket", "one colour")
 
@@ -55,7 +55,7 @@ def few(monkeypatch):
 def own(reco, tmp_path, monkeypatch):
     """A discoverer with a user's own words."""
     monkeypatch.setenv("RECO_CACHE", str(tmp_path))
-    return lambda words, *background: Discoverer(reco, load_vocabulary(reco.encoder, own_words(words)), *background)
+    return lambda words, *background: Discoverer(reco, load_vocabulary(reco.encoder, user_words(words)), *background)
 
 
 def is_whole(found: Discovery, size: tuple[int, ...]) -> bool:
