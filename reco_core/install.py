@@ -22,7 +22,7 @@ from reco_core.utils.paths import bundled_folder, cache_folder, find_folder
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
-ASK_ABOVE = 200  # megabytes: larger downloads are told, with their licence, before they start
+ASK_ABOVE = 200  # megabytes: larger downloads are announced, with their licence, before they start
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def install(
         photos = cache_folder() / "photos"
         records = list(Archive(bundled_folder() / MINI.archive).records)
         got = fetch_photos(records, photos, open_only=open_only, control=control)
-        log.info("%d photos fetched, %d were there, %d could not be had", got.fetched, got.here, len(got.failed))
+        log.info("%d photos fetched, %d were there, %d could not be had", got.fetched, got.present, len(got.failed))
     with open_source(photos, open_only=open_only, control=control) as source:
         build_archive(encoder, source, out, control=control)
 
@@ -138,6 +138,6 @@ def teach_from(reco: ReCo, name: str, photos: str | Path, folder: Path, **option
     """
     with open_source(photos) as source:
         write_archive(folder, source, reco.encoder)
-    own, before = Archive(folder), len(reco.archive)
-    joined = reco.joined(own)
-    return joined, joined.teach(name, range(before, before + len(own)), **options)
+    user_archive, before = Archive(folder), len(reco.archive)
+    both = reco.joined(user_archive)
+    return both, both.teach(name, range(before, before + len(user_archive)), **options)

@@ -86,9 +86,9 @@ class Crops:
         size = tuple(min(crop, max(1, round(length * factor))) for length in (width, height))
         window = (slice(top, top + height), slice(left, left + width))
         seen = Image.fromarray(photo[window]).resize(size, Image.Resampling.BILINEAR)
-        told = Image.fromarray(labels[window]).resize(size, Image.Resampling.NEAREST)
+        truths = Image.fromarray(labels[window]).resize(size, Image.Resampling.NEAREST)
         pixels, truth = np.full((crop, crop, 3), GREY, np.uint8), np.full((crop, crop), IGNORED, np.int64)
-        pixels[: size[1], : size[0]], truth[: size[1], : size[0]] = np.asarray(seen), np.asarray(told)
+        pixels[: size[1], : size[0]], truth[: size[1], : size[0]] = np.asarray(seen), np.asarray(truths)
         if rng.random() < MIRRORED:
             pixels, truth = pixels[:, ::-1], truth[:, ::-1]
         return _recolour(torch.from_numpy(pixels.copy()), recipe, rng), torch.from_numpy(truth.copy())

@@ -63,8 +63,8 @@ class Tally:
         self.counts = np.zeros((classes, LEVELS), np.int64)
 
     def add(self, labelled: Labelled) -> None:
-        joined = labelled.labels.astype(np.int64) * LEVELS + labelled.confidence
-        self.counts += np.bincount(joined.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
+        codes = labelled.labels.astype(np.int64) * LEVELS + labelled.confidence
+        self.counts += np.bincount(codes.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
 
     @property
     def shares(self) -> np.ndarray:

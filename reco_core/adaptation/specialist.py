@@ -64,8 +64,10 @@ class Specialist:
         self.about = read_about(self.folder)
         try:
             self.names = tuple(clean_names(self.about["names"], MAX_LABELS))
-            told: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in self.about["recipe"].items()}
-            self.recipe = Recipe(**told)
+            settings: dict[str, Any] = {
+                n: tuple(v) if isinstance(v, list) else v for n, v in self.about["recipe"].items()
+            }
+            self.recipe = Recipe(**settings)
             file = GRAPH if self.device == "cpu" else WEIGHTS
             if sha256(self.folder / file) != self.about["files"][file]:
                 raise ValueError(f"{file} differs from what {ABOUT} says")
@@ -164,8 +166,8 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
             remedy="Please report this",
         )
     files = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH)}
-    told = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
-    atomic_write(folder / ABOUT, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    written = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
+    atomic_write(folder / ABOUT, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
     return difference
 
 

@@ -166,19 +166,19 @@ class Archive:
     def embeddings(self, rows: np.ndarray | None = None) -> Tensor:
         """What photos are searched by, (n, D) float32, of some or of all."""
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
-        return self._gather(rows, lambda part, own: torch.from_numpy(part.vectors.take(own)))
+        return self._gather(rows, lambda part, of_part: torch.from_numpy(part.vectors.take(of_part)))
 
     def _dense(self, role: str, rows: np.ndarray) -> Tensor:
-        def read(part: ArchivePart, own: np.ndarray) -> Tensor:
+        def read(part: ArchivePart, of_part: np.ndarray) -> Tensor:
             if role in part.codes:
-                return part.codecs[role].decode(part.read(role, own))
+                return part.codecs[role].decode(part.read(role, of_part))
             if self._compute is None:
                 raise ArchiveError(
                     "this archive stores no dense features, and its photos are not at hand",
                     given=self.folder,
                     remedy="Say where the photos are: --photos FOLDER",
                 )
-            return torch.stack([self._compute(part.records[row])[role] for row in own])
+            return torch.stack([self._compute(part.records[row])[role] for row in of_part])
 
         return self._gather(np.asarray(rows), read)
 

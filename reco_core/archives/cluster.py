@@ -111,8 +111,8 @@ def _results(ray: ModuleType, job: Job, runs: list[list[int]], workers: int) -> 
     dataset = ray.data.from_items([{"starts": run} for run in runs], override_num_blocks=len(runs))
     dataset.context.enable_progress_bars = dataset.context.print_on_execution_start = False
     cuda = job.device.startswith("cuda")
-    here = str(Path(__file__).resolve().parents[2])  # where workers find this package
-    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    package = str(Path(__file__).resolve().parents[2])  # where workers find this package
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     done = dataset.map_batches(
         Worker,
         fn_constructor_args=(job,),
@@ -134,10 +134,10 @@ def _connected(ray: ModuleType, address: str, workers: int) -> Iterator[None]:
     """Ray, without its messages; it is shut down afterwards unless this process used it before."""
     started, messages = not ray.is_initialized(), logging.getLogger("ray.data")
     level = messages.level
-    here = {"num_cpus": workers, "object_store_memory": STORE, "include_dashboard": False} if address == LOCAL else {}
+    local = {"num_cpus": workers, "object_store_memory": STORE, "include_dashboard": False} if address == LOCAL else {}
     try:
         if started:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError) as error:
         raise ArchiveError("the Ray cluster cannot be used", given=f"{address} ({error})", remedy=AGAIN) from error
     messages.setLevel(logging.CRITICAL)

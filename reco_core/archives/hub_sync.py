@@ -159,8 +159,8 @@ def pull(
         new = {name: kept / f"{file.sha256}-{name}" for name, file in _lacking(out, manifest).items()}
         _sweep(kept, new.values())
         total = sum(manifest.files[name].bytes for name in new)
-        here = sum(file.stat().st_size for file in kept.iterdir())
-        require_space(out.parent, total - here, "the archive")
+        kept_bytes = sum(file.stat().st_size for file in kept.iterdir())
+        require_space(out.parent, total - kept_bytes, "the archive")
         done = 0
         for name, target in new.items():
             shifted = RunControl(partial(_shift, control, done, total), control)
@@ -204,10 +204,10 @@ def _refused(repository: str, error: BaseException, token: str | None) -> RecoEr
         error = error.__cause__
     reply = getattr(error, "response", None)
     status = reply.status_code if reply is not None else 0
-    told = f"status {status} {getattr(error, 'server_message', None) or ''}" if status else str(error)
+    detail = f"status {status} {getattr(error, 'server_message', None) or ''}" if status else str(error)
     for secret in (token, get_token()):
-        told = told.replace(secret, "***") if secret else told
-    given = f"{repository} ({type(error).__name__}: {told.strip()})"
+        detail = detail.replace(secret, "***") if secret else detail
+    given = f"{repository} ({type(error).__name__}: {detail.strip()})"
     if is_full(error):
         return NoSpaceError("the disk is full", given=given, remedy="Free some space and try again")
     if isinstance(error, errors.RemoteEntryNotFoundError):

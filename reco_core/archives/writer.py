@@ -152,7 +152,7 @@ class EmbeddingRun:
                 given=f"{len(self.source.records)} photos",
                 expected="JPEG, PNG, WebP, BMP, GIF or TIFF files",
             )
-        self.wholes = raw.get("whole", raw["embedding"])
+        self.photo_embeddings = raw.get("whole", raw["embedding"])
         self.maps = {role: raw[role] for role in MAPS}
         names = None if self.encoder.names is None else self.encoder.names.cpu()
         return {} if self.options.dense == codecs.NONE else codecs.learn(self.maps, names, self.options.dense)
@@ -165,9 +165,11 @@ class EmbeddingRun:
         hashes = journal.array("hash")
         for value in () if hashes is None else hashes.tolist():
             seen.add(value)
-        here, anew = embedding.embed(self.source, self.encoder, missing), set(missing)
+        fresh, to_embed = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
-            stored = StoredBatch.from_batch(next(here)) if start in anew else embedded_batches.load(self.batches, start)
+            stored = (
+                StoredBatch.from_batch(next(fresh)) if start in to_embed else embedded_batches.load(self.batches, start)
+            )
             if stored is None:
                 embedded_batches.batch_file(self.batches, start).unlink()
                 raise ArchiveError(
@@ -195,7 +197,7 @@ class EmbeddingRun:
 
     def typical(self, file: Path) -> Path:
         """Write how embeddings and language maps are distributed, before compression narrows them."""
-        moments = {"photos": self.wholes, "positions": codecs.sample(self.maps["language"])}
+        moments = {"photos": self.photo_embeddings, "positions": codecs.sample(self.maps["language"])}
         tensors: dict[str, torch.Tensor] = {}
         for of, values in moments.items():
             moment = score_maps.typical(torch.from_numpy(np.array(values)))

@@ -320,4 +320,4 @@ def _fetch(args: argparse.Namespace) -> None:
         connections=args.connections,
         control=ProgressLog(),
     )
-    log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.here, len(got.failed), folder)
+    log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.present, len(got.failed), folder)

@@ -36,7 +36,7 @@ EXTRA = {
     "open_clip": ("input_resolution", "context_length", "vocab_size"),
     "timm": ("head.", "head_dist.", "mask_token"),
 }
-WHOLE_HASH = re.compile("[0-9a-f]{64}")
+FULL_HASH = re.compile("[0-9a-f]{64}")
 SAMPLES = 1024  # values of a tensor that enter its fingerprint
 
 
@@ -199,9 +199,9 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], library: st
         "unknown": kept.keys() - wanted.keys(),
         "of another shape": wrong,
     }
-    told = "; ".join(f"{len(keys)} {what}, such as {min(keys)}" for what, keys in problems.items() if keys)
-    if told:
-        raise WeightsError("the weights do not fit the network", given=f"{name}: {told}")
+    problem = "; ".join(f"{len(keys)} {what}, such as {min(keys)}" for what, keys in problems.items() if keys)
+    if problem:
+        raise WeightsError("the weights do not fit the network", given=f"{name}: {problem}")
     module.load_state_dict(kept)  # copies value by value, so that half precision is widened without a second copy
 
 
@@ -235,7 +235,7 @@ def _in_hub(file: WeightFile) -> Path | None:
 def _verified(path: Path, file: WeightFile, check: bool) -> str:
     """Compare with the published hash; else with the record, or the hub's own name for the file; else record it now."""
     named = path.resolve().name  # the hub's cache names a large file by its SHA-256
-    stated = named if WHOLE_HASH.fullmatch(named) else ""
+    stated = named if FULL_HASH.fullmatch(named) else ""
     expected = file.sha256 or stated or _record().get(place(file), "")
     actual = verify(path, expected if check else "")
     if not expected and path.is_relative_to(cache_folder()):
@@ -250,7 +250,7 @@ def _fetch(file: WeightFile, control: RunControl | None) -> Found:
     with FileLock(f"{target}.lock"), download.client() as web:
         if target.is_file():  # another process was faster
             return Found(target, file, _verified(target, file, check=True))
-        expected = file.sha256 or _told_by_hub(file, url)
+        expected = file.sha256 or _stated_by_hub(file, url)
         actual = download.download(url, target, web, sha256=expected, control=control)
         if not file.sha256:
             _remember(file, actual)
@@ -264,7 +264,7 @@ def _remember(file: WeightFile, actual: str) -> None:
         atomic_write(cache_folder() / RECORD, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
-def _told_by_hub(file: WeightFile, url: str) -> str:
+def _stated_by_hub(file: WeightFile, url: str) -> str:
     """The SHA-256 that the hub states for a large file of one revision; "" if it states none."""
     if not file.hub:
         return ""
@@ -275,7 +275,7 @@ def _told_by_hub(file: WeightFile, url: str) -> str:
     except Exception as error:  # its client raises many kinds; without an answer the download will tell
         log.info("the hub states no hash of %s (%s)", file.file, type(error).__name__)
         return ""
-    return stated if WHOLE_HASH.fullmatch(stated) else ""
+    return stated if FULL_HASH.fullmatch(stated) else ""
 
 
 def _record() -> dict[str, str]:

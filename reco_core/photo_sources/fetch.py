@@ -49,10 +49,10 @@ RESERVED = re.compile(r"\bN[CD]\b|non-?\s?commercial|no-?\s?deriv", re.IGNORECAS
 
 @dataclass(frozen=True)
 class Fetched:
-    """fetched: now. here: there before. failed: photo and reason."""
+    """fetched: now. present: there before. failed: photo and reason."""
 
     fetched: int
-    here: int
+    present: int
     failed: tuple[tuple[PhotoRecord, str], ...]
 
 
@@ -94,8 +94,8 @@ def fetch_photos(
             raise ArchiveError(
                 "a photo's name leaves the folder", given=record.file, remedy="Do not trust this archive"
             )
-    here = {record.file for record in wanted if _is_here(folder / record.file, record)}
-    missing = [record for record in wanted if record.file not in here]
+    present = {record.file for record in wanted if _is_here(folder / record.file, record)}
+    missing = [record for record in wanted if record.file not in present]
     failed: list[tuple[PhotoRecord, str]] = []
     fetched = 0
     try:
@@ -107,7 +107,7 @@ def fetch_photos(
                     failed.append((record, problem))
                     in_a_row += 1
                 else:
-                    here.add(record.file)
+                    present.add(record.file)
                     fetched += 1
                     in_a_row = 0
                 if in_a_row >= GIVE_UP:
@@ -118,7 +118,7 @@ def fetch_photos(
                     )
                 control.report("photos", done + len(wanted) - len(missing), len(wanted))
     finally:
-        _write_table([record for record in wanted if record.file in here], folder)
+        _write_table([record for record in wanted if record.file in present], folder)
     return Fetched(fetched, len(wanted) - len(missing), tuple(failed))
 
 

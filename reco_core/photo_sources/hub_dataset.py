@@ -69,8 +69,8 @@ class _Dataset(Source):
         for part, dataset, column in columns:
             default = dataset.info.license or licence
             stated = {**UNKNOWN, **({"licence": default, "licence_scope": "collection"} if default else {})}
-            for i, own in enumerate(_rows(part, dataset, column, folder)):
-                row = {**(UNKNOWN if "licence" in own else stated), **own}
+            for i, stated_by_row in enumerate(_rows(part, dataset, column, folder)):
+                row = {**(UNKNOWN if "licence" in stated_by_row else stated), **stated_by_row}
                 if is_allowed(row) or not open_only:
                     records.append(PhotoRecord.of(row))
                     self._places.append((dataset, column, i))
@@ -113,17 +113,17 @@ def _rows(part: str, dataset: Any, column: str, folder: Path | None) -> Iterator
     """What the other columns say of each photo, and its name: its own, or its number."""
     compute = import_optional("pyarrow.compute", "a Hugging Face dataset")
     paths = compute.struct_field(dataset.data.column(column), "path").to_pylist()  # without touching the bytes
-    told = [c for c in dataset.column_names if c != column and is_known(c)]
-    rows = dataset.select_columns(told) if told else [{}] * len(paths)
+    columns = [c for c in dataset.column_names if c != column and is_known(c)]
+    rows = dataset.select_columns(columns) if columns else [{}] * len(paths)
     for i, (path, row) in enumerate(zip(paths, rows, strict=True)):
-        own = Path(path or "")
-        if own.suffix.lower() not in PHOTO_SUFFIXES:
-            own = Path(f"{i:08d}.jpg")
-        elif folder and own.is_relative_to(folder.resolve()):
-            own = own.relative_to(folder.resolve())
+        name = Path(path or "")
+        if name.suffix.lower() not in PHOTO_SUFFIXES:
+            name = Path(f"{i:08d}.jpg")
+        elif folder and name.is_relative_to(folder.resolve()):
+            name = name.relative_to(folder.resolve())
         else:
-            own = Path(own.name)
-        yield {"title": Path(path or "").stem, **known_fields(row), "file": f"{part}/{own.as_posix()}"}
+            name = Path(name.name)
+        yield {"title": Path(path or "").stem, **known_fields(row), "file": f"{part}/{name.as_posix()}"}
 
 
 def _on_hub(name: str) -> tuple[str | None, str]:

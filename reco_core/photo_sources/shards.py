@@ -274,8 +274,8 @@ def _listed(shard: _Shard, control: RunControl) -> list[tuple[Member, dict[str, 
     for photo in photos:
         path = PurePosixPath(photo[0])
         sample = _sample(path)
-        told = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
-        rows.append((photo, reduce(operator.or_, told, {**UNKNOWN, "title": path.stem})))
+        stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
+        rows.append((photo, reduce(operator.or_, stated, {**UNKNOWN, "title": path.stem})))
     return rows
 
 

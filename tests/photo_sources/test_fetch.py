@@ -44,7 +44,7 @@ def records(web, photo_folder) -> list[PhotoRecord]:
 def test_all_come_with_their_credits(web, records, tmp_path):
     control = Recorder()
     got = fetch_photos(records, tmp_path, interval=0, control=control)
-    assert (got.fetched, got.here, got.failed) == (20, 0, ())
+    assert (got.fetched, got.present, got.failed) == (20, 0, ())
     assert control.reports == [("photos", i + 1, 20) for i in range(20)]
     assert all(sha256(tmp_path / record.file) == record.sha256 for record in records)
     listed = list_photos(tmp_path)
@@ -63,7 +63,7 @@ def test_a_second_call_asks_for_nothing_that_is_there(web, records, tmp_path):
     (tmp_path / records[5].file).unlink()
     web.asked.clear()
     got = fetch_photos(records, tmp_path, interval=0)
-    assert (got.fetched, got.here) == (2, 18)
+    assert (got.fetched, got.present) == (2, 18)
     assert {path for path, asked in web.asked.items() if asked} == {f"/p/{records[i].file[4:]}" for i in (3, 5)}
 
 
