@@ -22,7 +22,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.recipe import find_recipe
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
 from reco_core.evaluation import bench
@@ -122,13 +122,17 @@ def main() -> None:
     for fold, part in enumerate(own):
         started, out_folder = time.perf_counter(), args.work / f"part-{fold + 1}-of-{args.folds}"
         anew = not out_folder.exists()
-        made = adapt(reco, source(part), job, out_folder, device=args.device, progress=Steps())
+        made = adapt(reco, source(part), job, out_folder, device=args.device, control=ProgressLog())
         minutes.append(round((time.perf_counter() - started) / 60, 2) if anew else None)  # None: not in this run alone
         rest = tuple(item for other in own if other is not part for item in other.items)
         for kind, items in (("adapted", part.items), ("held out", rest)):
             if items:
                 report = bench.run(
-                    reco, replace(data, items=items), of_methods(METHODS), specialists={ROW: made}, progress=Steps()
+                    reco,
+                    replace(data, items=items),
+                    of_methods(METHODS),
+                    specialists={ROW: made},
+                    control=ProgressLog(),
                 )
                 measured[kind].append(report)
     out: dict = {

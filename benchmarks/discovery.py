@@ -35,7 +35,7 @@ from reco_core.pipeline import WORKING_SIDE, ReCo
 from reco_core.segmentation import metrics, score_maps
 from reco_core.types import Discovery
 from reco_core.utils.images import limit_size, resize_labels
-from reco_core.zeroguidance.clustering import belonging
+from reco_core.zeroguidance.clustering import part_affinities
 from reco_core.zeroguidance.discovery import PARTS, Discoverer
 from reco_core.zeroguidance.embedding import embed_words
 
@@ -57,7 +57,7 @@ def clusters(count: int) -> Find:
         points = features.flatten(0, 1).numpy()
         _, owner = kmeans2(points, min(count, len(points)), minit="++", rng=np.random.default_rng(SEED), missing="warn")
         parts = np.unique(owner, return_inverse=True)[1].reshape(features.shape[:2])
-        maps = score_maps.resize(belonging(features, parts), limit_size(photo, WORKING_SIDE).shape[:2])
+        maps = score_maps.resize(part_affinities(features, parts), limit_size(photo, WORKING_SIDE).shape[:2])
         return named(discoverer, photo, maps.argmax(0).numpy())
 
     return find

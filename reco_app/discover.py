@@ -2,7 +2,7 @@
 
 import tempfile
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from reco_core.errors import NamesError, PhotoError
 from reco_core.export import describe_discovery
 from reco_core.utils.images import limit_size, read_photo
 from reco_core.utils.names import parse_names
+from reco_core.utils.run_control import RunControl
 from reco_core.zeroguidance.discovery import MOST_PARTS, PARTS, Discoverer, Reading, check_parts
-from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
+from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
 MOST_WORDS = 1000  # of a visitor's own
 MOST_READINGS = 40  # of all sessions at once, up to 20 MB each
@@ -129,14 +130,17 @@ class Discovering:
         if progress and not self.pool.loaded(preset):
             progress(None, desc="Loading the model")
         discoverer = self._discoverer(preset, names, progress)
-        reading = discoverer.read(pixels, (lambda what: progress(None, desc=what)) if progress else (lambda what: None))
+        told = RunControl(lambda stage, done, total: progress(None, desc=stage.capitalize())) if progress else None
+        reading = discoverer.read(pixels, control=told)
         return pixels, discoverer, reading
 
     def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: gr.Progress | None = None) -> Discoverer:
         """names: a visitor's own words, in a vocabulary that is theirs alone; none: the one that all share."""
         reco = self.pool.get(preset)
         if names:
-            return Discoverer(reco, load_vocabulary(reco.encoder, own_words(names), _embedding(progress, "your words")))
+            return Discoverer(
+                reco, load_vocabulary(reco.encoder, user_words(names), _embedding(progress, "your words"))
+            )
         preset = preset or self.pool.first
         with self._lock:
             made = self._made.get(preset)
@@ -162,12 +166,11 @@ class Discovering:
                 old.reading = None
 
 
-def _embedding(progress: gr.Progress | None, what: str) -> Callable[[int, int], None]:
-    def tell(done: int, of: int) -> None:
-        if progress:
-            progress((done, of), desc=f"Embedding {what}", unit="words")
+def _embedding(progress: gr.Progress | None, what: str) -> RunControl | None:
+    def tell(stage: str, done: int, total: int) -> None:
+        progress((done, total), desc=f"Embedding {what}", unit=stage)  # type: ignore[misc]
 
-    return tell
+    return RunControl(tell) if progress else None
 
 
 def _show(find: Find, off: Collection[str] = ()) -> Shown:

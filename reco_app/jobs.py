@@ -23,6 +23,7 @@ from reco_core.errors import Cancelled, OptionError, PhotoError
 from reco_core.photo_sources.source import Files
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.images import read_photo
+from reco_core.utils.run_control import RunControl
 
 MOST_MINUTES = 30  # of one job; then it ends with the best that there is
 MOST_JOBS = 20  # on a server: the one that runs, and those that wait
@@ -190,13 +191,7 @@ class Work:
         try:
             source = Files("your photos", list(zip(records, self._photos, strict=True)))
             made = self.adapt(
-                source,
-                self.job,
-                self.out,
-                progress=self._progress,
-                cancelled=lambda: self._halt() is not None,
-                enough=lambda: self.finishing,
-                watch=self._watch,
+                source, self.job, self.out, control=_JobControl(self), enough=lambda: self.finishing, watch=self._watch
             )
             with zipfile.ZipFile(self.zip, "w") as packed:  # weights hardly get smaller
                 for name in FILES:
@@ -258,6 +253,18 @@ class Work:
         self.curve = curve
         self.marked = tuple(replace(one, said=mark(one.photo)) for one in self.marked)
         self.looks += 1
+
+
+class _JobControl(RunControl):
+    """Tells a job how far its run is, and the run when the job must end."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work._progress)
+        self._work = work
+
+    @property
+    def cancelled(self) -> bool:
+        return self._work._halt() is not None
 
 
 class Ticket:

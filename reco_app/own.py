@@ -30,6 +30,7 @@ from reco_core.pipeline import ReCo
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.images import read_photo
 from reco_core.utils.names import parse_names
+from reco_core.utils.run_control import RunControl
 
 MOST_PHOTOS = 200  # of a session
 MOST_BYTES = 100_000_000  # of a session's photos as they are kept, and of what a zip unpacks to
@@ -182,16 +183,17 @@ class Own:
         digest = hashlib.sha256(repr((encoder.hash, photos)).encode()).hexdigest()[:16]
         folder = self.folder / "archives" / encoder.preset.name / digest
 
-        def step(done: int, of: int) -> None:
+        def step(_stage: str, done: int, of: int) -> None:
             self._heed()
             progress(done, of)
 
         if not folder.exists():
             shutil.rmtree(folder.parent, ignore_errors=True)  # of the photos before
-            step(0, len(photos))
+            step("", 0, len(photos))
             records = [PhotoRecord(p.file, 0, 0, "", "", "", LICENCE, "photo", AUTHOR, p.name) for p in photos]
             source = Files(self.folder, [(r, self.path(p)) for r, p in zip(records, photos, strict=True)])
-            write_archive(folder, source, encoder, Options(duplicates=True), step)  # near-duplicates are out already
+            # Near-duplicates are out already.
+            write_archive(folder, source, encoder, Options(duplicates=True), control=RunControl(step))
         return folder
 
     def _keep(self, small: Small, name: str, kept: dict[str, Photo]) -> str:

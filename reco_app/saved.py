@@ -53,7 +53,7 @@ def load(file: Path, encoder: Encoder) -> list[Small]:
         try:
             _unpack(opened, folder)
             manifest = read_manifest(folder)
-            for name, problem in check(folder, manifest, whole=True):
+            for name, problem in check(folder, manifest, every_byte=True):
                 raise ValueError(f"{name}: {problem}")
             if manifest.preset == encoder.preset.name and manifest.weights == encoder.hash:
                 return _photos(folder, manifest.photos)

@@ -24,6 +24,7 @@ from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.types import Concept, Segmentation
 from reco_core.utils.images import limit_size, read_photo, resize_labels
 from reco_core.utils.names import parse_names
+from reco_core.utils.run_control import RunControl
 from reco_core.utils.visualize import overlay
 
 SHOWN_SIDE = 1600  # long side of the picture on the page
@@ -185,7 +186,7 @@ class Segmenting:
             progress(None, desc="Loading the model")
         used = join(self.pool.get(preset), own, progress)
         reco = used.reco
-        learning = progress and (lambda done, of, name: progress((done, of), desc=f"Learning {name}", unit="names"))
+        learning = progress and RunControl(lambda stage, *step: progress(step, desc=f"L{stage[1:]}", unit="names"))
         taught = used.taught(wanted, method, int(k), around)
         references = reco.prepare(
             wanted,
@@ -194,7 +195,7 @@ class Segmenting:
             background=others,
             context=around,
             taught=list(taught.values()),
-            progress=learning,
+            control=learning,
         )
         result = reco.segment(pixels, references, method=method)
         folder = Path(tempfile.mkdtemp(dir=self.cache))

@@ -206,9 +206,9 @@ def test_a_session_that_expires_takes_its_job_along(monkeypatch, photo, tmp_path
     )
     queue, began = jobs.Queue(), threading.Event()
 
-    def adapt(*_, cancelled, **__):
+    def adapt(*_, control, **__):
         began.set()
-        while not cancelled():
+        while not control.cancelled:
             time.sleep(0.01)
         raise Cancelled("stopped")
 

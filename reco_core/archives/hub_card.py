@@ -48,9 +48,6 @@ def card(manifest: Manifest, records: Iterable[PhotoRecord], repository: str = "
         hosts[_host(record.source_url)] += 1
         authors.add(record.author)
     licences, photos = manifest.licences, f"{manifest.photos:,} photos"
-    left_out: Counter[str] = Counter()
-    for part in manifest.parts:
-        left_out.update(part.left_out)
     header = DatasetCardData(
         pretty_name=f"ReCo archive of {photos}, preset {manifest.preset}",
         **_licence(licences),
@@ -92,7 +89,7 @@ Stated by their sources; per photo, with author, title and address, in the archi
 
 ## Left out
 
-{_table("Reason, such as a near-duplicate", left_out) if left_out else "No photo was left out."}
+{_table("Reason, such as a near-duplicate", manifest.left_out) if manifest.left_out else "No photo was left out."}
 
 ## Having a photo taken down
 

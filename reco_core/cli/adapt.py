@@ -9,7 +9,7 @@ from reco_core.adaptation.job import MOST_NAMES, Job, adapt
 from reco_core.adaptation.rare import ARCHIVE, archive_photos
 from reco_core.adaptation.recipe import RECIPES, find_recipe
 from reco_core.cli.options import Commands, add_command, add_learning, add_out, load, parse_words
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.photo_sources.factory import KINDS, Source, open_source
 from reco_core.utils.names import parse_names
 
@@ -62,15 +62,15 @@ def run(args: argparse.Namespace) -> None:
         args.seed,
         RANDOM if args.random else "auto",
     )
-    progress = Steps()
+    control = ProgressLog()
     reco = load(args)
     photos: Source
     if args.source == ARCHIVE:
-        photos = archive_photos(reco, names, args.count, args.photos, seed=args.seed, progress=progress)
+        photos = archive_photos(reco, names, args.count, args.photos, seed=args.seed, control=control)
     else:
-        photos = open_source(args.source)
+        photos = open_source(args.source, control=control)
     with photos:
-        made = adapt(reco, photos, job, args.out, device=args.device, progress=progress)
+        made = adapt(reco, photos, job, args.out, device=args.device, control=control)
     log.info(
         "written to %s: %d names from %d photos; step %d was kept. Try it: reco predict %s PHOTO --out RESULT",
         args.out,

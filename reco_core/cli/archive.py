@@ -12,10 +12,10 @@ from reco_core.archives import changes, hub_sync
 from reco_core.archives.archive import Archive
 from reco_core.archives.codecs import DENSE
 from reco_core.archives.manifest import check, read_manifest, strays
-from reco_core.archives.writer import Elsewhere, Options
+from reco_core.archives.writer import Options, RemoteEmbedder
 from reco_core.cli import archive_search
 from reco_core.cli.options import Commands, add_command, add_machine, add_out, add_preset, find_archive, load_models
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.install import build_archive, learn_words
 from reco_core.photo_sources.factory import open_source
@@ -87,12 +87,11 @@ def add_commands(commands: Commands) -> None:
     pull.add_argument("--revision", default="main", help="branch, tag or commit")
 
 
-def _remote_embedder(args: argparse.Namespace, preset: str) -> Elsewhere | None:
+def _remote_embedder(args: argparse.Namespace, preset: str) -> RemoteEmbedder | None:
     if not args.ray:
         return None
     from reco_core.archives.cluster import on_ray  # an optional library
 
-    steps = Steps()
     return on_ray(
         args.ray,
         args.photos,
@@ -101,39 +100,34 @@ def _remote_embedder(args: argparse.Namespace, preset: str) -> Elsewhere | None:
         open_only=args.open_only,
         weights=args.weights,
         precision=args.precision,
-        progress=lambda done, of: steps("embedded", done, of),
     )
 
 
 def _build(args: argparse.Namespace) -> None:
-    steps = Steps()
-    with open_source(args.photos, open_only=args.open_only, progress=lambda done, of, _: steps("listed", done, of)) as (
-        source
-    ):
+    control = ProgressLog()
+    with open_source(args.photos, open_only=args.open_only, control=control) as source:
         build_archive(
             load_models(args, args.preset),
             source,
             args.out,
             Options(args.dense, args.keep_duplicates),
-            progress=lambda done, of: steps("photos", done, of),
-            elsewhere=_remote_embedder(args, args.preset),
+            control=control,
+            remote=_remote_embedder(args, args.preset),
         )
     _show(Archive(args.out))
 
 
 def _add(args: argparse.Namespace) -> None:
-    steps, preset = Steps(), read_manifest(args.archive).preset
+    control, preset = ProgressLog(), read_manifest(args.archive).preset
     encoder = load_models(args, preset)
-    with open_source(args.photos, open_only=args.open_only, progress=lambda done, of, _: steps("listed", done, of)) as (
-        source
-    ):
+    with open_source(args.photos, open_only=args.open_only, control=control) as source:
         part = changes.add_photos(
             args.archive,
             source,
             encoder,
             duplicates=args.keep_duplicates,
-            progress=lambda done, of: steps("photos", done, of),
-            elsewhere=_remote_embedder(args, preset),
+            control=control,
+            remote=_remote_embedder(args, preset),
         )
     learn_words(encoder, args.archive)
     log.info("%d photos added; left out: %s", part.photos, _listed(part.left_out) or "none")
@@ -148,15 +142,15 @@ def _merge(args: argparse.Namespace) -> None:
 def _fetch(args: argparse.Namespace) -> None:
     if args.connections < 1:
         raise OptionError("--connections must be at least 1", given=args.connections)
-    folder, steps = args.out or cache_folder() / "photos", Steps()
+    folder, control = args.out or cache_folder() / "photos", ProgressLog()
     got = fetch_photos(
         list(Archive(args.archive).records),
         folder,
         open_only=args.open_only,
         connections=args.connections,
-        progress=lambda done, of, file: steps("photos", done, of),
+        control=control,
     )
-    log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.here, len(got.failed), folder)
+    log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.present, len(got.failed), folder)
 
 
 def _info(args: argparse.Namespace) -> None:
@@ -165,7 +159,7 @@ def _info(args: argparse.Namespace) -> None:
 
 def _verify(args: argparse.Namespace) -> None:
     manifest = read_manifest(args.archive)
-    problems = list(check(args.archive, manifest, whole=True))
+    problems = list(check(args.archive, manifest, every_byte=True))
     for name, problem in problems:
         log.error("%s: %s", name, problem)
     if problems:
@@ -181,16 +175,14 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _push(args: argparse.Namespace) -> None:
-    steps = Steps()
-    address = hub_sync.push(
-        args.archive, args.repository, private=args.private, progress=lambda done, of: steps("bytes", done, of)
-    )
+    control = ProgressLog()
+    address = hub_sync.push(args.archive, args.repository, private=args.private, control=control)
     log.info("uploaded to %s", address)
 
 
 def _pull(args: argparse.Namespace) -> None:
-    steps = Steps()
-    hub_sync.pull(args.repository, args.out, revision=args.revision, progress=lambda done, of: steps("bytes", done, of))
+    control = ProgressLog()
+    hub_sync.pull(args.repository, args.out, revision=args.revision, control=control)
     _show(Archive(args.out))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reco_core.adaptation.specialist import Specialist
 from reco_core.cli.options import Commands, add_command, add_learning, load, parse_words, split_commas
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.datasets.catalogue import DATASETS, find_dataset
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import PROTOCOLS, open_folder
@@ -20,7 +20,7 @@ from reco_core.evaluation.plots import plot_ablation
 from reco_core.evaluation.variants import METHODS, ablation, of_methods
 from reco_core.install import missing
 from reco_core.presets import PRESETS, find_preset
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 
 RETRIEVAL = {"imagenet": open_imagenet, "class_folder": open_class_folder}  # what words retrieve is measured on
 ENCODERS = ("denseclip", "reco", "reco2")  # what the other presets are measured with in an ablation
@@ -99,7 +99,7 @@ def _measure(args: argparse.Namespace) -> None:
         for name, folder in zip(called, args.specialist, strict=True)
     }
     reco = as_authors_code(load(args)) if args.authors_code else load(args)
-    report = bench.run(reco, data, variants, specialists=specialists, progress=Steps(), **options)
+    report = bench.run(reco, data, variants, specialists=specialists, control=ProgressLog(), **options)
     report["data"] = {"classes": list(data.classes), "published": published}
     if args.ablation:
         report["encoders"] = _encoders(args, data, options)
@@ -119,7 +119,7 @@ def _encoders(args: argparse.Namespace, data: Dataset, options: dict) -> dict[st
     for name, preset in PRESETS.items():
         if name != args.preset and not missing(preset, args.weights):
             other = argparse.Namespace(**{**vars(args), "preset": name, "archive": []})
-            measured = bench.run(load(other), data, of_methods(ENCODERS), progress=Steps(name), **options)
+            measured = bench.run(load(other), data, of_methods(ENCODERS), control=ProgressLog(name), **options)
             out[name] = {"methods": measured["methods"], "settings": measured["settings"]}
     return out
 
@@ -149,7 +149,7 @@ def _retrieval(args: argparse.Namespace) -> None:
     if args.root is None:
         raise OptionError("where is the data set?", given=args.dataset, expected="--root FOLDER")
     data = RETRIEVAL[args.dataset](args.root)
-    report = retrieval.run(load(args).encoder, data, progress=Steps())
+    report = retrieval.run(load(args).encoder, data, control=ProgressLog())
     rows = [[f"purity@{k}", f"{value:.3f}"] for k, value in report["purity"].items()]
     _show(tables.markdown([f"{args.dataset}, {args.preset}", ""], rows))
     if args.json:
@@ -172,7 +172,7 @@ def _show(text: str) -> None:
 def _write(file: Path, report: dict) -> None:
     """Write a report, wholly or not at all; then its journals have done their work."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps(report, separators=(",", ":"), allow_nan=False) + "\n")
+    atomic_write(file, json.dumps(report, separators=(",", ":"), allow_nan=False) + "\n")
     for measured in (report, *report.get("encoders", {}).values()):
         if "settings" in measured:
             place(file, measured["settings"]).unlink(missing_ok=True)

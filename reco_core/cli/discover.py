@@ -2,11 +2,10 @@
 
 import argparse
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from reco_core.cli.options import Commands, Parser, add_command, add_models, add_out, load, parse_words
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.export import write_discovery
 from reco_core.utils.images import read_photo
 from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, PARTS, Discoverer, check_parts
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     check_parts(args.parts)
     photo, words, background = read_photo(args.photo), _read_words(args), parse_words(args.background)
     reco = load(args)
-    discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, _progress()), background)
+    discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, ProgressLog("embedding")), background)
     result = discoverer.discover(photo, args.parts)
     settings = {"photo": args.photo.name, "preset": args.preset, "parts": args.parts, "words": len(words.names)}
     write_discovery(result, photo, args.out, settings)
@@ -79,14 +78,9 @@ def run(args: argparse.Namespace) -> None:
 def prepare(args: argparse.Namespace) -> None:
     """Embed a vocabulary."""
     words = _read_words(args)
-    made = load_vocabulary(load(args).encoder, words, _progress())
+    made = load_vocabulary(load(args).encoder, words, ProgressLog("embedding"))
     log.info("%s words are ready for preset %s", f"{len(made.names):,}", args.preset)
 
 
 def _read_words(args: argparse.Namespace) -> Words:
     return read_words(args.words) if args.words else nouns()
-
-
-def _progress() -> Callable[[int, int], None]:
-    steps = Steps("embedding")
-    return lambda done, of: steps("words", done, of)

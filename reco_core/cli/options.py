@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from reco_core.archives.archive import Archive
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.models.encoders import Encoder, load_encoder
@@ -93,7 +93,7 @@ def load(args: argparse.Namespace) -> ReCo:
         weights=args.weights,
         precision=args.precision,
         photos=args.photos,
-        progress=Steps("fetching"),
+        control=ProgressLog("fetching"),
     )
     for more in args.archive[1:]:
         reco = reco.extended(Archive(more))
@@ -102,8 +102,8 @@ def load(args: argparse.Namespace) -> ReCo:
 
 def load_models(args: argparse.Namespace, preset: str) -> Encoder:
     """A preset's models alone. Raises OptionError, WeightsError."""
-    chosen, progress = find_preset(preset), Steps("fetching")
-    return load_encoder(chosen, args.device, args.weights, precision=args.precision, progress=progress)
+    chosen, control = find_preset(preset), ProgressLog("fetching")
+    return load_encoder(chosen, args.device, args.weights, precision=args.precision, control=control)
 
 
 def find_archive(text: str) -> Path:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from reco_core.cli.options import Commands, add_command, add_machine
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.errors import OptionError
 from reco_core.install import ASK_ABOVE, install, missing
 from reco_core.models.weights import address, place
@@ -54,7 +54,7 @@ def install_preset(args: argparse.Namespace) -> None:
         device=args.device,
         precision=args.precision,
         open_only=args.open_only,
-        progress=Steps(),
+        control=ProgressLog(),
     )
     log.info("preset %s is ready", preset.name)
 

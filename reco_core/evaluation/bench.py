@@ -1,10 +1,9 @@
 """Measuring methods on labelled photos: one pass over the photos, every variant on each."""
 
-import hashlib
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 
 from reco_core.adaptation.specialist import Specialist
 from reco_core.datasets.dataset import Dataset, Item
-from reco_core.errors import Cancelled, OptionError
+from reco_core.errors import OptionError
 from reco_core.evaluation.authors_code import AuthorsConcepts
 from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.variants import METHODS, Variant, left_out, of_methods
@@ -24,7 +23,9 @@ from reco_core.pipeline import ReCo
 from reco_core.segmentation import metrics, score_maps
 from reco_core.segmentation.cosegmentation import LANGUAGE_GAIN
 from reco_core.types import MAX_LABELS, Encoded, References
+from reco_core.utils.hashing import digest
 from reco_core.utils.images import resize_labels
+from reco_core.utils.run_control import RunControl
 
 FORMAT = 2
 READING = (
@@ -39,7 +40,6 @@ READING = (
     "in_archive_from",
     "temperatures",
 )  # what figures depend on in a preset, beyond its weights
-Progress = Callable[[str, int, int], None]
 
 
 def run(
@@ -54,8 +54,7 @@ def run(
     seed: int = 0,
     specialists: Mapping[str, Specialist] = {},
     report: Path | None = None,
-    progress: Progress = lambda what, done, of: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    control: RunControl | None = None,
 ) -> dict:
     """Measure variants on a data set.
 
@@ -69,7 +68,7 @@ def run(
         specialists: more rows by their names. Where the set has no background, what a specialist likes next to it
         counts. report: where the report will be written (not here); an interrupted run is continued from the
             journal beside it.
-        progress: called with what is done, how many are, and of how many.
+        control: told of variants that are learned and of photos; asked before each.
 
     Returns:
         the report, plain data without nan: "methods" (per variant accuracy, miou and their 95 % intervals
@@ -79,8 +78,10 @@ def run(
 
     Raises:
         OptionError: variants that do not fit. DatasetError, PhotoError: a file cannot be read.
-        Cancelled: `cancelled` said so; what was measured is kept.
+        Cancelled: `control` was cancelled; what was measured is kept.
     """
+    control = control or RunControl()
+    stopped = "the benchmark was stopped", "The same command continues it" if report else ""
     default = reco.encoder.preset.k if k is None else k
     variants = tuple(replace(variant, k=variant.k or default) for variant in variants or of_methods(METHODS))
     names = [*(v.name for v in variants), *specialists]
@@ -103,7 +104,7 @@ def run(
     learned: dict[str, References] = {}
     files = [record.file for record in reco.archive.records] if any(v.share < 1 for v in variants) else []
     for done, variant in enumerate(variants if todo else ()):
-        _stop_if(cancelled, report)
+        control.raise_if_cancelled(*stopped)
         competing = background if data.background and variant.background else ()
         learned[variant.name] = reco.prepare(
             data.words,
@@ -114,20 +115,15 @@ def run(
             exclude=left_out(files, variant.share, seed),
             most=MAX_LABELS,
         )
-        progress("variants learned", done + 1, len(variants))
+        control.report("variants learned", done + 1, len(variants))
     for done, item in enumerate(todo):
-        _stop_if(cancelled, report)
+        control.raise_if_cancelled(*stopped)
         pair = data.load(item)
         entry = {"photo": item.key, **_measure(reco, data, pair, variants, learned, judge)}
         _adapted(data, pair, adapted, entry)
         journal.add(entry)
-        progress("photos", len(items) - len(todo) + done + 1, len(items))
+        control.report("photos", len(items) - len(todo) + done + 1, len(items))
     return _report(data, [item.key for item in items], journal.done, names, described, seed)
-
-
-def _stop_if(cancelled: Callable[[], bool], report: Path | None) -> None:
-    if cancelled():
-        raise Cancelled("the benchmark was stopped", remedy="The same command continues it" if report else "")
 
 
 def _judge(reco: ReCo, variants: Sequence[Variant]) -> Variant:
@@ -213,7 +209,7 @@ def maximum_scores(encoded: Encoded, references: References) -> list[float]:
 def fingerprint(items: Sequence[Item]) -> str:
     """16 hexadecimal digits of photos and label maps: their names, order and sizes in bytes."""
     told = [f"{item.key} {item.photo.stat().st_size} {item.truth.stat().st_size}" for item in items]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    return digest("\n".join(told), 16)
 
 
 def settings(

@@ -56,7 +56,7 @@ def files(folder: Path) -> set[str]:
 def sound(folder: Path) -> None:
     """Everything that the manifest names is right, and nothing else lies there."""
     manifest = read_manifest(folder)
-    assert list(check(folder, manifest, whole=True)) == []
+    assert list(check(folder, manifest, every_byte=True)) == []
     assert {file.name for file in folder.iterdir()} == {"manifest.json", *manifest.named}
 
 
@@ -167,7 +167,7 @@ def test_merged_archives_hold_both_once(built, photos, reco, tmp_path):
     merge_archives([tmp_path / "third", built["first"]], tmp_path / "all")
     sound(tmp_path / "all")
     assert len(Archive(tmp_path / "all")) == 5  # three of the first are copies
-    assert Archive(tmp_path / "all").parts[1].part.left_out == {"in another archive": 3}
+    assert Archive(tmp_path / "all").parts[1].entry.left_out == {"in another archive": 3}
     merge_archives([tmp_path / "third", built["first"]], tmp_path / "twice", duplicates=True)
     assert len(Archive(tmp_path / "twice")) == 8
     for name in ("first", "second"):
@@ -185,7 +185,7 @@ def test_archives_of_other_models_are_refused(archive, built, reco, photos, tmp_
     for change in (
         lambda: add_photos(archive, open_source(photos["second"]), reco.encoder),
         lambda: merge_archives([built["second"], archive], tmp_path / "merged"),
-        lambda: Archive(built["second"]).joined(Archive(archive)),
+        lambda: Archive.concatenate([Archive(built["second"]), Archive(archive)]),
     ):
         with pytest.raises(ArchiveError, match="made by another model"):
             change()
@@ -290,7 +290,7 @@ def test_without_dense_features_they_are_computed_from_photos(photos, reco, tmp_
 
 def test_a_joined_archive_is_both(built, reco):
     one, two = Archive(built["first"]), Archive(built["second"])
-    both = one.joined(two)
+    both = Archive.concatenate([one, two])
     assert len(both) == 10
     assert [r.file for r in both.records] == [r.file for r in (*one.records, *two.records)]
     torch.testing.assert_close(

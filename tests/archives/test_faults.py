@@ -134,7 +134,7 @@ def test_fifty_kills_lose_nothing(processes, root, tmp_path):
         run(processes, name, folder, root, seconds=chance.uniform(0, spent[name]))
         if (folder / "manifest.json").exists():
             manifest = read_manifest(folder)
-            assert not list(check(folder, manifest, whole=True))  # before or after, and all of it
+            assert not list(check(folder, manifest, every_byte=True))  # before or after, and all of it
             there = {
                 file: data for file, data in contents(folder).items() if file in {*manifest.named, "manifest.json"}
             }
@@ -183,7 +183,7 @@ def test_a_full_disk_loses_nothing(root, small_disk, tmp_path, free):
     subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
     add(disk / "archive", root)
     assert len(Archive(disk / "archive")) > 24
-    assert not list(check(disk / "archive", read_manifest(disk / "archive"), whole=True))
+    assert not list(check(disk / "archive", read_manifest(disk / "archive"), every_byte=True))
 
 
 def test_a_full_disk_stops_a_build(root, small_disk):

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score, roc_curve
 from support.labelled import three, without_seconds, write_folder
+from support.recorder import Recorder, cancelled
 
 from reco_core.datasets.dataset import Dataset, Item
 from reco_core.datasets.folder import open_folder
@@ -19,6 +20,7 @@ from reco_core.evaluation.variants import PARTS, Variant, ablation, left_out, of
 from reco_core.methods import BACKGROUND_WORDS, METHODS, find_method
 from reco_core.types import MAX_LABELS
 from reco_core.utils.images import read_photo
+from reco_core.utils.run_control import RunControl
 
 NAMES = ("denseclip", "reco", "reco2")
 
@@ -29,13 +31,13 @@ def folder(real_photos, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def told() -> list[tuple[str, int, int]]:
-    return []
+def control() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture(scope="module")
-def report(reco, folder, told):
-    return bench.run(reco, open_folder(folder), of_methods(NAMES), progress=lambda *step: told.append(step))
+def report(reco, folder, control):
+    return bench.run(reco, open_folder(folder), of_methods(NAMES), control=control)
 
 
 def naive_scores(truths, predictions, classes):
@@ -47,8 +49,8 @@ def naive_scores(truths, predictions, classes):
     return (truth == predicted).mean(), [h / u if u else None for h, u in zip(hits, unions, strict=True)]
 
 
-def test_report(report, told):
-    assert told == [("variants learned", done, 3) for done in (1, 2, 3)] + [("photos", done, 3) for done in (1, 2, 3)]
+def test_report(report, control):
+    assert control.reports == [(stage, done, 3) for stage in ("variants learned", "photos") for done in (1, 2, 3)]
     assert set(report) == {"methods", "presence", "settings", "machine", "photos", "per_photo"}
     assert list(report["methods"]) == list(NAMES) and report["photos"] == 3
     assert report["per_photo"]["photos"] == ["cat", "coffee", "motorcycle"]
@@ -187,7 +189,7 @@ def test_what_cannot_be_measured(reco, folder):
         with pytest.raises(OptionError, match=says):
             bench.run(reco, data, variants, **options)
     with pytest.raises(Cancelled) as caught:  # while names are learned too
-        bench.run(reco, data, twice[:1], cancelled=lambda: True)
+        bench.run(reco, data, twice[:1], control=cancelled())
     assert "continues" not in str(caught.value), "nothing was kept"
 
 
@@ -360,7 +362,7 @@ def test_no_masks_are_kept(reco, folder, monkeypatch):
         reco,
         open_folder(folder),
         of_methods(("reco", "denseclip")),
-        progress=lambda what, *_: what == "photos" and alive.append(sum(r() is not None for r in results)),
+        control=RunControl(lambda stage, *_: stage == "photos" and alive.append(sum(r() is not None for r in results))),
     )
     assert len(results) == 6 and alive == [0, 0, 0]
     assert len(json.dumps(report["per_photo"])) < 1500
