@@ -68,7 +68,7 @@ def write_references(archive: Archive, groups: Sequence[Learned]) -> None:
 def read_references(archive: Archive, served: Callable[[Sequence[Exemplar]], bool]) -> dict[tuple, Concept]:
     """An archive's concepts under their `concept_key`; none if it has none.
 
-    served: judges exemplars, see `structures.Concept`.
+    served: judges exemplars, see `types.Concept`.
 
     Raises:
         ArchiveError: the files are damaged.
