@@ -1,6 +1,6 @@
 """An archive: what a model knows of many photos, on disk, without their pixels.
 
-A folder (`store.py`) whose manifest lists parts, photos that were added together, each with
+A folder (`manifest.py`) whose manifest lists parts, photos that were added together, each with
     photos           a row per photo: source, licence, author, title (records.py)
     embeddings, ivf  global embeddings, and an index over them if they are very many (vectors.py)
     features         co-segmentation features, compressed: (n, positions, bytes) uint8
@@ -9,7 +9,7 @@ A folder (`store.py`) whose manifest lists parts, photos that were added togethe
     left_out         photos that were not taken, and why
 and for the archive as a whole
     typical          mean and covariance of the embeddings and of the language maps' positions
-    references, references_vectors   concepts learned beforehand (references.py)
+    references, references_vectors   concepts learned beforehand (stored_concepts.py)
 `writer.py` makes it, `changes.py` changes it. No file is a pickle. Everything large is memory-mapped.
 """
 
@@ -68,7 +68,7 @@ class Archive:
     """An opened archive; immutable, so that any number of users can share it."""
 
     def __init__(self, folder: Path) -> None:
-        """Open and check an archive: sizes of all files, and every byte of the small ones; `store.check` reads all.
+        """Open and check an archive: sizes of all files, and every byte of the small ones; `manifest.check` reads all.
 
         Raises:
             ArchiveError: missing, of another format, or its files differ from the manifest.

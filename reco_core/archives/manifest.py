@@ -29,7 +29,7 @@ FORMAT = 3
 MANIFEST = "manifest.json"
 CONTENT_NAME = re.compile(r"[a-z_.]+-[0-9a-f]{16}(\.[a-z0-9]+)?")  # files named by their contents
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # no folder, nothing hidden
-CHECKED_ON_OPENING = 4_000_000  # bytes; larger files are compared with the manifest by `verify` alone
+CHECKED_ON_OPENING = 4_000_000  # bytes; larger files are compared with the manifest by `archive verify` alone
 REBUILD = "Rebuild it with: reco archive build PHOTOS --out FOLDER"
 
 

@@ -234,7 +234,7 @@ def _blocks(embeddings: np.ndarray) -> Iterator[np.ndarray]:
 def _reported(embeddings: np.ndarray, control: RunControl, before: int, total: int) -> Iterator[np.ndarray]:
     """The same, for a control to watch and to cancel; before: rows that were done before these."""
     for block in _blocks(embeddings):
-        control.raise_if_cancelled("indexing photos was cancelled")
+        control.raise_if_cancelled("indexing photos was cancelled", "What is embedded is kept")
         yield block
         before += len(block)
         control.report("indexing photos", before, total)

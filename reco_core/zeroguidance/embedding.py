@@ -28,9 +28,9 @@ WORD_TEMPLATES = ("a photo of a {}.",)  # of presets with dozens of templates, w
 def embed_segments(encoder: Encoder, photo: np.ndarray, masks: np.ndarray) -> Tensor:
     """Embeddings (S, D) float32 on the CPU, norm 1, of segments of a photo; comparable with `embed_words`.
 
-    CLIP transformers: attention masking with global subtraction (`attention`). mini: a square around the segment goes
-    through the network at full size, and in every attention what lies outside counts a tenth. (Pooling its language map
-    over the segment instead names a third as many things rightly: docs/discover.md.)
+    CLIP transformers: attention masking with global subtraction (`attention_masking`). mini: a square around the
+    segment goes through the network at full size, and in every attention what lies outside counts a tenth. (Pooling its
+    language map over the segment instead names a third as many things rightly: docs/discover.md.)
 
     Args:
         photo: (H, W, 3) uint8. masks: (S, H, W) bool, none of them empty.

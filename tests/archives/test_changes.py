@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.recorder import Recorder, cancelled
 
 from reco_core.archives import changes
 from reco_core.archives.archive import Archive
 from reco_core.archives.changes import add_photos, merge_archives, remove_photos
 from reco_core.archives.manifest import check, read_manifest, strays
 from reco_core.archives.writer import Options, write_archive
-from reco_core.errors import ArchiveError
+from reco_core.errors import ArchiveError, Cancelled
 from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
 
@@ -177,6 +178,19 @@ def test_merged_archives_hold_both_once(built, photos, reco, tmp_path):
     torch.testing.assert_close(
         Archive(tmp_path / "both").features(np.arange(5, 10)), Archive(built["second"]).features(np.arange(5))
     )
+
+
+def test_cancelled_changes_change_nothing(archive, built, reco, photos, tmp_path):
+    before = {file.name: file.read_bytes() for file in archive.iterdir()}
+    for change in (
+        lambda: remove_photos(archive, lambda record: record.file.startswith("cat"), control=cancelled()),
+        lambda: merge_archives([archive, built["second"]], tmp_path / "both", control=Recorder(1)),
+        lambda: add_photos(archive, open_source(photos["second"]), reco.encoder, control=Recorder(1)),
+    ):
+        with pytest.raises(Cancelled, match=r"was cancelled\. (Nothing|What is embedded is kept)"):
+            change()
+    assert {file.name: file.read_bytes() for file in archive.iterdir()} == before
+    assert not (tmp_path / "both").exists()
 
 
 def test_archives_of_other_models_are_refused(archive, built, reco, photos, tmp_path):

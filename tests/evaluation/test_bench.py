@@ -16,6 +16,8 @@ from reco_core.datasets.dataset import Dataset, Item
 from reco_core.datasets.folder import open_folder
 from reco_core.errors import Cancelled, DatasetError, NamesError, OptionError
 from reco_core.evaluation import bench, tables
+from reco_core.evaluation.report import unpack
+from reco_core.evaluation.settings import FORMAT, fingerprint
 from reco_core.evaluation.variants import PARTS, Variant, ablation, left_out, of_methods
 from reco_core.methods import BACKGROUND_WORDS, METHODS, find_method
 from reco_core.types import MAX_LABELS
@@ -67,7 +69,7 @@ def test_report(report, control):
 
 def test_settings_name_what_figures_depend_on(reco, report):
     found = report["settings"]
-    assert found["format"] == bench.FORMAT and (found["data"], found["protocol"]) == ("three", "with_background")
+    assert found["format"] == FORMAT and (found["data"], found["protocol"]) == ("three", "with_background")
     assert found["words"] == {"cat": "cat", "cup": "cup", "motorbike": "motorbike"}
     assert found["labels"] == {"0": "background", "1": "cat", "2": "cup", "3": "motorbike"}
     assert found["background"] == list(BACKGROUND_WORDS) and len(found["context"]) == 5
@@ -95,7 +97,7 @@ def test_scores_are_those_of_the_masks(reco, folder, report, name):
     assert row["accuracy"] == pytest.approx(accuracy, abs=1e-4)
     assert list(row["per_class"].values()) == pytest.approx(ious, abs=1e-4)
     assert row["miou"] == pytest.approx(np.mean(ious), abs=1e-4)
-    counts = bench.unpack(report["per_photo"], name, 4)
+    counts = unpack(report["per_photo"], name, 4)
     for photo, (truth, predicted) in enumerate(zip(truths, predictions, strict=True)):
         for c in range(4):
             expected = [(truth == c)[predicted == c].sum(), (truth == c).sum(), (predicted == c)[truth >= 0].sum()]
@@ -370,11 +372,11 @@ def test_no_masks_are_kept(reco, folder, monkeypatch):
 
 def test_fingerprint_tells_photos_labels_and_their_order(folder):
     items = open_folder(folder).items
-    one = bench.fingerprint(items)
-    assert one == bench.fingerprint(open_folder(folder).items) and len(one) == 16
-    others = {bench.fingerprint(items[:2]), bench.fingerprint(items[::-1])}
+    one = fingerprint(items)
+    assert one == fingerprint(open_folder(folder).items) and len(one) == 16
+    others = {fingerprint(items[:2]), fingerprint(items[::-1])}
     truth = items[0].truth.read_bytes()
     items[0].truth.write_bytes(truth + b" ")
-    others.add(bench.fingerprint(items))
+    others.add(fingerprint(items))
     items[0].truth.write_bytes(truth)
     assert len(others | {one}) == 4

@@ -28,7 +28,7 @@ def served(web) -> None:
 
 @pytest.fixture
 def fetch(web, tmp_path):
-    """Fetches /w.bin to w.bin; options as of `downloads.download`."""
+    """Fetches /w.bin to w.bin; options as of `download.download`."""
 
     def call(path: str = "/w.bin", **options) -> str:
         with download.client() as client:
