@@ -77,7 +77,6 @@ LAYERS = [
     "learning",
     "pipeline",
     "install",
-    "pool",
     "report",
     "zeroguidance.clustering",
     "zeroguidance.naming",
@@ -115,7 +114,7 @@ LAYERS = [
 ]
 PACKAGES = ("adaptation", "archives", "datasets", "evaluation", "zeroguidance")
 SOURCES = sorted(LIBRARY.rglob("*.py"))
-APP = [ROOT / "app.py", *sorted((ROOT / "reco_app").glob("*.py"))]
+APP = [ROOT / "app.py", *sorted((ROOT / "reco_app").rglob("*.py"))]
 
 
 def module(file: Path) -> str:
