@@ -1,32 +1,29 @@
-"""Switching models in the app, and installing one, in a real browser."""
+"""Choosing models in the app, and installing them."""
 
 import hashlib
 import json
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import gradio as gr
 import pytest
 import tiny
 import web as server
-from playwright.sync_api import expect
-from test_app import PATIENCE, ROOT, ask, browser, free_port, serving, visit, wait_for_legend  # noqa: F401 - fixtures
+from playwright.sync_api import Page, expect
+from support.page import PATIENCE, ask, wait_for_legend
+from support.server import serving
 from web import Web
 
-from reco_app import models
-from reco_app.models import Choosing
+from reco_app.components.preset_chooser import PresetHandlers, missing_card, preset_card
 from reco_core.install import Missing
-from reco_core.pool import Pool
 from reco_core.presets import CLIP, PAPER
 
 
 @pytest.fixture(scope="module")
-def small(photo_folder, tmp_path_factory):
-    """What the tiny preset downloads, on a server; the settings of its app; its environment."""
+def tiny_server(photo_folder, tmp_path_factory):
+    """A server of what the tiny preset downloads; the address of an app that has it; the folder of its downloads."""
     web, folder, files = Web(), tmp_path_factory.mktemp("tiny"), tiny.files()
+    cache = folder / "cache"
     web.files.update({f"/{name}": data for name, data in files.items()})
     photos = []
     for file in sorted(photo_folder.glob("*.jpg")):
@@ -52,26 +49,22 @@ def small(photo_folder, tmp_path_factory):
             }
         )
     )
-    yield web, settings, {**os.environ, "RECO_CACHE": str(folder / "cache")}
+    with serving(
+        [sys.executable, "tests/support/tiny_app.py", str(settings)], folder, {"RECO_CACHE": str(cache)}
+    ) as url:
+        yield web, url, cache
     web.shutdown()
 
 
-@pytest.fixture(scope="module")
-def address(small, tmp_path_factory):
-    _, settings, environment = small
-    port = free_port()
-    command = [sys.executable, "tests/tiny_app.py", str(settings), "--port", str(port)]
-    yield from serving(command, port, tmp_path_factory.mktemp("app") / "log.txt", environment)
-
-
-def choose_preset(page, name: str) -> None:
+def choose_preset(page: Page, name: str) -> None:
     page.locator("#preset input").click()
     page.get_by_role("option", name=re.compile(f"^{name}:")).click()
 
 
-def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, small):  # noqa: F811
-    web, _, environment = small
-    page, other = visit(), visit()
+@pytest.mark.slow
+def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, tiny_server):
+    web, address, cache = tiny_server
+    page, other = visit(address=address), visit(address=address)
     status = page.locator("#status")
     expect(status).to_contain_text("Preset mini", timeout=PATIENCE)
     page.get_by_role("button", name="Options").click()
@@ -101,7 +94,7 @@ def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, small): 
     )
     page.click("#cancel")
     expect(card).to_contain_text("cancelled", timeout=PATIENCE)
-    assert list(Path(environment["RECO_CACHE"]).glob("*.part"))
+    assert list(cache.glob("*.part"))
 
     page.click("#install")
     expect(status).to_contain_text("Preset tiny", timeout=2 * PATIENCE)
@@ -124,8 +117,8 @@ def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, small): 
     assert page.locator("#gallery .reco-tile").count() == 20
 
 
-def test_visitors_of_a_public_server_are_told_and_cannot_install(reco):
-    choosing = Choosing(Pool(lambda name: reco, "mini"), None, may_install=False)
+def test_visitors_of_a_public_server_are_told_and_cannot_install(context):
+    choosing = PresetHandlers(context)
     card, install, *_ = choosing.choose("paper")
     assert "python -m reco_core install paper" in card
     assert not install.visible
@@ -135,15 +128,8 @@ def test_visitors_of_a_public_server_are_told_and_cannot_install(reco):
         choosing.choose("papper")
 
 
-def test_who_may_install():
-    import app
-
-    assert [app._only_this_machine(host) for host in ("127.0.0.1", "localhost", "::1")] == [True] * 3
-    assert [app._only_this_machine(host) for host in ("0.0.0.0", "192.168.1.7", "example.org")] == [False] * 3
-
-
 def test_cards_say_size_licence_and_source_and_escape():
-    card = models.needs(PAPER, Missing(tuple(m.weights[0] for m in PAPER.models), archive=True))
+    card = missing_card(PAPER, Missing(tuple(m.weights[0] for m in PAPER.models), archive=True))
     for part in (
         "1,685 MB of weights",
         "ViT-L-14-336px.pt</b>: 934 MB, licence MIT",
@@ -153,23 +139,8 @@ def test_cards_say_size_licence_and_source_and_escape():
         "660 MB",
     ):
         assert part in card
-    assert "&lt;b&gt;" in models.step("<b>", 1, 2)
-    assert "1,200 of 6,874" in models.step("photos", 1200, 6874)
-    assert "12 of 351 MB" in models.step("ViT-B-16.pt", 12_000_000, 351_000_000)
-    assert "61.3 mIoU" in models.ready(CLIP)
-
-
-def test_installing_from_the_command_line_asks_first(tmp_path):
-    environment = {**os.environ, "RECO_CACHE": str(tmp_path)}
-    command = [sys.executable, "-m", "reco_core", "install", "clip"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "ViT-B-16.pt: 351 MB, MIT, https://openaipublic" in done.stderr
-    assert "439 MB would be downloaded. Say so with --yes" in done.stderr
-    listed = subprocess.run(
-        [*command[:3], "presets"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert "12 MB, Apache-2.0; ready" in listed.stdout
-    assert "1685 MB, MIT; needs: python -m reco_core install paper" in listed.stdout
+    none = Missing((), archive=False)
+    assert "&lt;b&gt;" in missing_card(PAPER, none, step=("<b>", 1, 2))
+    assert "1,200 of 6,874" in missing_card(PAPER, none, step=("photos", 1200, 6874))
+    assert "12 of 351 MB" in missing_card(PAPER, none, step=("ViT-B-16.pt", 12_000_000, 351_000_000))
+    assert "61.3 mIoU" in preset_card(CLIP)

@@ -3,22 +3,14 @@
 import json
 import re
 from collections.abc import Callable
-from html import escape
 
 import numpy as np
 import pytest
 import skimage.data
-import torch
-from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
-from test_app import PATIENCE, address, browser, picture, visit  # noqa: F401 - fixtures
+from support.page import EVIL, PATIENCE, complains, downloads, fits, picture, tab
 
-from reco_app import discovered
-from reco_app.finds import renamed
-from reco_core.structures import Discovery, Segment
-
-EVIL = "<img src=x onerror=alert(1)>"
 MOTORCYCLE, ROCKET = 1, 4
 OVERLAY = "#discover-overlay"
 
@@ -29,7 +21,7 @@ def found(page: Page) -> list[str]:
 
 def start(page: Page, example: int) -> None:
     """One click on an example, in the tab."""
-    page.get_by_role("tab", name="Discover").click()
+    tab(page, "Discover")
     page.locator("#discover-examples button.gallery-item").nth(example).click()
     expect(page.locator("#discover-legend .reco-row").first).to_be_visible(timeout=PATIENCE)
     expect(page.locator(f"{OVERLAY} img")).to_be_visible(timeout=PATIENCE)
@@ -63,12 +55,6 @@ def tick(page: Page, name: str) -> Locator:
     return page.locator("#discover-names").get_by_label(name, exact=True)
 
 
-def complains(page: Page, about: str) -> None:
-    expect(page.get_by_test_id("toast-text").filter(has_text=re.compile(about))).to_be_visible(timeout=PATIENCE)
-    page.get_by_test_id("toast-close").first.click()
-    expect(page.get_by_test_id("toast-text")).to_have_count(0, timeout=PATIENCE)
-
-
 def segmented(page: Page, *names: str) -> None:
     """The Segment tab is in front and shows these names' result."""
     expect(page.locator("#names :is(input, textarea)")).to_be_visible(timeout=PATIENCE)
@@ -77,7 +63,7 @@ def segmented(page: Page, *names: str) -> None:
     expect(page.locator("#overlay img")).to_be_visible(timeout=PATIENCE)
 
 
-def test_two_visitors_find_divide_and_hand_over_their_own(visit):  # noqa: F811
+def test_two_visitors_find_divide_and_hand_over_their_own(visit):
     page, other = visit(), visit()
     start(page, MOTORCYCLE)
     start(other, ROCKET)
@@ -107,7 +93,8 @@ def test_two_visitors_find_divide_and_hand_over_their_own(visit):  # noqa: F811
     assert picture(other, "#overlay").shape == rocket.shape
 
 
-def test_names_are_changed_everywhere(visit):  # noqa: F811
+@pytest.mark.slow
+def test_names_are_changed_everywhere(visit):
     page = visit()
     start(page, MOTORCYCLE)
     names = found(page)
@@ -130,22 +117,19 @@ def test_names_are_changed_everywhere(visit):  # noqa: F811
     assert EVIL in after(page, lambda: rename(page, taken, EVIL))
     assert page.evaluate("document.querySelectorAll('img[src=x]').length") == 0
 
-    saved = {}
-    for button in page.locator(".discover-download").all():
-        with page.expect_download() as download:
-            button.click()
-        saved[download.value.suggested_filename] = download.value.path()
+    saved = downloads(page, ".discover-download")
     assert set(saved) == {"overlay.png", "labels.png", "result.json"}
-    told = json.loads(saved["result.json"].read_text())["segments"]
-    assert {segment["name"] for segment in told} == set(found(page))
-    assert [segment["name"] for segment in told if segment["named_by_user"]] == [EVIL]
-    assert set(np.unique(Image.open(saved["labels.png"]))) == {segment["label"] for segment in told}
+    segments = json.loads(saved["result.json"].read_text())["segments"]
+    assert {segment["name"] for segment in segments} == set(found(page))
+    assert [segment["name"] for segment in segments if segment["named_by_user"]] == [EVIL]
+    assert set(np.unique(Image.open(saved["labels.png"]))) == {segment["label"] for segment in segments}
     assert Image.open(saved["overlay.png"]).size == Image.open(saved["labels.png"]).size == (741, 500)
 
 
-def test_phone_own_words_and_errors(visit, tmp_path):  # noqa: F811
+@pytest.mark.slow
+def test_phone_own_words_and_errors(visit, tmp_path):
     page = visit(width=390, height=844)
-    page.get_by_role("tab", name="Discover").click()
+    tab(page, "Discover")
     fake = tmp_path / "notes.jpg"
     fake.write_text("These are not pixels. " * 50)
     page.locator("#discover-photo").get_by_label("Remove Image").click()
@@ -158,10 +142,7 @@ def test_phone_own_words_and_errors(visit, tmp_path):  # noqa: F811
     start(page, ROCKET)
     after(page, lambda: divide(page, 20))
     row(page, found(page)[0]).locator(".reco-pencil").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    parts = "#discover :is(.block, button, img, tr, td, p, input)"
-    rightmost = "parts => Math.max(...[...document.querySelectorAll(parts)].map(e => e.getBoundingClientRect().right))"
-    assert page.evaluate(rightmost, parts) <= 390
+    fits(page, "#discover")
     page.locator(".reco-box").press("Escape")
 
     page.locator("#discover-options").get_by_role("button", name="Options").click()
@@ -180,39 +161,3 @@ def test_phone_own_words_and_errors(visit, tmp_path):  # noqa: F811
     complains(page, "A name has no letters")
     words.fill("")
     assert "Traceback" not in page.content()
-
-
-def test_endpoint(address, chelsea):  # noqa: F811
-    client = Client(address, verbose=False)
-    about = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/discover"]
-    assert "Find and name everything in a photo" in about["description"]
-    assert [given["parameter_name"] for given in about["parameters"]] == ["photo", "parts", "words", "preset"]
-    overlay, labels, told = client.predict(handle_file(str(chelsea)), parts=20, api_name="/discover")
-    assert Image.open(overlay).size == Image.open(labels).size == (451, 300)
-    assert set(np.unique(Image.open(labels))) == {segment["label"] for segment in told["segments"]}
-    assert "cat" in [segment["name"] for segment in told["segments"]]
-    with pytest.raises(Exception, match=r"(?i)parts is out of range|greater than"):
-        client.predict(handle_file(str(chelsea)), parts=21, api_name="/discover")
-
-
-# Without a browser
-
-
-def test_names_that_become_alike_are_one_segment():
-    labels = np.array([[1, 1, 2], [3, 3, 2]], np.uint8)
-    segments = (Segment("cat", 0.9, (("dog", 0.1),)), Segment("wall", 0.5), Segment("sofa", 0.4))
-    result = Discovery(labels, segments, torch.eye(3))
-    assert renamed(result, {"table": "desk"}) is result
-    one = renamed(result, {"sofa": "Cat"})
-    assert one.names == ("Cat", "wall")
-    np.testing.assert_array_equal(one.labels, [[1, 1, 2], [1, 1, 2]])
-    torch.testing.assert_close(one.embeddings.norm(dim=1), torch.ones(2))
-    two = renamed(result, {"cat": "dog"})
-    assert two.segments[0] == Segment("dog", 1.0, (("cat", 0.9),))
-
-
-def test_every_text_is_escaped():
-    result = Discovery(np.ones((2, 2), np.uint8), (Segment(f"'{EVIL}", 0.5, ((f"'{EVIL}", 0.2),)),), torch.eye(1))
-    html = discovered.legend(result, [], 1.0)
-    assert "<img" not in html
-    assert html.count(f"&#x27;{escape(EVIL)}") == 8

@@ -1,6 +1,6 @@
 """The app with one more preset, small enough for a test, whose files and photos a server on loopback has.
 
-python tests/tiny_app.py SETTINGS.json --port N
+python tests/support/tiny_app.py SETTINGS.json --port N
 """
 
 import json
@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS.parent), str(TESTS)]
 import tiny
 
 import app

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from reco_app.preset_pool import PresetPool
 from reco_core.errors import ArchiveError
-from reco_core.pool import Pool
 
 
 def test_many_users_load_once():
@@ -17,7 +17,7 @@ def test_many_users_load_once():
         gate.wait(5)
         return object()
 
-    pool = Pool(load, "mini")
+    pool = PresetPool(load, "mini")
     with ThreadPoolExecutor(8) as users:
         answers = [users.submit(pool.get, name) for name in ("", "mini", "clip", "", "clip", "mini")]
         assert not pool.loaded("mini")
@@ -32,7 +32,7 @@ def test_many_users_load_once():
 
 def test_the_least_recently_used_leaves_and_the_first_stays():
     loads: list[str] = []
-    pool = Pool(lambda name: loads.append(name) or object(), "mini", most=2)
+    pool = PresetPool(lambda name: loads.append(name) or object(), "mini", most=2)
     for name in ("mini", "a", "b", "a", "c"):
         pool.get(name)
     assert [pool.loaded(name) for name in ("mini", "a", "b", "c")] == [True, True, False, True]
@@ -49,7 +49,7 @@ def test_a_failure_is_told_and_tried_again():
             raise ArchiveError("not there yet")
         return object()
 
-    pool = Pool(load, "mini")
+    pool = PresetPool(load, "mini")
     with pytest.raises(ArchiveError, match="not there yet"):
         pool.get()
     assert not pool.loaded()
