@@ -239,9 +239,14 @@ def test_the_pace_is_that_of_the_last_job_that_succeeded(new_job):
     until(lambda: session.job.over and not len(queue))
     pace = queue.pace
     assert pace == session.job.pace != Pace()
-    failed = TrainingSession(queue, new_job(Adapt(OSError("the disk is full"))))
-    until(lambda: failed.job.over and not len(queue))
+    adapt = Adapt()
+    cancelled = TrainingSession(queue, new_job(adapt))
+    adapt.go_on(1)
+    until(lambda: cancelled.job.at.done == 1 and cancelled.job.at.stage == TRAINING)
+    cancelled.close()
+    until(lambda: cancelled.job.over and not len(queue))
     assert queue.pace is pace
+    assert cancelled.job.pace != pace
 
 
 def test_a_job_that_nobody_asks_about_ends(new_job, clock):
