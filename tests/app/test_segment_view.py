@@ -61,7 +61,7 @@ def test_found(presence, share, expected):
 def test_legend_says_why_something_was_not_found(concept, legend):
     unsure = legend([concept], [0.2], [0.31])
     nowhere = legend([concept], [0.0], [0.9])
-    rare = legend([replace(concept, served=False)], [0.2], [0.9])
+    rare = legend([replace(concept, in_archive=False)], [0.2], [0.9])
     assert "not found: it does not seem to be in this photo" in unsure
     assert "width:31%" in unsure
     assert "20.0 %" in unsure

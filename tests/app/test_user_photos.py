@@ -30,7 +30,7 @@ def test_a_taught_name_is_found_and_the_shared_archive_stays_as_it_is(user_photo
     assert presence["cat"] < 0.3
     assert with_user_photos(reco, user_photos) is used  # with all that it learned
     assert len(reco.archive) + 5 == len(used.reco.archive)
-    assert not reco.prepare(["zorbl"], method="reco2", background=()).concepts[0].served
+    assert not reco.prepare(["zorbl"], method="reco2", background=()).concepts[0].in_archive
     assert [used.user_rows.has(hit.row) for hit in used.search("zorbl", None, 5)].count(True) >= 4
 
 
