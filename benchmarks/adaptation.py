@@ -22,10 +22,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.recipe import find_recipe
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
 from reco_core.evaluation import bench
+from reco_core.evaluation.report import interval, rounded, unpack
+from reco_core.evaluation.settings import machine
 from reco_core.evaluation.variants import of_methods
 from reco_core.methods import BACKGROUND_WORDS
 from reco_core.photo_sources.source import Files
@@ -52,7 +54,7 @@ def pooled(reports: list[dict]) -> dict:
     """Pixel counts (photos, classes, 3) by row, of all parts."""
     rows = reports[0]["methods"]
     classes = len(next(iter(rows.values()))["per_class"])
-    return {row: np.concatenate([bench.unpack(r["per_photo"], row, classes) for r in reports]) for row in rows}
+    return {row: np.concatenate([unpack(r["per_photo"], row, classes) for r in reports]) for row in rows}
 
 
 def summary(counts: dict[str, np.ndarray], seconds: dict[str, float], classes: tuple[str, ...]) -> dict:
@@ -62,14 +64,14 @@ def summary(counts: dict[str, np.ndarray], seconds: dict[str, float], classes: t
     for row, own in counts.items():
         total, gained = metrics.score_counts(own.sum(0)), samples[ROW] - samples[row]
         out[row] = {
-            "accuracy": bench.rounded(total.accuracy),
-            "accuracy_interval": bench.interval(samples[row][:, 0]),
-            "miou": bench.rounded(total.miou),
-            "miou_interval": bench.interval(samples[row][:, 1]),
-            "accuracy_gained": bench.interval(gained[:, 0]),
-            "miou_gained": bench.interval(gained[:, 1]),
-            "per_class": {c: bench.rounded(iou) for c, iou in zip(classes, total.iou.tolist(), strict=True)},
-            "seconds_per_photo": bench.rounded(seconds[row]),
+            "accuracy": rounded(total.accuracy),
+            "accuracy_interval": interval(samples[row][:, 0]),
+            "miou": rounded(total.miou),
+            "miou_interval": interval(samples[row][:, 1]),
+            "accuracy_gained": interval(gained[:, 0]),
+            "miou_gained": interval(gained[:, 1]),
+            "per_class": {c: rounded(iou) for c, iou in zip(classes, total.iou.tolist(), strict=True)},
+            "seconds_per_photo": rounded(seconds[row]),
             "photos": len(own),
         }
     return out
@@ -122,13 +124,17 @@ def main() -> None:
     for fold, part in enumerate(own):
         started, out_folder = time.perf_counter(), args.work / f"part-{fold + 1}-of-{args.folds}"
         anew = not out_folder.exists()
-        made = adapt(reco, source(part), job, out_folder, device=args.device, progress=Steps())
+        made = adapt(reco, source(part), job, out_folder, device=args.device, control=ProgressLog())
         minutes.append(round((time.perf_counter() - started) / 60, 2) if anew else None)  # None: not in this run alone
         rest = tuple(item for other in own if other is not part for item in other.items)
         for kind, items in (("adapted", part.items), ("held out", rest)):
             if items:
                 report = bench.run(
-                    reco, replace(data, items=items), of_methods(METHODS), specialists={ROW: made}, progress=Steps()
+                    reco,
+                    replace(data, items=items),
+                    of_methods(METHODS),
+                    specialists={ROW: made},
+                    control=ProgressLog(),
                 )
                 measured[kind].append(report)
     out: dict = {
@@ -136,7 +142,7 @@ def main() -> None:
         "folds": args.folds,
         "job": made.about["job"],
         "adapting_minutes": minutes,
-        "machine": bench.machine(),
+        "machine": machine(),
     }
     for kind, reports in measured.items():
         if reports:

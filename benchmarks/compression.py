@@ -27,7 +27,7 @@ from reco_core.archives.archive import Archive
 from reco_core.archives.codecs import DENSE
 from reco_core.archives.manifest import MANIFEST
 from reco_core.archives.writer import Options, write_archive
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.datasets.folder import open_folder
 from reco_core.evaluation import bench, tables
 from reco_core.evaluation.variants import of_methods
@@ -43,12 +43,12 @@ RARE = ("fire extinguisher", "cow", "person", "grass", "wall", "chair", "bottle"
 
 def build(encoder: Encoder, args: argparse.Namespace) -> dict[str, ReCo]:
     """A ReCo for each way to store dense features."""
-    steps, out = Steps(), {}
+    out = {}
     for dense in DENSE:
         folder = args.out / dense
         if not (folder / MANIFEST).exists():
             with open_source(args.photos) as source:
-                write_archive(folder, source, encoder, Options(dense), lambda done, of: steps("photos", done, of))
+                write_archive(folder, source, encoder, Options(dense), control=ProgressLog())
         out[dense] = ReCo(encoder, Archive(folder), photos=args.photos)
     return out
 

@@ -26,8 +26,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
-from reco_core.evaluation import bench, reassignment
+from reco_core.evaluation import reassignment
 from reco_core.evaluation.journal import Journal
+from reco_core.evaluation.settings import fingerprint, machine
 from reco_core.evaluation.tables import markdown, percent
 from reco_core.methods import BACKGROUND_WORDS
 from reco_core.models import sentence_encoder
@@ -35,7 +36,7 @@ from reco_core.pipeline import WORKING_SIDE, ReCo
 from reco_core.segmentation import metrics, score_maps
 from reco_core.types import Discovery
 from reco_core.utils.images import limit_size, resize_labels
-from reco_core.zeroguidance.clustering import belonging
+from reco_core.zeroguidance.clustering import part_affinities
 from reco_core.zeroguidance.discovery import PARTS, Discoverer
 from reco_core.zeroguidance.embedding import embed_words
 
@@ -57,7 +58,7 @@ def clusters(count: int) -> Find:
         points = features.flatten(0, 1).numpy()
         _, owner = kmeans2(points, min(count, len(points)), minit="++", rng=np.random.default_rng(SEED), missing="warn")
         parts = np.unique(owner, return_inverse=True)[1].reshape(features.shape[:2])
-        maps = score_maps.resize(belonging(features, parts), limit_size(photo, WORKING_SIDE).shape[:2])
+        maps = score_maps.resize(part_affinities(features, parts), limit_size(photo, WORKING_SIDE).shape[:2])
         return named(discoverer, photo, maps.argmax(0).numpy())
 
     return find
@@ -194,7 +195,7 @@ def main() -> None:
     items, classes = data.items[: args.limit], Classes(data, discoverer)
     settings = {
         "data": data.name,
-        "photos": bench.fingerprint(items),
+        "photos": fingerprint(items),
         "methods": list(METHODS),
         "weights": discoverer.reco.encoder.hash,
         "archive": discoverer.reco.archive.hash,
@@ -217,7 +218,7 @@ def main() -> None:
     rows = {name: summary([entry[name] for entry in entries], len(data.classes)) for name in METHODS}
     print(f"{data.name}, {len(items)} photos\n\n{table(rows)}")
     if args.json:
-        args.json.write_text(json.dumps({**settings, "rows": rows, "machine": bench.machine()}, indent=1) + "\n")
+        args.json.write_text(json.dumps({**settings, "rows": rows, "machine": machine()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

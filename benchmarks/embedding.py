@@ -29,6 +29,7 @@ from reco_core.photo_sources.factory import open_source
 from reco_core.photo_sources.source import Files
 from reco_core.presets import MINI
 from reco_core.utils.images import read_photo
+from reco_core.utils.run_control import RunControl
 
 
 def megabytes() -> float:
@@ -71,7 +72,8 @@ def main() -> None:
     memory: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        write_archive(Path(folder) / "a", source, encoder, progress=lambda done, of: memory.append(megabytes()))
+        control = RunControl(lambda stage, done, total: memory.append(megabytes()))
+        write_archive(Path(folder) / "a", source, encoder, control=control)
         spent = time.perf_counter() - began
     tenths = [memory[len(memory) * i // 10] for i in range(1, 10)] + [memory[-1]]
     print(f"whole build: {len(records) / spent:.1f} photos/s; memory at each tenth, MB:", *(f"{m:.0f}" for m in tenths))

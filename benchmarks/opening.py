@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from reco_core.archives.archive import Archive
 from reco_core.archives.arrays import write_array
-from reco_core.archives.manifest import Manifest, adopt, changing, commit
+from reco_core.archives.manifest import Manifest, changing, commit, name_by_contents
 from reco_core.archives.writer import assemble
 from reco_core.utils.paths import bundled_folder
 
@@ -73,7 +73,7 @@ def main() -> None:
                 for what, extra in (("mean", ()), ("covariance", (1,)))
             }
             (work / "typical.safetensors").write_bytes(save(moments))
-            shared, more = adopt({"typical": work / "typical.safetensors"})
+            shared, more = name_by_contents({"typical": work / "typical.safetensors"})
             manifest = Manifest(
                 "mini",
                 "0" * 64,

@@ -10,7 +10,7 @@ from reco_core.pipeline import ReCo
 MOST = 2  # presets in memory at once, besides the first
 
 
-class Pool:
+class PresetPool:
     """Loads each preset once, however many ask; lets the least recently used go when there are too many.
 
     The first preset stays. One that leaves is freed when nobody works with it any more.

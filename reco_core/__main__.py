@@ -1,4 +1,4 @@
-"""python -m reco_core"""
+"""The command `reco`, and `python -m reco_core` where it is not installed."""
 
 import os
 import sys

@@ -14,6 +14,8 @@ RecoError
 """
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
 
 class RecoError(Exception):
@@ -70,7 +72,7 @@ class DependencyError(RecoError):
     pass
 
 
-def find(name: str, known: dict, kind: str):
+def find(name: str, known: Mapping[str, Any], kind: str) -> Any:
     """The entry of this name.
 
     Raises:

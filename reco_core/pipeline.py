@@ -10,9 +10,10 @@ changes is a cache of learned concepts, keyed by everything they depend on.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from reco_core.errors import ArchiveError, OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Method, Temperatures, find_method
 from reco_core.models.encoder import Encoder
 from reco_core.models.encoders import load_encoder
-from reco_core.photo_sources.source import inside
+from reco_core.photo_sources.source import path_inside
 from reco_core.presets import Preset, find_preset
 from reco_core.segmentation import crf
 from reco_core.segmentation.scorers import PhotoScorer
@@ -33,11 +34,12 @@ from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, Reference
 from reco_core.utils.images import limit_size, read_photo, resize_labels
 from reco_core.utils.names import MAX_NAMES, clean_names
 from reco_core.utils.paths import find_folder
+from reco_core.utils.run_control import RunControl
+from reco_core.utils.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
 WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this; labels are enlarged again
-Progress = Callable[[int, int, str], None]
 
 
 class ReCo:
@@ -54,7 +56,7 @@ class ReCo:
         preset = encoder.preset
         archive.check_model(preset.name, encoder.hash)
         self.encoder = encoder
-        self.archive = archive.computing(partial(_read_maps, encoder, photos)) if photos else archive
+        self.archive = archive.with_maps_from(partial(_read_maps, encoder, photos)) if photos else archive
         self.concepts = concepts or ConceptLibrary(encoder, self.archive)
         stats = self.concepts.learner.photo_stats, self.concepts.learner.position_stats
         self.scorer = PhotoScorer(preset.temperatures, preset.presence, *stats)
@@ -68,7 +70,7 @@ class ReCo:
         device: str | None = None,
         weights: str | Path | None = None,
         photos: Path | None = None,
-        **options,
+        **options: Any,
     ) -> "ReCo":
         """Load a preset with its own or another archive.
 
@@ -76,7 +78,7 @@ class ReCo:
             preset: its name, or one of your own (`dataclasses.replace` of one of `presets.PRESETS`).
             weights: a folder where weights are looked for first; for mini also a file.
             photos: folder with the archive's photos, for archives that store no dense features.
-            options: fetch, progress, cancelled, precision of `encoders.load_encoder`.
+            options: fetch, control, precision of `encoders.load_encoder`.
 
         Raises:
             OptionError, WeightsError, ArchiveError: what is wrong, and what to do.
@@ -86,8 +88,8 @@ class ReCo:
         if not archive and not folder.exists():
             raise ArchiveError(
                 f"preset {chosen.name} has no archive yet",
-                expected=f"an archive in {chosen.archive}",
-                remedy=f"Make it with: python -m reco_core install {chosen.name}",
+                expected=f"an archive in {folder}",
+                remedy=f"Make it with: reco install {chosen.name}",
             )
         opened = Archive(folder)
         opened.check_model(chosen.name)  # before weights are loaded, or even downloaded
@@ -105,7 +107,7 @@ class ReCo:
         exclude: frozenset[str] = frozenset(),
         taught: Sequence[Concept] = (),
         most: int = MAX_NAMES,
-        progress: Progress | None = None,
+        control: RunControl | None = None,
     ) -> References:
         """Learn what each name looks like: retrieve exemplars, co-segment them.
 
@@ -118,11 +120,12 @@ class ReCo:
             exclude: archive photos (PhotoRecord.file) that must not be exemplars.
             taught: concepts of `teach`; they are taken for names that are theirs.
             most: names that are accepted, at most `MAX_LABELS`; the default is for what people type.
-            progress: called with (done, of, name).
+            control: told of each name before it is learned, and asked then.
 
         Raises:
-            NamesError, OptionError: what is wrong with the arguments.
+            NamesError, OptionError: what is wrong with the arguments. Cancelled: `control` was cancelled.
         """
+        control = control or RunControl()
         started = time.perf_counter()
         learning = _method(method).learning
         k = self.encoder.preset.k if k is None else k
@@ -134,8 +137,8 @@ class ReCo:
         others = tuple(word for word in background if word.casefold() not in asked)
         learned = []
         for done, name in enumerate((*names, *others)):
-            if progress:
-                progress(done, len(names) + len(others), name)
+            control.raise_if_cancelled("learning names was stopped")
+            control.report(f"learning {name}", done, len(names) + len(others))
             library = self.concepts if done < len(names) else self.concepts.surroundings
             given = by_name.get(name.casefold()) if done < len(names) else None
             learned.append(given or library.get(name, k, learning, tuple(context), exclude))
@@ -152,7 +155,9 @@ class ReCo:
     ) -> Concept:
         """Learn a thing from photos of it alone, whatever it is called; for `prepare(taught=...)`.
 
-        rows: of the archive (`extended` adds yours), a few photos that show little else in common.
+            control.raise_if_cancelled("learning names was stopped")
+            control.report(f"learning {name}", done, len(names) + len(others))
+            library = self.concepts if done < len(names) else self.concepts.surroundings
         k: exemplars per context word (default: the preset's).
 
         Raises:
@@ -169,7 +174,7 @@ class ReCo:
         Raises:
             ArchiveError: it was made by another model.
         """
-        both = self.archive.joined(archive)
+        both = Archive.concatenate([self.archive, archive])
         return ReCo(self.encoder, both, concepts=ConceptLibrary(self.encoder, both, self.concepts.surroundings))
 
     def encode(self, photo: np.ndarray) -> Encoded:
@@ -195,7 +200,7 @@ class ReCo:
         """
         method = _method(method)
         timings = {"prepare": references.seconds}
-        clock = _Clock(timings)
+        clock = Stopwatch(timings)
         working = limit_size(photo, WORKING_SIDE)
         clock.lap("resize")
         encoded = encoded or self.encode(photo)
@@ -210,7 +215,9 @@ class ReCo:
         labels = resize_labels(labels.astype(np.uint8), photo.shape[:2])
         return Segmentation(labels, scores, references, tuple(torch.sigmoid(scored.log_odds).tolist()), timings)
 
-    def store(self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS) -> None:
+    def store(
+        self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS, control: RunControl | None = None
+    ) -> None:
         """Learn words now, for reco and for reco2, and lay them beside the archive for a quick cold start."""
         k = self.encoder.preset.k
         groups = []
@@ -231,20 +238,8 @@ def usual_method(preset: Preset) -> str:
 
 def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:
     """Dense maps (positions, C) of archive photos from their files."""
-    encoded = encoder.encode_archive([read_photo(inside(photos, record.file)) for record in records])
+    encoded = encoder.encode_archive([read_photo(path_inside(photos, record.file)) for record in records])
     return [
         {"features": encoded.features[i].flatten(0, 1).cpu(), "language": encoded.language[i].flatten(0, 1).cpu()}
         for i in range(len(records))
     ]
-
-
-class _Clock:
-    """Seconds between laps, written under their names."""
-
-    def __init__(self, timings: dict[str, float]) -> None:
-        self.timings, self.last = timings, time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.timings[name] = now - self.last
-        self.last = now

@@ -60,15 +60,3 @@ def test_importing_the_library_has_no_side_effects():
     )
     done = run("-c", code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_requirements_name_every_dependency_once_with_a_range():
-    lines = [
-        line
-        for name in ("requirements.txt", "requirements-dev.txt", "requirements-data.txt", "requirements-cluster.txt")
-        for line in (ROOT / name).read_text().splitlines()
-        if line and not line.startswith(("#", "-r"))
-    ]
-    names = [re.split(r"[<>=!~]", line)[0] for line in lines]
-    assert len(names) == len(set(names))
-    assert all("," in line or "==" in line for line in lines)

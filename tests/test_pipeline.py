@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.recorder import Recorder
 
-from reco_core.errors import NamesError, OptionError
+from reco_core.errors import Cancelled, NamesError, OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, Temperatures
 from reco_core.pipeline import ReCo, usual_method
 from reco_core.presets import PRESETS
@@ -268,9 +269,16 @@ def test_plain_photos(reco, value):
 
 
 def test_progress_is_reported(reco):
-    seen = []
-    reco.prepare(["cat", "dog"], background=("sky",), progress=lambda *step: seen.append(step))
-    assert seen == [(0, 3, "cat"), (1, 3, "dog"), (2, 3, "sky")]
+    control = Recorder()
+    reco.prepare(["cat", "dog"], background=("sky",), control=control)
+    assert control.reports == [("learning cat", 0, 3), ("learning dog", 1, 3), ("learning sky", 2, 3)]
+
+
+def test_cancelling_between_names(reco):
+    control = Recorder(2)
+    with pytest.raises(Cancelled, match="learning names was stopped"):
+        reco.prepare(["cat", "dog", "sky"], background=(), control=control)
+    assert control.stages == ["learning cat", "learning dog"]
 
 
 def test_two_users_at_once(reco, cat, real_photos):

@@ -2,7 +2,7 @@
 
     python tools/collages.py ../shared/data/train FOLDER
 
-writes a folder that `python -m reco_core bench FOLDER` measures: what constants are chosen by, so that labelled
+writes a folder that `reco bench FOLDER` measures: what constants are chosen by, so that labelled
 sets need not be looked at. Half of the photos are scenes, since about half of most photos is background. A third of
 the pictures are single photos, a third collages of four, a third have one photo
 pasted small upon another. Labels are titles: an ellipse inside each photo counts as its thing, scenes

@@ -39,8 +39,8 @@ def main() -> None:
     print(f"{len(photos)} photos, {len(set(true))} titles")
     for temperature in TEMPERATURES:
         probability = naming.probabilities(found, vocabulary.embeddings, vocabulary.words.counts, temperature)
-        pooled = naming.pool(probability, vocabulary.below)
-        named = naming.choose(pooled, vocabulary.information)
+        pooled = naming.add_kinds(probability, vocabulary.below)
+        named = naming.choose_names(pooled, vocabulary.information)
         right = [vocabulary.below[a, b] + vocabulary.below[b, a] > 0 for a, b in zip(named, true, strict=True)]
         sure = pooled[np.arange(len(named)), named].mean()
         print(

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from photo_store import PhotoStore
 
 from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, project
+from reco_core.utils.atomic_write import atomic_path
 
 log = logging.getLogger("train_mini")
 SIZES = ((176, 176), (160, 224), (224, 160), (224, 224), (256, 256))
@@ -233,9 +234,9 @@ def train_stage(stage: str, student, teacher, photos: PhotoStore, args: argparse
 
 def save_state(file: Path, student: MiniNetwork, opts: list[torch.optim.Optimizer], where: dict) -> None:
     """Replace the saved state in one step, so that a kill at any time leaves a whole one."""
-    partial = file.with_suffix(".part")
-    torch.save({**where, "network": student.state_dict(), "optimizers": [opt.state_dict() for opt in opts]}, partial)
-    partial.replace(file)
+    state = {**where, "network": student.state_dict(), "optimizers": [opt.state_dict() for opt in opts]}
+    with atomic_path(file) as part:
+        torch.save(state, part)
 
 
 def save_weights(network: MiniNetwork, file: Path) -> None:

@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional as tv
 
 from reco_core.adaptation.labels import IGNORED, Labelled, keep_sure
 from reco_core.adaptation.recipe import Recipe
+from reco_core.utils.atomic_write import atomic_path
 
 MIRRORED = BLURRED = 0.5  # share of crops
 SIGMA = (0.1, 1.5)  # of a blur, pixels
@@ -38,9 +39,8 @@ class Example:
         """Write a photo (H, W, 3) uint8 and its labels; raises OSError."""
         Image.fromarray(photo).save(self.photo, quality=95)
         Image.fromarray(labelled.labels).save(self.labels)
-        partial = self.confidence.with_suffix(".part")
-        Image.fromarray(labelled.confidence).save(partial, "PNG")
-        partial.replace(self.confidence)
+        with atomic_path(self.confidence) as part:
+            Image.fromarray(labelled.confidence).save(part, "PNG")
 
     def stored(self) -> Labelled:
         """What was said of it."""
@@ -86,9 +86,9 @@ class Crops:
         size = tuple(min(crop, max(1, round(length * factor))) for length in (width, height))
         window = (slice(top, top + height), slice(left, left + width))
         seen = Image.fromarray(photo[window]).resize(size, Image.Resampling.BILINEAR)
-        told = Image.fromarray(labels[window]).resize(size, Image.Resampling.NEAREST)
+        truths = Image.fromarray(labels[window]).resize(size, Image.Resampling.NEAREST)
         pixels, truth = np.full((crop, crop, 3), GREY, np.uint8), np.full((crop, crop), IGNORED, np.int64)
-        pixels[: size[1], : size[0]], truth[: size[1], : size[0]] = np.asarray(seen), np.asarray(told)
+        pixels[: size[1], : size[0]], truth[: size[1], : size[0]] = np.asarray(seen), np.asarray(truths)
         if rng.random() < MIRRORED:
             pixels, truth = pixels[:, ::-1], truth[:, ::-1]
         return _recolour(torch.from_numpy(pixels.copy()), recipe, rng), torch.from_numpy(truth.copy())

@@ -1,7 +1,6 @@
 """The specialist's network: DeepLabv3+ on the encoder of a recipe. Photos in, class scores of every pixel out."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -14,8 +13,8 @@ from reco_core.adaptation.recipe import MINI, Recipe
 from reco_core.errors import OptionError, WeightsError
 from reco_core.models import weights
 from reco_core.models.mini_vit import PATCH, MiniNetwork
-from reco_core.models.weights import Progress
 from reco_core.presets import IMAGENET_MEAN, IMAGENET_STD, MINI_NETWORK, Model, WeightFile
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 MULTIPLE = 32  # sides of photos for any of the networks
@@ -128,21 +127,14 @@ def _encoder(recipe: Recipe) -> nn.Module:
         ) from error
 
 
-def initialise(
-    network: DeepLab,
-    recipe: Recipe,
-    *,
-    fetch: bool = True,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> str:
+def initialise(network: DeepLab, recipe: Recipe, *, fetch: bool = True, control: RunControl | None = None) -> str:
     """Give the encoder weights that someone trained, and say whose.
 
     Raises:
-        WeightsError: they are neither here nor to be had. Cancelled: `cancelled` said so.
+        WeightsError: they are neither here nor to be had. Cancelled: `control` was cancelled.
     """
-    model = MINI_NETWORK if recipe.encoder == MINI else published(recipe.encoder)
-    found = weights.resolve(model, fetch=fetch, progress=progress, cancelled=cancelled)
+    model = MINI_NETWORK if recipe.encoder == MINI else published_weights(recipe.encoder)
+    found = weights.resolve(model, fetch=fetch, control=control)
     state = weights.read_state_dict(found.path)
     if recipe.encoder == MINI:
         network.encoder.load(state)
@@ -154,7 +146,7 @@ def initialise(
     return f"{found.file.hub[0] if found.file.hub else found.file.source}, from the hub"
 
 
-def published(encoder: str) -> Model:
+def published_weights(encoder: str) -> Model:
     """Where an encoder's ImageNet weights are published.
 
     Raises:

@@ -16,25 +16,25 @@ from reco_core.adaptation import deeplab, specialist, specialist_card
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.deeplab import DeepLab
-from reco_core.adaptation.labels import IGNORED, NONE, Scores, Tally, label, views_of
+from reco_core.adaptation.labels import IGNORED, NONE, Labeller, Tally, label, views_of
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.training import Training, Watch, probabilities
-from reco_core.errors import Cancelled, NamesError, OptionError, PhotoError, WeightsError
+from reco_core.errors import NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.models.encoders import choose_device
 from reco_core.photo_sources.source import Source
 from reco_core.pipeline import WORKING_SIDE, ReCo, usual_method
 from reco_core.types import LeftOut
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import limit_size, read_photo
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 MOST_PHOTOS = 20_000
 MOST_NAMES = IGNORED - 1  # labels are uint8, and one of them is `IGNORED`
 HELD, MOST_HELD = 6, 40  # one of so many photos is held out of training, at most so many
 WORK, JOB = "work", "job.json"  # of an unfinished job
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ def adapt(
     *,
     device: str | None = None,
     fetch: bool = True,
-    progress: Progress = lambda what, done, of: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    control: RunControl | None = None,
     enough: Callable[[], bool] = lambda: False,
     watch: Watch = lambda curve, mark: None,
 ) -> Specialist:
@@ -83,17 +82,22 @@ def adapt(
         out: an empty or new folder, or one with the same job, which is continued.
         device: that the specialist is trained and then used on (default: the GPU if there is one).
         fetch: whether published weights of the recipe's encoder may be downloaded.
-        progress: called with a stage, and how much of it is done. cancelled: asked all the time.
+        control: told of every photo and step, and asked before it.
         enough: asked while training; if it says so, training ends with the best that there is so far.
         watch: called after each look at held-out photos, see `Training.run`.
 
     Raises:
-        NamesError, OptionError, WeightsError, PhotoError: what is wrong, and what to do. Cancelled: `cancelled` said
-        so. OSError: the disk is full; nothing that was done before is lost.
+        NamesError, OptionError, WeightsError, PhotoError: what is wrong, and what to do. Cancelled: `control` was
+        cancelled. OSError: the disk is full; nothing that was done before is lost.
     """
-    device = choose_device(device)
+    device, control = choose_device(device), control or RunControl()
     references = reco.prepare(
-        list(job.names), method=_method(reco, job), background=job.background, context=job.context, most=MOST_NAMES
+        list(job.names),
+        method=_method(reco, job),
+        background=job.background,
+        context=job.context,
+        most=MOST_NAMES,
+        control=RunControl(parent=control),
     )
     if NONE in map(str.casefold, references.names):
         raise NamesError(
@@ -108,7 +112,7 @@ def adapt(
         raise OptionError("there is another specialist in this folder", given=out, remedy="Choose another --out")
     work = _begin(out, described)
     views = views_of(reco, references, find_method(_method(reco, job)), job.recipe.views)
-    running = _Running(job, photos, work, device, progress, cancelled)
+    running = _Running(job, photos, work, device, control)
     for turn in range(job.rounds):
         examples, left_out, tally = running.label(turn, views)
         trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, enough, watch)
@@ -131,14 +135,14 @@ def adapt(
         "step": curve.best.step,
         "job": described,
     }
-    progress("exporting", 0, 1)
+    control.report("exporting", 0, 1)
     specialist.write(trained, recipe, about, out)
     made = Specialist(out, device)
     specialist_card.write(
         made, [example.photo for example in (held_out(examples) or examples)][: specialist_card.MOST_EXAMPLES], out
     )
     shutil.rmtree(work)
-    progress("exporting", 1, 1)
+    control.report("exporting", 1, 1)
     return made
 
 
@@ -175,7 +179,7 @@ def _begin(out: Path, described: dict[str, Any]) -> Path:
     if out.exists() and (not out.is_dir() or any(f.relative_to(out).as_posix() not in ours for f in out.rglob("*"))):
         raise OptionError("the folder for the specialist is not empty", given=out, remedy="Choose another --out")
     work.mkdir(parents=True, exist_ok=True)
-    write_whole(work / JOB, json.dumps(described, indent=1, ensure_ascii=False))
+    atomic_write(work / JOB, json.dumps(described, indent=1, ensure_ascii=False))
     return work
 
 
@@ -197,10 +201,9 @@ class _Running:
     photos: Source
     work: Path
     device: str
-    progress: Progress
-    cancelled: Callable[[], bool]
+    control: RunControl
 
-    def label(self, turn: int, views: list[Scores]) -> tuple[list[Example], list[LeftOut], Tally]:
+    def label(self, turn: int, views: list[Labeller]) -> tuple[list[Example], list[LeftOut], Tally]:
         """Label all photos that are not labelled yet."""
         folder = self.work / f"labels-{turn + 1}"
         folder.mkdir(exist_ok=True)
@@ -209,8 +212,7 @@ class _Running:
             raise OptionError("these are too many photos", given=len(records), expected=f"at most {MOST_PHOTOS}")
         examples, left_out, tally = [], [], Tally(len(self.job.names) + 1)
         for i, record in enumerate(records):
-            if self.cancelled():
-                raise Cancelled("labelling was stopped", remedy="The same command continues it")
+            self.control.raise_if_cancelled("labelling was stopped", "The same command continues it")
             example = Example.at(folder, f"{i:05d}")
             try:
                 if not example.is_there():
@@ -221,7 +223,7 @@ class _Running:
             except PhotoError as error:
                 log.warning("left out: %s: %s", record.file, error)
                 left_out.append(LeftOut(record.file, str(error)))
-            self.progress("labelling", i + 1, len(records))
+            self.control.report("labelling", i + 1, len(records))
         if not examples:
             raise PhotoError(
                 "none of the photos can be read", given=f"{len(left_out)} files", expected="at least one photo"
@@ -240,7 +242,7 @@ class _Running:
         taught = [example for example in examples if example not in held]
         crops = Crops(taught, tally.thresholds(recipe.unsure), recipe, job.seed)
         training = Training(model, crops, tally.weights(recipe.balance), held, folder, self.device)
-        return training.run(self.progress, self.cancelled, enough, watch), recipe, initial, training.curve
+        return training.run(self.control, enough, watch), recipe, initial, training.curve
 
     def _begin(self, fetch: bool) -> tuple[DeepLab, Recipe, str]:
         """A network with the best first weights that there are."""
@@ -251,9 +253,7 @@ class _Running:
             if self.job.initial == deeplab.RANDOM:
                 return model, recipe, deeplab.RANDOM
             try:
-                initial = deeplab.initialise(
-                    model, recipe, fetch=fetch, progress=self.progress, cancelled=self.cancelled
-                )
+                initial = deeplab.initialise(model, recipe, fetch=fetch, control=self.control)
             except WeightsError as error:
                 if recipe.encoder == MINI:
                     raise

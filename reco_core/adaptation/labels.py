@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reco_core.methods import Method
+from reco_core.models.encoders import Encoder
 from reco_core.pipeline import ReCo
 from reco_core.segmentation import crf
 from reco_core.types import References
@@ -16,7 +17,8 @@ LEVELS = 256  # of confidence, uint8
 CERTAIN = 0.9  # pixels that are surer than this always teach
 RAREST = 1e-3  # share of pixels below which a label does not count more
 FLOOR = 1e-6  # of probabilities, whose logarithm the CRF is given
-Scores = Callable[[np.ndarray], np.ndarray]  # a photo (H, W, 3) uint8 -> probabilities (K + 1, H, W), background first
+# A photo (H, W, 3) uint8 -> probabilities (K + 1, H, W), background first.
+Labeller = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,11 @@ class Labelled:
     confidence: np.ndarray
 
 
-def views_of(reco: ReCo, references: References, method: Method, scales: Sequence[float]) -> list[Scores]:
+def views_of(reco: ReCo, references: References, method: Method, scales: Sequence[float]) -> list[Labeller]:
     """ReCo as it sees a photo at several sizes: its own short side times each of the scales."""
     encoders = [reco.encoder.at_side(round(reco.encoder.preset.photo_side * scale)) for scale in scales]
 
-    def view(encoder) -> Scores:
+    def view(encoder: Encoder) -> Labeller:
         def scores(photo: np.ndarray) -> np.ndarray:
             scored = reco.scorer.score(encoder.encode_photo(photo), references, photo.shape[:2], method.scoring)
             return scored.scores.softmax(0).cpu().numpy()
@@ -41,7 +43,7 @@ def views_of(reco: ReCo, references: References, method: Method, scales: Sequenc
     return [view(encoder) for encoder in encoders]
 
 
-def label(photo: np.ndarray, views: Sequence[Scores]) -> Labelled:
+def label(photo: np.ndarray, views: Sequence[Labeller]) -> Labelled:
     """Label a photo (H, W, 3) uint8: the mean of all views, of it and of its mirror image, refined by the CRF if
     there is one.
 
@@ -61,8 +63,8 @@ class Tally:
         self.counts = np.zeros((classes, LEVELS), np.int64)
 
     def add(self, labelled: Labelled) -> None:
-        joined = labelled.labels.astype(np.int64) * LEVELS + labelled.confidence
-        self.counts += np.bincount(joined.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
+        codes = labelled.labels.astype(np.int64) * LEVELS + labelled.confidence
+        self.counts += np.bincount(codes.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
 
     @property
     def shares(self) -> np.ndarray:

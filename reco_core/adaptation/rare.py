@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from reco_core.errors import ArchiveError, OptionError
-from reco_core.models.weights import Progress
 from reco_core.photo_sources.fetch import fetch_photos
-from reco_core.photo_sources.source import Files, inside, is_file
+from reco_core.photo_sources.source import Files, is_file, path_inside
 from reco_core.pipeline import ReCo
 from reco_core.utils.paths import cache_folder
+from reco_core.utils.run_control import RunControl
 
 ARCHIVE = "archive"  # in place of photos on the command line
 MOST = 500  # photos of a name
@@ -26,7 +26,7 @@ def archive_photos(
     folder: Path | None,
     *,
     seed: int = 0,
-    progress: Progress = lambda what, done, of: None,
+    control: RunControl | None = None,
 ) -> Files:
     """The archive's photos nearest to each of the names, and twice as many others, drawn by a seed.
 
@@ -37,7 +37,7 @@ def archive_photos(
 
     Raises:
         OptionError: the count is out of range. ArchiveError: none of the photos is at hand.
-        DownloadError: no network.
+        DownloadError: no network. Cancelled: `control` was cancelled.
     """
     if not 1 <= count <= MOST:
         raise OptionError("so many photos of a name cannot be taken", given=count, expected=f"1 to {MOST}")
@@ -50,13 +50,13 @@ def archive_photos(
     records = [reco.archive.records[row] for row in (*near, *drawn)]
     if folder is None:
         folder = cache_folder() / "photos"
-        fetch_photos(records, folder, progress=lambda done, of, file: progress("fetching photos", done, of))
-    found = [(record, inside(folder, record.file)) for record in records]
+        fetch_photos(records, folder, control=control)
+    found = [(record, path_inside(folder, record.file)) for record in records]
     found = [(record, path) for record, path in found if is_file(path)]
     if not found:
         raise ArchiveError(
             "none of the archive's photos is here",
             given=folder,
-            remedy="Say where they are with --photos FOLDER, or fetch them: python -m reco_core archive fetch",
+            remedy="Say where they are with --photos FOLDER, or fetch them: reco archive fetch",
         )
     return Files(folder, found)

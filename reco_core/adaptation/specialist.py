@@ -7,7 +7,6 @@ specialist.json          names, how it was trained, and the other two files' SHA
 README.md, curve.png, examples.jpg   its card, for people
 """
 
-import hashlib
 import json
 import logging
 import time
@@ -27,13 +26,15 @@ from torch import Tensor
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import NONE
 from reco_core.adaptation.recipe import Recipe
-from reco_core.adaptation.training import shown, write_tensors
+from reco_core.adaptation.training import network_input
 from reco_core.errors import NamesError, OptionError, WeightsError
 from reco_core.models.encoders import choose_device
+from reco_core.models.weights import write_tensors
 from reco_core.pipeline import WORKING_SIDE
 from reco_core.segmentation.presence import peak
 from reco_core.types import MAX_LABELS, Concept, References, Segmentation
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
+from reco_core.utils.hashing import sha256
 from reco_core.utils.images import limit_size, resize_labels
 from reco_core.utils.names import clean_names
 
@@ -63,11 +64,12 @@ class Specialist:
         self.about = read_about(self.folder)
         try:
             self.names = tuple(clean_names(self.about["names"], MAX_LABELS))
-            told: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in self.about["recipe"].items()}
-            self.recipe = Recipe(**told)
+            settings: dict[str, Any] = {
+                n: tuple(v) if isinstance(v, list) else v for n, v in self.about["recipe"].items()
+            }
+            self.recipe = Recipe(**settings)
             file = GRAPH if self.device == "cpu" else WEIGHTS
-            digest = hashlib.sha256((self.folder / file).read_bytes()).hexdigest()
-            if digest != self.about["files"][file]:
+            if sha256(self.folder / file) != self.about["files"][file]:
                 raise ValueError(f"{file} differs from what {ABOUT} says")
         except (OSError, KeyError, AttributeError, TypeError, ValueError, NamesError, OptionError) as error:
             raise damaged(self.folder, error) from error
@@ -79,7 +81,7 @@ class Specialist:
 
         side: another short side for the network than its recipe's.
         """
-        image = shown(photo, side or self.recipe.side)
+        image = network_input(photo, side or self.recipe.side)
         if self._session is not None:
             return torch.from_numpy(self._session.run(None, {"photo": image.numpy()})[0])[0].softmax(0)
         with torch.inference_mode():
@@ -125,7 +127,7 @@ def read_about(folder: Path) -> dict[str, Any]:
             "there is no specialist here",
             given=folder,
             expected=f"a folder with {ABOUT}",
-            remedy='Make one: python -m reco_core adapt PHOTOS "names" --out FOLDER',
+            remedy='Make one: reco adapt PHOTOS "names" --out FOLDER',
         )
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
@@ -163,9 +165,9 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
             expected=f"at most {TOLERANCE:.0e}",
             remedy="Please report this",
         )
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (WEIGHTS, GRAPH)}
-    told = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
-    write_whole(folder / ABOUT, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    files = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH)}
+    written = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
+    atomic_write(folder / ABOUT, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
     return difference
 
 

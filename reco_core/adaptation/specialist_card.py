@@ -10,10 +10,10 @@ from PIL import Image
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.labels import NONE
 from reco_core.adaptation.specialist import GRAPH, WEIGHTS, Specialist
-from reco_core.photo_sources.source import optional
 from reco_core.pipeline import WORKING_SIDE
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import centre_crop, limit_size, read_photo
+from reco_core.utils.optional import import_optional
 from reco_core.utils.visualize import colour, overlay
 
 README, CURVE, EXAMPLES = "README.md", "curve.png", "examples.jpg"
@@ -31,12 +31,14 @@ def write(specialist: Specialist, photos: Sequence[Path], folder: Path) -> None:
     plot(Curve.of(specialist.about["curve"]), folder / CURVE)
     pairs = [example(specialist, read_photo(photo)) for photo in photos]
     sheet(pairs).save(folder / EXAMPLES, quality=88)
-    write_whole(folder / README, text(specialist.about))
+    atomic_write(folder / README, text(specialist.about))
 
 
 def plot(curve: Curve, file: Path) -> None:
     """Draw a curve as PNG: loss, and what held-out photos said, by step; the look that was kept is marked."""
-    figure = optional("matplotlib.figure", "a plot", "requirements.txt").Figure((7, 3.2), dpi=110, layout="constrained")
+    figure = import_optional("matplotlib.figure", "a plot", "requirements.txt").Figure(
+        (7, 3.2), dpi=110, layout="constrained"
+    )
     left, right = figure.subplots(1, 2)
     steps = [look.step for look in curve.looks]
     left.plot(steps, [look.loss for look in curve.looks], color="0.3")
@@ -115,7 +117,7 @@ A small network that marks these names, and nothing else, in photos like those t
 ReCo's own labels of {about["photos"]} photos: nobody drew a mask, and no one has checked these labels. It repeats what ReCo
 gets wrong everywhere, and evens out what ReCo gets wrong now and then.
 
-    python -m reco_core segment PHOTO --specialist FOLDER --out RESULT
+    reco predict FOLDER PHOTO --out RESULT
 
 ![photos and marks](examples.jpg)
 

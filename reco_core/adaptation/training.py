@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from reco_core.adaptation.crops import Crops, Example
@@ -19,15 +19,16 @@ from reco_core.adaptation.curve import Curve, Look
 from reco_core.adaptation.deeplab import MULTIPLE, DeepLab
 from reco_core.adaptation.labels import IGNORED
 from reco_core.adaptation.recipe import Recipe
-from reco_core.errors import Cancelled, OptionError
+from reco_core.errors import OptionError
+from reco_core.models.weights import write_tensors
 from reco_core.segmentation import metrics
 from reco_core.utils.images import model_size, to_tensor
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 POWER = 0.9  # of the rate's fall
 LARGER = 1.25  # the second size at which agreement is looked at
 STATE, BEST = "state.safetensors", "best.safetensors"
-Progress = Callable[[str, int, int], None]
 Watch = Callable[[Curve, Callable[[np.ndarray], np.ndarray]], None]
 
 
@@ -62,11 +63,7 @@ class Training:
         return self.step >= self.recipe.steps or self.curve.stalled(self.recipe.patience)
 
     def run(
-        self,
-        progress: Progress,
-        cancelled: Callable[[], bool],
-        enough: Callable[[], bool] = lambda: False,
-        watch: Watch = lambda curve, mark: None,
+        self, control: RunControl, enough: Callable[[], bool] = lambda: False, watch: Watch = lambda curve, mark: None
     ) -> DeepLab:
         """Train to the end; the network of the best look, in eval mode.
 
@@ -74,16 +71,15 @@ class Training:
         with the curve so far and what labels a photo (H, W, 3) uint8 as the network does now: (H, W) uint8.
 
         Raises:
-            Cancelled: `cancelled` said so; what was learned until the last look is kept. OSError: the disk is full.
+            Cancelled: `control` was cancelled; what was learned until the last look is kept. OSError: the disk is full.
             OptionError: it does not converge.
         """
         batches = self._batches()
         try:
             while not self.finished:
-                if cancelled():
-                    raise Cancelled("the training was stopped", remedy="The same command continues it")
+                control.raise_if_cancelled("the training was stopped", "The same command continues it")
                 self._learn(*next(batches))
-                progress("training", self.step, self.recipe.steps)
+                control.report("training", self.step, self.recipe.steps)
                 if self.step % self.recipe.check == 0 or self.step == self.recipe.steps:
                     self._look()
                     watch(self.curve, self._mark)
@@ -146,7 +142,7 @@ class Training:
     def _look(self) -> None:
         """Measure the running mean, and write everything down."""
         since = self.step - (self.curve.looks[-1].step if self.curve else 0)
-        fits, agrees = examine(self.average, self.held, self.crops.thresholds, self.recipe.side)
+        fits, agrees = evaluate(self.average, self.held, self.crops.thresholds, self.recipe.side)
         self.curve = Curve((*self.curve.looks, Look(self.step, round(self._losses / since, 4), fits, agrees)))
         self._losses = 0.0
         if self.curve.best is self.curve.looks[-1]:
@@ -190,17 +186,7 @@ class Training:
         log.info("the training goes on from step %d", self.step)
 
 
-def write_tensors(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
-    """Tensors as a file that is there whole or not at all; raises OSError."""
-    partial = file.with_name(f"{file.name}.part")
-    try:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
-    except SafetensorError as error:  # so it calls a full disk
-        raise OSError(f"{file}: {error}") from error
-    partial.replace(file)
-
-
-def shown(photo: np.ndarray, side: int) -> Tensor:
+def network_input(photo: np.ndarray, side: int) -> Tensor:
     """A photo (H, W, 3) uint8 as a network is shown it, with this short side: (1, 3, h, w) float32 in 0..1.
 
     h and w are multiples of 32, at most 4 to 1.
@@ -211,12 +197,12 @@ def shown(photo: np.ndarray, side: int) -> Tensor:
 @torch.inference_mode()
 def probabilities(network: DeepLab, photo: np.ndarray, side: int) -> np.ndarray:
     """What a network in eval mode says of a photo (H, W, 3) uint8: (K + 1, H, W) float32, background first."""
-    logits = network(shown(photo, side).to(network.head.weight.device))
+    logits = network(network_input(photo, side).to(network.head.weight.device))
     return F.interpolate(logits, size=photo.shape[:2], mode="bilinear")[0].softmax(0).cpu().numpy()
 
 
 @torch.inference_mode()
-def examine(
+def evaluate(
     network: DeepLab, held: Sequence[Example], thresholds: np.ndarray, side: int
 ) -> tuple[float | None, float | None]:
     """`Look.fits` and `Look.agrees` on held-out photos; None without any."""
@@ -226,10 +212,10 @@ def examine(
     confusion, same, pixels = np.zeros((len(thresholds),) * 2, np.int64), 0, 0
     for example in held:
         photo, labels = example.read(thresholds)
-        plain = network(shown(photo, side).to(device))
-        mirrored = network(shown(photo, side).flip(-1).to(device)).flip(-1)
+        plain = network(network_input(photo, side).to(device))
+        mirrored = network(network_input(photo, side).flip(-1).to(device)).flip(-1)
         larger = F.interpolate(
-            network(shown(photo, round(LARGER * side)).to(device)), size=plain.shape[2:], mode="bilinear"
+            network(network_input(photo, round(LARGER * side)).to(device)), size=plain.shape[2:], mode="bilinear"
         )
         said = plain.argmax(1)
         same += int(((said == mirrored.argmax(1)) & (said == larger.argmax(1))).sum())

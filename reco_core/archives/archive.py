@@ -1,6 +1,6 @@
 """An archive: what a model knows of many photos, on disk, without their pixels.
 
-A folder (`store.py`) whose manifest lists parts, photos that were added together, each with
+A folder (`manifest.py`) whose manifest lists parts, photos that were added together, each with
     photos           a row per photo: source, licence, author, title (records.py)
     embeddings, ivf  global embeddings, and an index over them if they are very many (vectors.py)
     features         co-segmentation features, compressed: (n, positions, bytes) uint8
@@ -9,7 +9,7 @@ A folder (`store.py`) whose manifest lists parts, photos that were added togethe
     left_out         photos that were not taken, and why
 and for the archive as a whole
     typical          mean and covariance of the embeddings and of the language maps' positions
-    references, references_vectors   concepts learned beforehand (references.py)
+    references, references_vectors   concepts learned beforehand (stored_concepts.py)
 `writer.py` makes it, `changes.py` changes it. No file is a pickle. Everything large is memory-mapped.
 """
 
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from reco_core.archives import codecs, manifest
 from reco_core.archives.arrays import open_array
-from reco_core.archives.records import Joined, Records
+from reco_core.archives.records import ChainedRecords, Records
 from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
 from reco_core.segmentation.background_stats import BackgroundStats
@@ -38,25 +38,25 @@ DENSE_CACHE = 256  # photos whose maps were computed on demand
 MAPS = ("features", "language")
 Dense = dict[str, Tensor]
 Compute = Callable[[Sequence[PhotoRecord]], list[Dense]]  # features and language, each (positions, C), of photos
-WRONG = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, zipfile.BadZipFile, SafetensorError)
+READ_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, zipfile.BadZipFile, SafetensorError)
 
 
-class Opened:
-    """An opened part of an archive."""
+class ArchivePart:
+    """A part of an archive, opened. entry: what the manifest says of it."""
 
-    def __init__(self, folder: Path, part: manifest.Part) -> None:
-        files = {role: folder / name for role, name in part.files.items()}
-        self.part = part
+    def __init__(self, folder: Path, entry: manifest.Part) -> None:
+        files = {role: folder / name for role, name in entry.files.items()}
+        self.entry = entry
         self.vectors = Vectors(files["embeddings"], files.get("ivf"))
-        self.records = Records(files["photos"], part.photos)
+        self.records = Records(files["photos"], entry.photos)
         self.codes = {role: open_array(files[role]) for role in MAPS if role in files}
-        self.codecs = {role: codecs.load(files[f"{role}_codec"], part.codec) for role in self.codes}
+        self.codecs = {role: codecs.load(files[f"{role}_codec"], entry.codec) for role in self.codes}
         lengths = {len(self.vectors), len(self.records), *(len(codes) for codes in self.codes.values())}
-        if lengths != {part.photos} or any(c.dtype != np.uint8 or c.ndim != 3 for c in self.codes.values()):
+        if lengths != {entry.photos} or any(c.dtype != np.uint8 or c.ndim != 3 for c in self.codes.values()):
             raise ValueError("files disagree on the number of photos")
 
     def __len__(self) -> int:
-        return self.part.photos
+        return self.entry.photos
 
     def read(self, role: str, rows: np.ndarray) -> np.ndarray:
         """Codes (k, positions, bytes) of some photos, read in the file's order."""
@@ -68,7 +68,7 @@ class Archive:
     """An opened archive; immutable, so that any number of users can share it."""
 
     def __init__(self, folder: Path) -> None:
-        """Open and check an archive: sizes of all files, and every byte of the small ones; `store.check` reads all.
+        """Open and check an archive: sizes of all files, and every byte of the small ones; `manifest.check` reads all.
 
         Raises:
             ArchiveError: missing, of another format, or its files differ from the manifest.
@@ -87,50 +87,49 @@ class Archive:
         self.preset, self.weights = self.manifest.preset, self.manifest.weights
         self.grid, self.language_grid = self.manifest.grid, self.manifest.language_grid
         self.hash = self.manifest.hash
-        self._compute: Callable[[int], Dense] | None = None
+        self._compute: Callable[[PhotoRecord], Dense] | None = None
 
     def _open(self) -> None:
         for name, problem in manifest.check(self.folder, self.manifest):
             raise manifest.damaged(self.folder, name, problem)
         try:
-            self._parts = tuple(Opened(self.folder, part) for part in self.manifest.parts)
+            parts = tuple(ArchivePart(self.folder, entry) for entry in self.manifest.parts)
             stored = load_file(self.folder / self.manifest.shared["typical"])
             self.stats = {
                 of: BackgroundStats(stored[f"{of}.mean"].float(), stored[f"{of}.covariance"].float())
                 for of in ("photos", "positions")
             }
-            self._index()
-        except (*WRONG, ArchiveError) as error:
+            self._use(parts)
+        except (*READ_ERRORS, ArchiveError) as error:
             raise manifest.damaged(self.folder, "contents", error) from error
 
-    def _index(self) -> None:
-        self._starts = np.array([0, *itertools.accumulate(map(len, self._parts))])
-        self.records: Sequence[PhotoRecord] = Joined([part.records for part in self._parts])
+    def _use(self, parts: tuple[ArchivePart, ...]) -> None:
+        self.parts = parts
+        self._starts = np.array([0, *itertools.accumulate(map(len, parts))])
+        self.records: Sequence[PhotoRecord] = ChainedRecords([part.records for part in parts])
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    @property
-    def parts(self) -> tuple[Opened, ...]:
-        return self._parts
-
-    def joined(self, other: "Archive") -> "Archive":
-        """This archive with the photos of another behind its own, in memory only; the rest stays this one's.
+    @classmethod
+    def concatenate(cls, archives: Sequence["Archive"]) -> "Archive":
+        """The photos of several archives, one after the other, in memory only; all else is the first one's.
 
         Raises:
-            ArchiveError: the other was made by another model.
+            ArchiveError: they were made by different models.
         """
-        other.check_model(self.preset, self.weights)
-        both = copy.copy(self)
-        both._parts = (*self._parts, *other._parts)
-        both.hash = f"{self.hash}+{other.hash}"
-        both._index()
+        first, *others = archives
+        for other in others:
+            other.check_model(first.preset, first.weights)
+        both = copy.copy(first)
+        both.hash = "+".join(archive.hash for archive in archives)
+        both._use(tuple(part for archive in archives for part in archive.parts))
         return both
 
-    def computing(self, compute: Compute) -> "Archive":
+    def with_maps_from(self, compute: Compute) -> "Archive":
         """The same archive, which has dense maps that it does not store computed when they are asked for."""
         twin = copy.copy(self)
-        twin._compute = lru_cache(DENSE_CACHE)(lambda row: compute([twin.records[row]])[0])
+        twin._compute = lru_cache(DENSE_CACHE)(lambda record: compute([record])[0])
         return twin
 
     def check_model(self, preset: str, weights: str | None = None) -> None:
@@ -149,7 +148,7 @@ class Archive:
         exclude: files that must not be returned. Fewer than k photos: all of them.
         """
         wanted, query = min(len(self), k + len(exclude)), text.float().numpy()
-        found = [part.vectors.search(query, wanted) for part in self._parts]
+        found = [part.vectors.search(query, wanted) for part in self.parts]
         similarity = np.concatenate([s for s, _ in found])
         rows = np.concatenate([rows + start for (_, rows), start in zip(found, self._starts[:-1], strict=True)])
         best = np.lexsort((rows, -similarity))[:wanted]
@@ -167,27 +166,26 @@ class Archive:
     def embeddings(self, rows: np.ndarray | None = None) -> Tensor:
         """What photos are searched by, (n, D) float32, of some or of all."""
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
-        return self._gather(rows, lambda part, own: torch.from_numpy(part.vectors.take(own)))
+        return self._gather(rows, lambda part, of_part: torch.from_numpy(part.vectors.take(of_part)))
 
     def _dense(self, role: str, rows: np.ndarray) -> Tensor:
-        def read(part: Opened, own: np.ndarray) -> Tensor:
+        def read(part: ArchivePart, of_part: np.ndarray) -> Tensor:
             if role in part.codes:
-                return part.codecs[role].decode(part.read(role, own))
+                return part.codecs[role].decode(part.read(role, of_part))
             if self._compute is None:
                 raise ArchiveError(
                     "this archive stores no dense features, and its photos are not at hand",
                     given=self.folder,
                     remedy="Say where the photos are: --photos FOLDER",
                 )
-            start = self._starts[self._parts.index(part)]
-            return torch.stack([self._compute(int(start + row))[role] for row in own])
+            return torch.stack([self._compute(part.records[row])[role] for row in of_part])
 
         return self._gather(np.asarray(rows), read)
 
-    def _gather(self, rows: np.ndarray, read: Callable[[Opened, np.ndarray], Tensor]) -> Tensor:
+    def _gather(self, rows: np.ndarray, read: Callable[[ArchivePart, np.ndarray], Tensor]) -> Tensor:
         """What `read` gives for rows of each part, in the order of `rows`."""
         owner = np.searchsorted(self._starts, rows, side="right") - 1
-        pieces = {int(p): read(self._parts[p], rows[owner == p] - self._starts[p]) for p in np.unique(owner)}
+        pieces = {int(p): read(self.parts[p], rows[owner == p] - self._starts[p]) for p in np.unique(owner)}
         if len(pieces) == 1:
             return next(iter(pieces.values()))
         out = torch.empty(len(rows), *next(iter(pieces.values())).shape[1:])

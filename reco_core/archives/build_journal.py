@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from reco_core.types import LeftOut, PhotoRecord
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 
 log = logging.getLogger(__name__)
 
 STATE, KEPT, LEFT_OUT = "state.json", "kept.jsonl", "left_out.jsonl"
 
 
-class Building:
+class BuildJournal:
     """Arrays and records, appended batch by batch in a folder of their own.
 
     The state file says how long every other file was after the last complete batch; what a run that was killed wrote
@@ -37,7 +37,7 @@ class Building:
         else:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            write_whole(folder / STATE, json.dumps(self._state))
+            atomic_write(folder / STATE, json.dumps(self._state))
 
     @property
     def done(self) -> int:
@@ -64,7 +64,7 @@ class Building:
         self._append(KEPT, _lines(records))
         self._append(LEFT_OUT, _lines(left_out))
         self._state["done"], self._state["count"] = done, self.count + len(records)
-        write_whole(self.folder / STATE, json.dumps(self._state))
+        atomic_write(self.folder / STATE, json.dumps(self._state))
 
     def records(self) -> list[PhotoRecord]:
         """The records of all photos that were kept."""

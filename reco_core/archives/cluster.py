@@ -13,11 +13,13 @@ from types import ModuleType
 from reco_core.archives import embedded_batches, embedding
 from reco_core.archives.cluster_worker import Job, Worker, not_shared
 from reco_core.archives.codecs import Codec
-from reco_core.archives.writer import Elsewhere, Progress
+from reco_core.archives.writer import RemoteEmbedder
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.models.encoders import Encoder
-from reco_core.photo_sources.source import Source, optional
+from reco_core.photo_sources.source import Source
 from reco_core.presets import Preset, find_preset
+from reco_core.utils.optional import import_optional
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 LOCAL = "local"
@@ -40,8 +42,7 @@ def on_ray(
     weights: Path | None = None,
     precision: str | None = None,
     device: str | None = None,
-    progress: Progress = lambda done, of: None,
-) -> Elsewhere:
+) -> RemoteEmbedder:
     """Have the photos of an archive embedded by workers of a Ray cluster, with the same result, byte for byte.
 
     All machines must see the photos, the weights' folder and the folder beside the archive (a shared file system) at
@@ -54,11 +55,11 @@ def on_ray(
         photos, open_only: what the archive's source was opened with (see `open_source`).
         preset, weights, precision, device: what its encoder was loaded with (see `load_encoder`).
         workers: each computes on one CPU, and has a GPU of its own if the encoder is on one.
-        progress: called with how many photos workers have embedded, of how many.
 
     Raises:
         DependencyError: Ray is missing. OptionError: the address or number of workers makes no sense, or no cluster
-        answers there. When it is called, ArchiveError: a worker or the cluster failed, or the folder is not shared.
+        answers there. When it is called, ArchiveError: a worker or the cluster failed, or the folder is not shared;
+        Cancelled: its control was cancelled.
     """
     ray = _ray()
     if workers < 1:
@@ -69,7 +70,12 @@ def on_ray(
     photos = str(photos) if str(photos).startswith("hf:") else str(Path(photos).expanduser().absolute())
 
     def embed(
-        source: Source, encoder: Encoder, learned: dict[str, Codec] | None, folder: Path, starts: Sequence[int]
+        source: Source,
+        encoder: Encoder,
+        learned: dict[str, Codec] | None,
+        folder: Path,
+        starts: Sequence[int],
+        control: RunControl,
     ) -> None:
         files = None if learned is None else {role: codec.save(folder / role) for role, codec in learned.items()}
         job = Job(
@@ -87,15 +93,14 @@ def on_ray(
         )
         size = min(RUN, math.ceil(len(starts) / (workers * SHARES)))
         runs = [list(starts[i : i + size]) for i in range(0, len(starts), size)]
-        of = min(len(starts) * job.batch, len(source.records))
-        done = 0
-        log.info("%d photos are embedded by %d workers", of, workers)
+        total = min(len(starts) * job.batch, len(source.records))
+        log.info("%d photos are embedded by %d workers", total, workers)
         with _connected(ray, address, workers):
-            for row in _results(ray, job, runs, workers):
+            for done, row in enumerate(_results(ray, job, runs, workers), 1):
+                control.raise_if_cancelled("embedding on the cluster was cancelled", AGAIN)
                 if row["error"]:
                     raise ArchiveError(f"a worker failed: {row['error']}", remedy=AGAIN)
-                done += 1
-                progress(min(done * job.batch, of), of)
+                control.report("embedding on the cluster", min(done * job.batch, total), total)
         _check_arrived(folder, starts)
 
     return embed
@@ -106,8 +111,8 @@ def _results(ray: ModuleType, job: Job, runs: list[list[int]], workers: int) -> 
     dataset = ray.data.from_items([{"starts": run} for run in runs], override_num_blocks=len(runs))
     dataset.context.enable_progress_bars = dataset.context.print_on_execution_start = False
     cuda = job.device.startswith("cuda")
-    here = str(Path(__file__).resolve().parents[2])  # where workers find this package
-    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    package = str(Path(__file__).resolve().parents[2])  # where workers find this package
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     done = dataset.map_batches(
         Worker,
         fn_constructor_args=(job,),
@@ -129,10 +134,10 @@ def _connected(ray: ModuleType, address: str, workers: int) -> Iterator[None]:
     """Ray, without its messages; it is shut down afterwards unless this process used it before."""
     started, messages = not ray.is_initialized(), logging.getLogger("ray.data")
     level = messages.level
-    here = {"num_cpus": workers, "object_store_memory": STORE, "include_dashboard": False} if address == LOCAL else {}
+    local = {"num_cpus": workers, "object_store_memory": STORE, "include_dashboard": False} if address == LOCAL else {}
     try:
         if started:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError) as error:
         raise ArchiveError("the Ray cluster cannot be used", given=f"{address} ({error})", remedy=AGAIN) from error
     messages.setLevel(logging.CRITICAL)
@@ -162,7 +167,7 @@ def _greet(address: str) -> None:
 
 def _check_arrived(folder: Path, starts: Sequence[int]) -> None:
     end = time.monotonic() + ARRIVE
-    while missing := [start for start in starts if not embedded_batches.place(folder, start).exists()]:
+    while missing := [start for start in starts if not embedded_batches.batch_file(folder, start).exists()]:
         if time.monotonic() > end:
             log.error("%d batches of %d are missing", len(missing), len(starts))
             raise not_shared(folder)
@@ -170,5 +175,5 @@ def _check_arrived(folder: Path, starts: Sequence[int]) -> None:
 
 
 def _ray() -> ModuleType:
-    optional("ray.data", "a cluster", "requirements-cluster.txt")
-    return optional("ray", "a cluster", "requirements-cluster.txt")
+    import_optional("ray.data", "a cluster", "requirements-cluster.txt")
+    return import_optional("ray", "a cluster", "requirements-cluster.txt")

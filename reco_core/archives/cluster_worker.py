@@ -46,7 +46,7 @@ class Worker:
         """Embed and save the batches that begin at rows["starts"]; an error is told in words, for the caller."""
         starts = [int(start) for run in rows["starts"] for start in run]
         try:
-            self.embed([start for start in starts if not embedded_batches.is_there(self.job.folder, start)])
+            self.embed([start for start in starts if not embedded_batches.is_stored(self.job.folder, start)])
         except Exception as error:  # whatever it is: Ray would show a hundred lines of it
             what = str(error) if isinstance(error, RecoError) else f"{type(error).__name__}: {error}"
             return {"start": starts[:1], "error": [f"{what} (on {platform.node()})"]}
@@ -56,8 +56,8 @@ class Worker:
         """Save each batch as soon as it is ready."""
         job, (source, encoder, learned) = self.job, self.loaded
         for batch in embedding.embed(source, encoder, starts, job.batch):
-            stored = StoredBatch.of(batch)
-            (stored if learned is None else stored.coded(learned)).save(job.folder)
+            stored = StoredBatch.from_batch(batch)
+            (stored if learned is None else stored.compressed(learned)).save(job.folder)
 
     @cached_property
     def loaded(self) -> tuple[Source, Encoder, dict[str, Codec] | None]:

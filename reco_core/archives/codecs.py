@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -47,7 +48,7 @@ class Codec(ABC):
 class Quantiser(Codec):
     """A FAISS quantiser."""
 
-    def __init__(self, index, spec: str) -> None:
+    def __init__(self, index: Any, spec: str) -> None:
         self._index, self.spec, self.size = index, spec, index.sa_code_size()
 
     @classmethod

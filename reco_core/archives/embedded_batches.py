@@ -1,7 +1,6 @@
 """Embedded batches as files: what other processes hand in, and what codecs are learned from."""
 
 import json
-import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors.numpy import save
 from reco_core.archives.codecs import Codec
 from reco_core.archives.embedding import Batch
 from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.atomic_write import atomic_write
 
 MAPS = ("features", "language")
 
@@ -31,7 +31,7 @@ class StoredBatch:
     left_out: tuple[LeftOut, ...]
 
     @classmethod
-    def of(cls, batch: Batch) -> "StoredBatch":
+    def from_batch(cls, batch: Batch) -> "StoredBatch":
         """From what the models say, maps rounded to half precision: codes must not depend on who makes them."""
         arrays, encoded = {"hash": batch.hashes}, batch.encoded
         if encoded is not None:
@@ -42,7 +42,7 @@ class StoredBatch:
             arrays |= {role: getattr(encoded, role).cpu().numpy().astype(np.float16) for role in MAPS}
         return cls(batch.start, batch.done, batch.records, arrays, batch.left_out)
 
-    def coded(self, codecs: dict[str, Codec]) -> "StoredBatch":
+    def compressed(self, codecs: dict[str, Codec]) -> "StoredBatch":
         """With maps compressed, and without those that have no codec; as it is if that was done before."""
         arrays = {name: array for name, array in self.arrays.items() if name not in MAPS or name in codecs}
         for role, codec in codecs.items():
@@ -51,25 +51,23 @@ class StoredBatch:
         return replace(self, arrays=arrays)
 
     def save(self, folder: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write it, completely or not at all."""
         records, left_out = ([asdict(row) for row in rows] for rows in (self.records, self.left_out))
         about = json.dumps({"done": self.done, "records": records, "left_out": left_out})
-        file = place(folder, self.start)
-        partial = file.with_suffix(f".{uuid.uuid4().hex}.part")  # two processes may embed the same batch
         arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
-        partial.write_bytes(save(arrays, {"about": about}))
-        partial.replace(file)
+        contents = save(arrays, {"about": about})
+        atomic_write(batch_file(folder, self.start), contents, shared=True)  # two processes may embed the same batch
 
 
-def place(folder: Path, start: int) -> Path:
+def batch_file(folder: Path, start: int) -> Path:
     """Where the batch that begins at a photo is."""
     return folder / f"{start:010d}.safetensors"
 
 
-def is_there(folder: Path, start: int) -> bool:
+def is_stored(folder: Path, start: int) -> bool:
     """Whether the batch that begins at a photo is there, and of the length that it states; its arrays are not read."""
     try:
-        with safe_open(place(folder, start), "numpy") as file:
+        with safe_open(batch_file(folder, start), "numpy") as file:
             return "about" in (file.metadata() or {})
     except (OSError, SafetensorError):
         return False
@@ -78,7 +76,7 @@ def is_there(folder: Path, start: int) -> bool:
 def load(folder: Path, start: int) -> StoredBatch | None:
     """The batch that begins at a photo, if it is there and sound."""
     try:
-        with safe_open(place(folder, start), "numpy") as file:
+        with safe_open(batch_file(folder, start), "numpy") as file:
             about = json.loads(file.metadata()["about"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
         records = tuple(PhotoRecord(**row) for row in about["records"])

@@ -48,9 +48,6 @@ def card(manifest: Manifest, records: Iterable[PhotoRecord], repository: str = "
         hosts[_host(record.source_url)] += 1
         authors.add(record.author)
     licences, photos = manifest.licences, f"{manifest.photos:,} photos"
-    left_out: Counter[str] = Counter()
-    for part in manifest.parts:
-        left_out.update(part.left_out)
     header = DatasetCardData(
         pretty_name=f"ReCo archive of {photos}, preset {manifest.preset}",
         **_licence(licences),
@@ -76,8 +73,8 @@ where they were published, at the addresses that the credits give.
 ## Use
 
 ```
-python -m reco_core archive pull {repository} --out FOLDER
-python -m reco_core segment PHOTO "cat, wall" --preset {manifest.preset} --archive FOLDER --out RESULT
+reco archive pull {repository} --out FOLDER
+reco segment PHOTO "cat, wall" --preset {manifest.preset} --archive FOLDER --out RESULT
 ```
 
 ## Licences of the photos
@@ -92,15 +89,15 @@ Stated by their sources; per photo, with author, title and address, in the archi
 
 ## Left out
 
-{_table("Reason, such as a near-duplicate", left_out) if left_out else "No photo was left out."}
+{_table("Reason, such as a near-duplicate", manifest.left_out) if manifest.left_out else "No photo was left out."}
 
 ## Having a photo taken down
 
 Open a discussion in this repository's Community tab that names the photo's address. Its owner then runs
 
 ```
-python -m reco_core archive remove FOLDER --where source_url=ADDRESS --yes
-python -m reco_core archive push FOLDER {repository}
+reco archive remove FOLDER --where source_url=ADDRESS --yes
+reco archive push FOLDER {repository}
 ```
 
 and squashes the repository's history, since earlier commits still hold what they held.

@@ -4,7 +4,6 @@ A push is one commit, so that every revision of the repository is a whole archiv
 commit, and believes none of them before its SHA-256 is the manifest's.
 """
 
-import errno
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -12,20 +11,22 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import httpx
+
 from reco_core.archives import manifest as store
-from reco_core.archives.archive import WRONG
+from reco_core.archives.archive import READ_ERRORS
 from reco_core.archives.hub_card import card
-from reco_core.archives.records import Joined, Records
+from reco_core.archives.records import ChainedRecords, Records
 from reco_core.errors import ArchiveError, DownloadError, NoSpaceError, OptionError, RecoError
 from reco_core.utils import download
-from reco_core.utils.download import Progress
+from reco_core.utils.disk_space import full_disk_told, is_full, require_space
 from reco_core.utils.hashing import sha256
+from reco_core.utils.run_control import RunControl
 
 CARD = "README.md"
 KIND = "dataset"
 PATIENCE = 20.0  # seconds until the hub counts as unreachable
 MOST_MANIFEST = 50_000_000  # bytes
-FULL = (errno.ENOSPC, errno.EDQUOT)
 HASH = re.compile(r"[0-9a-f]{64}")
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token"
 
@@ -38,7 +39,7 @@ def push(
     token: str | None = None,
     endpoint: str | None = None,
     revision: str = "main",
-    progress: Progress | None = None,
+    control: RunControl | None = None,
 ) -> str:
     """Upload an archive in one commit; returns its address. Files of an earlier version go in the same commit.
 
@@ -50,15 +51,17 @@ def push(
         private: only for those whom its owner lets in. A repository that is public already is refused.
         token: default: that of `hf auth login` or HF_TOKEN.
         revision: a branch that exists.
-        progress: called with the bytes uploaded and their total, after each file.
+        control: told the bytes uploaded and their total after each file, and asked before it.
 
     Raises:
         OptionError: the repository's name is none, or it is public and `private` was asked for. ArchiveError: the
         archive is missing or damaged, or was changed meanwhile. DownloadError: the hub cannot be reached, or refuses.
+        Cancelled: `control` was cancelled; the repository is as it was.
     """
+    control = control or RunControl()
     _check_names(repository, token)
     manifest = store.read_manifest(folder)
-    _check_files(folder, manifest, whole=True)
+    _check_files(folder, manifest, every_byte=True)
     text = _card(folder, manifest, repository)
 
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -83,11 +86,11 @@ def push(
             ]
             total, done = sum(files[file.path_in_repo].bytes for file in added), 0
             for file in added:
+                control.raise_if_cancelled("the upload was cancelled", "The repository is as it was")
                 api.preupload_lfs_files(repository, [file], repo_type=KIND, revision=revision, free_memory=False)
                 done += files[file.path_in_repo].bytes
-                if progress:
-                    progress(done, total)
-            stale = [name for name in there if store.OURS.fullmatch(name) and name not in files]
+                control.report("bytes uploaded", done, total)
+            stale = [name for name in there if store.CONTENT_NAME.fullmatch(name) and name not in files]
             commit = api.create_commit(
                 repository,
                 [
@@ -114,7 +117,7 @@ def pull(
     revision: str = "main",
     token: str | None = None,
     endpoint: str | None = None,
-    progress: Progress | None = None,
+    control: RunControl | None = None,
 ) -> None:
     """Download an archive to a folder; one that is there is replaced in one step, or stays as it was.
 
@@ -125,13 +128,14 @@ def pull(
         repository: "OWNER/NAME".
         revision: a branch, tag or commit.
         token: default: that of `hf auth login` or HF_TOKEN.
-        progress: called with bytes done and their total.
+        control: told the bytes that came and their total.
 
     Raises:
         OptionError: the repository's name is none. DownloadError: the hub cannot be reached, or does not let you in.
         NoSpaceError: the disk is full. ArchiveError: the repository holds no archive, or files that are not those of
-        its manifest; or the folder holds something else, or is being changed.
+        its manifest; or the folder holds something else, or is being changed. Cancelled: `control` was cancelled.
     """
+    control = control or RunControl()
     _check_names(repository, token)
     out = out.absolute()
 
@@ -145,7 +149,7 @@ def pull(
     if not found.commit_hash:
         raise DownloadError("the server is no hub", given=repository, expected="an answer that names a commit")
     kept = out.parent / f".{out.name}-pulling"
-    with store.changing(out) as work, download.client() as web, _space(out):
+    with store.changing(out) as work, download.client() as web, full_disk_told(out):
         # The client takes it off again where the hub redirects to another host.
         web.headers.update({name: value for name, value in headers.items() if name.lower() == "authorization"})
         url = partial(address, revision=found.commit_hash)
@@ -155,10 +159,12 @@ def pull(
         new = {name: kept / f"{file.sha256}-{name}" for name, file in _lacking(out, manifest).items()}
         _sweep(kept, new.values())
         total = sum(manifest.files[name].bytes for name in new)
-        _check_space(kept, total)
+        kept_bytes = sum(file.stat().st_size for file in kept.iterdir())
+        require_space(out.parent, total - kept_bytes, "the archive")
         done = 0
         for name, target in new.items():
-            _fetch(url(name), target, manifest.files[name], web, partial(_shift, progress, done, total))
+            shifted = RunControl(partial(_shift, control, done, total), control)
+            _fetch(url(name), target, manifest.files[name], web, shifted)
             done += manifest.files[name].bytes
         store.commit(out, manifest, new)
         shutil.rmtree(kept, ignore_errors=True)
@@ -198,11 +204,11 @@ def _refused(repository: str, error: BaseException, token: str | None) -> RecoEr
         error = error.__cause__
     reply = getattr(error, "response", None)
     status = reply.status_code if reply is not None else 0
-    told = f"status {status} {getattr(error, 'server_message', None) or ''}" if status else str(error)
+    detail = f"status {status} {getattr(error, 'server_message', None) or ''}" if status else str(error)
     for secret in (token, get_token()):
-        told = told.replace(secret, "***") if secret else told
-    given = f"{repository} ({type(error).__name__}: {told.strip()})"
-    if getattr(error, "errno", None) in FULL:
+        detail = detail.replace(secret, "***") if secret else detail
+    given = f"{repository} ({type(error).__name__}: {detail.strip()})"
+    if is_full(error):
         return NoSpaceError("the disk is full", given=given, remedy="Free some space and try again")
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return ArchiveError(
@@ -229,8 +235,8 @@ def _refused(repository: str, error: BaseException, token: str | None) -> RecoEr
     return DownloadError(what, given=given, remedy=remedy)
 
 
-def _check_files(folder: Path, manifest: store.Manifest, whole: bool = False) -> None:
-    for name, problem in store.check(folder, manifest, whole):
+def _check_files(folder: Path, manifest: store.Manifest, every_byte: bool = False) -> None:
+    for name, problem in store.check(folder, manifest, every_byte):
         if store.read_manifest(folder) == manifest:
             raise store.damaged(folder, name, problem)
         raise ArchiveError("the archive was changed while it was read", given=folder, remedy="Push it again")
@@ -238,9 +244,9 @@ def _check_files(folder: Path, manifest: store.Manifest, whole: bool = False) ->
 
 def _card(folder: Path, manifest: store.Manifest, repository: str) -> str:
     try:
-        records = Joined([Records(folder / part.files["photos"], part.photos) for part in manifest.parts])
+        records = ChainedRecords([Records(folder / part.files["photos"], part.photos) for part in manifest.parts])
         return card(manifest, records, repository)
-    except WRONG as error:
+    except READ_ERRORS as error:
         _check_files(folder, manifest)
         raise store.damaged(folder, "photos", error) from error
 
@@ -264,9 +270,10 @@ def _read(work: Path, repository: str) -> store.Manifest:
 
 def _lacking(out: Path, manifest: store.Manifest) -> dict[str, store.File]:
     """The files that must be fetched: those that the folder does not hold already, byte for byte."""
-    wrong = {name: manifest.files[name] for name, _ in store.check(out, manifest, whole=True)}
+    wrong = {name: manifest.files[name] for name, _ in store.check(out, manifest, every_byte=True)}
     for name in wrong:
-        if (out / name).exists() and not store.OURS.fullmatch(name):  # replacing it would break the archive there
+        # Replacing a file that is not named by its contents would break the archive there.
+        if (out / name).exists() and not store.CONTENT_NAME.fullmatch(name):
             raise ArchiveError(
                 "the folder holds another file of this name", given=out / name, remedy="Choose a new folder"
             )
@@ -282,23 +289,11 @@ def _sweep(kept: Path, wanted: Iterable[Path]) -> None:
             file.unlink()
 
 
-def _check_space(kept: Path, total: int) -> None:
-    lacking = total - sum(file.stat().st_size for file in kept.iterdir())
-    free = shutil.disk_usage(kept).free
-    if lacking > free:
-        raise NoSpaceError(
-            "there is not enough space for the archive",
-            given=f"{free / 1e6:.0f} MB free in {kept.parent}",
-            expected=f"{lacking / 1e6:.0f} MB",
-            remedy="Free some space and try again",
-        )
-
-
-def _fetch(url: str, target: Path, file: store.File, web, progress: Progress) -> None:
+def _fetch(url: str, target: Path, file: store.File, web: httpx.Client, control: RunControl) -> None:
     if target.is_file() and sha256(target) == file.sha256:  # it came with an earlier call
-        progress(file.bytes, file.bytes)
+        control.report(target.name, file.bytes, file.bytes)
         return
-    actual = download.download(url, target, web, most=file.bytes, progress=progress)
+    actual = download.download(url, target, web, most=file.bytes, control=control)
     if (actual, target.stat().st_size) != (file.sha256, file.bytes):
         raise ArchiveError(
             "a file of the repository is not what its manifest says",
@@ -308,19 +303,5 @@ def _fetch(url: str, target: Path, file: store.File, web, progress: Progress) ->
         )
 
 
-def _shift(progress: Progress | None, before: int, total: int, done: int, _: int) -> None:
-    if progress:
-        progress(before + done, total)
-
-
-@contextmanager
-def _space(out: Path) -> Iterator[None]:
-    """A full disk has an error of its own."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise NoSpaceError(
-            "the disk is full", given=out, remedy="Free some space and try again: what came so far is kept"
-        ) from error
+def _shift(control: RunControl, before: int, total: int, _file: str, done: int, _of: int) -> None:
+    control.report("bytes downloaded", before + done, total)

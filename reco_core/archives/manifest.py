@@ -7,14 +7,13 @@ one step: whoever reads sees the archive before or after, never between; a progr
 that no manifest names, and the next change sweeps them away. Who has opened the old files keeps them.
 """
 
-import hashlib
 import json
 import logging
 import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,16 +21,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from reco_core.errors import ArchiveError
-from reco_core.utils.atomic_write import write_whole
-from reco_core.utils.hashing import sha256
+from reco_core.utils.atomic_write import atomic_write
+from reco_core.utils.hashing import digest, sha256
 
 log = logging.getLogger(__name__)
 FORMAT = 3
 MANIFEST = "manifest.json"
-OURS = re.compile(r"[a-z_.]+-[0-9a-f]{16}(\.[a-z0-9]+)?")  # files named by their contents
+CONTENT_NAME = re.compile(r"[a-z_.]+-[0-9a-f]{16}(\.[a-z0-9]+)?")  # files named by their contents
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # no folder, nothing hidden
-CHECKED_ON_OPENING = 4_000_000  # bytes; larger files are compared with the manifest by `verify` alone
-REBUILD = "Rebuild it with: python -m reco_core archive build PHOTOS --out FOLDER"
+CHECKED_ON_OPENING = 4_000_000  # bytes; larger files are compared with the manifest by `archive verify` alone
+REBUILD = "Rebuild it with: reco archive build PHOTOS --out FOLDER"
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,13 @@ class Manifest:
     @property
     def licences(self) -> dict[str, int]:
         """Photos by licence, most first."""
-        total: Counter[str] = Counter()
-        for part in self.parts:
-            total.update(part.licences)
+        total = add_up(part.licences for part in self.parts)
         return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Photos that were not taken, by reason."""
+        return add_up(part.left_out for part in self.parts)
 
     @property
     def named(self) -> set[str]:
@@ -99,7 +101,15 @@ class Manifest:
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256(self.text().encode()).hexdigest()
+        return digest(self.text())
+
+
+def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The sums of several tables of counts."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(total)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -150,10 +160,10 @@ def damaged(folder: Path, name: str, why: object) -> ArchiveError:
     return ArchiveError(f"the archive's file {name} is damaged", given=f"{folder} ({why})", remedy=REBUILD)
 
 
-def check(folder: Path, manifest: Manifest, whole: bool = False) -> Iterator[tuple[str, str]]:
+def check(folder: Path, manifest: Manifest, every_byte: bool = False) -> Iterator[tuple[str, str]]:
     """Compare files with the manifest: (name, problem) for each that differs.
 
-    whole: read every byte; otherwise only sizes, and the bytes of small files.
+    every_byte: read them all; otherwise only sizes, and the bytes of small files.
     """
     for name in sorted(manifest.named):
         file, expected = folder / name, manifest.files[name]
@@ -161,7 +171,7 @@ def check(folder: Path, manifest: Manifest, whole: bool = False) -> Iterator[tup
             size = file.stat().st_size
             if size != expected.bytes:
                 yield name, f"it has {size} bytes, not {expected.bytes}"
-            elif (whole or size <= CHECKED_ON_OPENING) and sha256(file) != expected.sha256:
+            elif (every_byte or size <= CHECKED_ON_OPENING) and sha256(file) != expected.sha256:
                 yield name, "its SHA-256 differs from the manifest's"
         except FileNotFoundError:  # perhaps since a moment ago
             yield name, "it is missing"
@@ -179,7 +189,7 @@ def changing(folder: Path) -> Iterator[Path]:
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     foreign = folder.exists() and not (folder / MANIFEST).exists()
-    if foreign and not (folder.is_dir() and all(OURS.fullmatch(file.name) for file in folder.iterdir())):
+    if foreign and not (folder.is_dir() and all(CONTENT_NAME.fullmatch(file.name) for file in folder.iterdir())):
         raise ArchiveError("the target is not empty and is no archive", given=folder, remedy="Choose a new folder")
     # The lock's file stays: deleting it would let a third process in beside one that waits for it.
     lock = FileLock(folder.parent / f".{folder.name}.lock")
@@ -203,13 +213,13 @@ def changing(folder: Path) -> Iterator[Path]:
         lock.release()
 
 
-def adopt(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, File]]:
+def name_by_contents(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, File]]:
     """Name files by role and contents: (role -> file, renamed where it lies), and what a manifest says of each."""
     named, known = {}, {}
     for role, file in files.items():
-        digest = sha256(file)
-        named[role] = file.rename(file.with_name(f"{role}-{digest[:16]}{file.suffix}"))
-        known[named[role].name] = File(digest, named[role].stat().st_size)
+        contents = sha256(file)
+        named[role] = file.rename(file.with_name(f"{role}-{contents[:16]}{file.suffix}"))
+        known[named[role].name] = File(contents, named[role].stat().st_size)
     return named, known
 
 
@@ -225,10 +235,10 @@ def commit(folder: Path, manifest: Manifest, new: Mapping[str, Path]) -> None:
         file.replace(folder / name)  # one of the same name may be damaged
     _flush(folder)
     listed = {name: manifest.files[name] for name in sorted(manifest.named)}
-    write_whole(folder / MANIFEST, replace(manifest, files=listed).text())
+    atomic_write(folder / MANIFEST, replace(manifest, files=listed).text())
     _flush(folder)
     for name in strays(folder, manifest):
-        if name not in before and not OURS.fullmatch(name):
+        if name not in before and not CONTENT_NAME.fullmatch(name):
             continue  # not ours
         with suppress(OSError):  # still open, on some systems: the next change sweeps again
             (folder / name).unlink()

@@ -19,7 +19,7 @@ def perceptual_hash(photo: np.ndarray) -> int:
     return int(str(imagehash.phash(Image.fromarray(photo))), 16)
 
 
-class Duplicates:
+class NearDuplicates:
     """The hashes of photos that were kept; asks of a new one whether it is among them."""
 
     def __init__(self, hashes: Iterable[int] = ()) -> None:
@@ -36,7 +36,7 @@ class Duplicates:
         limits, _, _ = self._index.range_search(_bytes(np.array([value], np.uint64)), BITS + 1)
         return bool(limits[-1])
 
-    def keep(self, value: int) -> None:
+    def add(self, value: int) -> None:
         """Remember a photo's hash."""
         self._index.add(_bytes(np.array([value], np.uint64)))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Records(Sequence[PhotoRecord]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, row):  # type: ignore[override]  # one row, or a slice of them
+    def __getitem__(self, row: Any) -> Any:  # one row, or a slice of them
         if isinstance(row, slice):
             return [self[i] for i in range(*row.indices(len(self)))]
         row = int(row)
@@ -76,7 +77,7 @@ def _name(block: int) -> str:
     return f"{block:06d}.csv"
 
 
-class Joined(Sequence[PhotoRecord]):
+class ChainedRecords(Sequence[PhotoRecord]):
     """Several parts' records, one after the other."""
 
     def __init__(self, parts: Sequence[Sequence[PhotoRecord]]) -> None:
@@ -86,7 +87,7 @@ class Joined(Sequence[PhotoRecord]):
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def __getitem__(self, row):  # type: ignore[override]
+    def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
             return [self[i] for i in range(*row.indices(len(self)))]
         row = int(row) + (len(self) if row < 0 else 0)

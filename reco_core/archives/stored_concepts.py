@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import load_file, save
 
-from reco_core.archives.archive import WRONG, Archive
-from reco_core.archives.manifest import adopt, changing, commit, read_manifest
+from reco_core.archives.archive import READ_ERRORS, Archive
+from reco_core.archives.manifest import changing, commit, name_by_contents, read_manifest
 from reco_core.errors import ArchiveError
 from reco_core.types import Concept, Exemplar, ExemplarStats
 
@@ -67,7 +67,7 @@ def write_concepts(archive: Archive, groups: Sequence[LearnedGroup]) -> None:
             raise ArchiveError("the archive has changed meanwhile", given=archive.folder, remedy="Open it again")
         (work / "references.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
         (work / "references.safetensors").write_bytes(save(tensors))
-        found, known = adopt({TABLE: work / "references.json", VECTORS: work / "references.safetensors"})
+        found, known = name_by_contents({TABLE: work / "references.json", VECTORS: work / "references.safetensors"})
         shared = {**manifest.shared, **{role: file.name for role, file in found.items()}}
         changed = replace(manifest, shared=shared, files={**manifest.files, **known})
         commit(archive.folder, changed, {file.name: file for file in found.values()})
@@ -102,7 +102,7 @@ def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]]
                     name, text, reference, exemplars, is_in_archive(exemplars), ExemplarStats(*table["shown"][name])
                 )
         return out
-    except WRONG as error:
+    except READ_ERRORS as error:
         raise ArchiveError(
             "the archive's stored references are damaged", given=error, remedy="Rebuild the archive"
         ) from error

@@ -16,15 +16,17 @@ How the parts grow, for N vectors of D channels (measured: benchmarks/vectors.py
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 
 from reco_core.errors import ArchiveError, OptionError, find
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 EXACT = 1_000_000  # vectors up to which reading all of them is fast enough
@@ -43,7 +45,7 @@ REMEDY = "Build the archive again, or fetch it again"
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenVectors:
     """files: by role, "embeddings" and, if there are inverted lists, "ivf". recall: see `write_vectors`."""
 
     files: dict[str, Path]
@@ -56,15 +58,15 @@ def write_vectors(
     *,
     precision: str = "fp16",
     exact_up_to: int = EXACT,
-    progress: Callable[[int, int], None] = lambda done, of: None,
-) -> Written:
+    control: RunControl | None = None,
+) -> WrittenVectors:
     """Write the files that `Vectors` opens into an existing folder; the same bytes for the same input.
 
     embeddings: (N, D), float32, rows of norm 1, N at least 1; may be a memmap, is read block by block. What is held
         in memory are the sample that the lists are learned from, `TRAINING` vectors each, and N (D / 8 + 8) bytes.
     precision: "fp16" (2 bytes per channel) or "int8" (1; each channel between its least and greatest value).
     exact_up_to: for more vectors than this inverted lists are added, but never for fewer than `LEAST`.
-    progress: called with the rows done and their total; each row counts again for the inverted lists.
+    control: told of the rows done and their total; each row counts again for the inverted lists.
 
     Returns the files and, with inverted lists, recall@50: which part of the 50 nearest vectors the search finds, in
     the mean over `HELD_OUT` vectors that the lists were not learned from, each without itself.
@@ -72,23 +74,24 @@ def write_vectors(
     Raises:
         ArchiveError: the array is empty, not two-dimensional, or has values that are not finite.
         OptionError: there is no such precision.
-        OSError: the files cannot be written.
+        OSError: the files cannot be written. Cancelled: `control` was cancelled.
     """
+    control = control or RunControl()
     kind = find(precision, PRECISIONS, "precision")
     if embeddings.ndim != 2 or 0 in embeddings.shape:
         raise ArchiveError("these are no embeddings", given=f"shape {embeddings.shape}", expected="(N, D), N, D >= 1")
     listed = len(embeddings) > exact_up_to and len(embeddings) >= LEAST
-    of = len(embeddings) * (1 + listed)
+    total = len(embeddings) * (1 + listed)
     files = {"embeddings": Path(folder) / "embeddings.faiss"}
-    _write_exact(embeddings, kind, files["embeddings"], lambda done: progress(done, of))
+    _write_exact(embeddings, kind, files["embeddings"], control, total)
     if not listed:
-        return Written(files, None)
+        return WrittenVectors(files, None)
     files["ivf"] = Path(folder) / "ivf.faiss"
     shuffled = np.random.default_rng(SEED).permutation(len(embeddings))
-    _write_ivf(embeddings, shuffled[HELD_OUT:], files["ivf"], lambda done: progress(len(embeddings) + done, of))
+    _write_ivf(embeddings, shuffled[HELD_OUT:], files["ivf"], control)
     recall = _recall(Vectors(files["embeddings"], files["ivf"]), embeddings, shuffled[:HELD_OUT])
     log.info("inverted lists over %d vectors: recall@%d %.3f", len(embeddings), TOP, recall)
-    return Written(files, recall)
+    return WrittenVectors(files, recall)
 
 
 class Vectors:
@@ -204,7 +207,7 @@ def _best(similarity: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray,
     return similarity[order], rows[order]
 
 
-def _open(file: Path, kind: type, flags: int):
+def _open(file: Path, kind: type, flags: int) -> Any:
     try:
         index = faiss.read_index(str(file), flags)
     except (RuntimeError, MemoryError) as error:  # sizes in a damaged header may be anything
@@ -218,33 +221,41 @@ def _damaged(file: Path, why: object) -> ArchiveError:
     return ArchiveError(f"the archive's file {Path(file).name} cannot be read", given=f"{file} ({why})", remedy=REMEDY)
 
 
-def _blocks(embeddings: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Row by row, (n, D) float32, each with the number of the row after it."""
+def _blocks(embeddings: np.ndarray) -> Iterator[np.ndarray]:
+    """Row by row, (n, D) float32."""
     for start in range(0, len(embeddings), BLOCK):
         block = np.ascontiguousarray(embeddings[start : start + BLOCK], dtype=np.float32)
         if not np.isfinite(block).all():
             row = start + int(np.flatnonzero(~np.isfinite(block).all(1))[0])
             raise ArchiveError("an embedding is not finite", given=f"row {row}", expected="numbers of a norm of 1")
-        yield start + len(block), block
+        yield block
 
 
-def _write_exact(embeddings: np.ndarray, kind: int, file: Path, progress: Callable[[int], None]) -> None:
+def _reported(embeddings: np.ndarray, control: RunControl, before: int, total: int) -> Iterator[np.ndarray]:
+    """The same, for a control to watch and to cancel; before: rows that were done before these."""
+    for block in _blocks(embeddings):
+        control.raise_if_cancelled("indexing photos was cancelled", "What is embedded is kept")
+        yield block
+        before += len(block)
+        control.report("indexing photos", before, total)
+
+
+def _write_exact(embeddings: np.ndarray, kind: int, file: Path, control: RunControl, total: int) -> None:
     """Write the file that faiss.write_index would, without holding its codes in memory."""
     index = faiss.IndexScalarQuantizer(embeddings.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
     if kind == faiss.ScalarQuantizer.QT_8bit:  # learns each channel's least and greatest value
-        extremes = [(block.min(0), block.max(0)) for _, block in _blocks(embeddings)]
+        extremes = [(block.min(0), block.max(0)) for block in _blocks(embeddings)]
         index.train(np.stack([np.min([low for low, _ in extremes], 0), np.max([high for _, high in extremes], 0)]))
     index.ntotal = len(embeddings)
     size = np.array(len(embeddings) * index.sa_code_size(), dtype="<u8")
     with file.open("wb") as stream:
         # last in the file stand the codes: first how many bytes, here of none yet, then the bytes
         stream.write(faiss.serialize_index(index)[: -size.nbytes].tobytes() + size.tobytes())
-        for done, block in _blocks(embeddings):
+        for block in _reported(embeddings, control, 0, total):
             stream.write(index.sa_encode(block).tobytes())
-            progress(done)
 
 
-def _write_ivf(embeddings: np.ndarray, shuffled: np.ndarray, file: Path, progress: Callable[[int], None]) -> None:
+def _write_ivf(embeddings: np.ndarray, shuffled: np.ndarray, file: Path, control: RunControl) -> None:
     """Learn the lists and the quantiser from the first of some shuffled rows, then list every row."""
     count, dimension = embeddings.shape
     lists = 2 ** round(np.log2(2 * count**0.5))
@@ -256,9 +267,8 @@ def _write_ivf(embeddings: np.ndarray, shuffled: np.ndarray, file: Path, progres
         learned.seed, learned.min_points_per_centroid, learned.max_points_per_centroid = SEED, 1, CENTROIDS
     rows = np.sort(shuffled[: max(TRAINING * lists, CENTROIDS * CENTROIDS)])
     index.train(np.ascontiguousarray(embeddings[rows], dtype=np.float32))
-    for done, block in _blocks(embeddings):
+    for block in _reported(embeddings, control, count, 2 * count):
         index.add(block)
-        progress(done)
     index.nprobe = round(2 * lists**0.5)  # kept in the file
     try:
         faiss.write_index(index, str(file))

@@ -1,7 +1,6 @@
 """Making an archive: photos through a model, compressed, indexed, written."""
 
 import csv
-import hashlib
 import io
 import logging
 import shutil
@@ -17,11 +16,11 @@ from safetensors.torch import save
 
 from reco_core.archives import codecs, embedded_batches, embedding
 from reco_core.archives.arrays import write_array
-from reco_core.archives.build_journal import Building
+from reco_core.archives.build_journal import BuildJournal
 from reco_core.archives.codecs import Codec
 from reco_core.archives.embedded_batches import MAPS, StoredBatch
-from reco_core.archives.manifest import FORMAT, File, Manifest, Part, adopt, changing, commit
-from reco_core.archives.near_duplicates import Duplicates
+from reco_core.archives.manifest import FORMAT, File, Manifest, Part, changing, commit, name_by_contents
+from reco_core.archives.near_duplicates import NearDuplicates
 from reco_core.archives.records import write_records
 from reco_core.archives.vectors import write_vectors
 from reco_core.errors import ArchiveError
@@ -29,14 +28,15 @@ from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.segmentation.background_stats import background_stats
 from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.hashing import digest
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 LEARN = 8192  # photos that codecs are learned from, spread over the source
 BLOCK = 1024  # photos whose codes are copied at a time
-Progress = Callable[[int, int], None]
 # Fills a folder with a StoredBatch for each start in some other way than here, one after the other, its maps coded
-# unless there are no codecs yet: (source, encoder, codecs, folder, starts)
-Elsewhere = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[int]], None]
+# unless there are no codecs yet: (source, encoder, codecs, folder, starts, control)
+RemoteEmbedder = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[int], RunControl], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenPart:
     """A part's files, not in their folder yet: new: name -> where it lies; known: name -> size and hash."""
 
     part: Part
@@ -66,8 +66,9 @@ def write_archive(
     source: Source,
     encoder: Encoder,
     options: Options = Options(),
-    progress: Progress = lambda done, of: None,
-    elsewhere: Elsewhere | None = None,
+    *,
+    control: RunControl | None = None,
+    remote: RemoteEmbedder | None = None,
 ) -> None:
     """Embed photos and write an archive, which appears at `folder` (or replaces the one there) only when it is
     complete.
@@ -77,22 +78,24 @@ def write_archive(
     for whatever reason, is continued by the next one with the same photos, models and options; the result is the
     same, byte for byte.
 
-    elsewhere: lets other processes embed.
+    remote: lets other processes embed.
 
     Raises:
         ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
+        Cancelled: `control` was cancelled; what is embedded is kept.
     """
     codecs.check_dense(options.dense)
+    control = control or RunControl()
     with changing(folder) as work:
-        embedded = Embedding(folder, source, encoder, options, elsewhere, progress)
+        embedded = EmbeddingRun(folder, source, encoder, options, remote, control)
         learned = embedded.learn()
-        building = embedded.run(learned, Duplicates())
+        journal = embedded.run(learned, NearDuplicates())
         files = {f"{role}_codec": codec.save(work / role) for role, codec in learned.items()}
-        shared, known = adopt({**files, "typical": embedded.typical(work / "typical.safetensors")})
+        shared, known = name_by_contents({**files, "typical": embedded.typical(work / "typical.safetensors")})
         codec_names = {role: shared[f"{role}_codec"].name for role in learned}
         codec = learned["features"].spec if learned else codecs.NONE
         precision = "int8" if options.dense == "compact" else "fp16"
-        written = write_part(work, building, codec, codec_names, precision)
+        written = write_part(work, journal, codec, codec_names, precision, control)
         new = {file.name: file for file in shared.values()} | written.new
         grids, dimension = embedded.grids(), written.dimension
         manifest = Manifest(
@@ -109,7 +112,7 @@ def write_archive(
         embedded.clean()
 
 
-class Embedding:
+class EmbeddingRun:
     """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it."""
 
     def __init__(
@@ -118,18 +121,17 @@ class Embedding:
         source: Source,
         encoder: Encoder,
         options: Options,
-        elsewhere: Elsewhere | None,
-        progress: Progress,
+        remote: RemoteEmbedder | None,
+        control: RunControl,
         known: str = "",
     ) -> None:
         """known: what else the result depends on."""
-        self.source, self.encoder, self.options, self.progress = source, encoder, options, progress
-        self.elsewhere = elsewhere
+        self.source, self.encoder, self.options = source, encoder, options
+        self.remote, self.control = remote, control
         key = [FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
-        digest = hashlib.sha256(repr(key).encode()).hexdigest()
         folder = folder.absolute()
         self.folder = folder.parent / f".{folder.name}-building"
-        self.building = Building(self.folder, digest)
+        self.journal = BuildJournal(self.folder, digest(repr(key)))
         self.batches = self.folder / "batches"
         self.batches.mkdir(exist_ok=True)
         self.starts = range(0, len(source.records), embedding.BATCH)
@@ -138,14 +140,11 @@ class Embedding:
         """Codecs for the maps, from photos spread over the source; these are embedded first, and once."""
         count = min(len(self.starts), LEARN // embedding.BATCH)
         self.learning = [self.starts[i * len(self.starts) // count] for i in range(count)]
-        missing = self._missing(self.learning)
-        if self.elsewhere and missing:
-            self.elsewhere(self.source, self.encoder, None, self.batches, missing)
-            missing = self._missing(missing)
+        missing = self._missing(self.learning, None)
         ahead = len(self.learning) - len(missing)
         for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
-            StoredBatch.of(batch).save(self.batches)
-            self.progress(min((ahead + i) * embedding.BATCH, len(self.source.records)), len(self.source.records))
+            StoredBatch.from_batch(batch).save(self.batches)
+            self._report(min((ahead + i) * embedding.BATCH, len(self.source.records)))
         raw = self._raw()
         if not raw:
             raise ArchiveError(
@@ -153,53 +152,52 @@ class Embedding:
                 given=f"{len(self.source.records)} photos",
                 expected="JPEG, PNG, WebP, BMP, GIF or TIFF files",
             )
-        self.wholes = raw.get("whole", raw["embedding"])
+        self.photo_embeddings = raw.get("whole", raw["embedding"])
         self.maps = {role: raw[role] for role in MAPS}
         names = None if self.encoder.names is None else self.encoder.names.cpu()
         return {} if self.options.dense == codecs.NONE else codecs.learn(self.maps, names, self.options.dense)
 
-    def run(self, learned: dict[str, Codec], seen: Duplicates) -> Building:
+    def run(self, learned: dict[str, Codec], seen: NearDuplicates) -> BuildJournal:
         """Embed all photos that are not yet, compress them, leave near-duplicates of `seen` and of each other out."""
-        building = self.building
-        todo = [start for start in self.starts if start >= building.done]
-        missing = self._missing(todo)
-        if self.elsewhere and missing:
-            self.elsewhere(self.source, self.encoder, learned, self.batches, missing)
-            missing = self._missing(missing)
-        hashes = building.array("hash")
+        journal = self.journal
+        todo = [start for start in self.starts if start >= journal.done]
+        missing = self._missing(todo, learned)
+        hashes = journal.array("hash")
         for value in () if hashes is None else hashes.tolist():
-            seen.keep(value)
-        here, anew = embedding.embed(self.source, self.encoder, missing), set(missing)
+            seen.add(value)
+        fresh, to_embed = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
-            stored = StoredBatch.of(next(here)) if start in anew else embedded_batches.load(self.batches, start)
+            stored = (
+                StoredBatch.from_batch(next(fresh)) if start in to_embed else embedded_batches.load(self.batches, start)
+            )
             if stored is None:
-                embedded_batches.place(self.batches, start).unlink()
+                embedded_batches.batch_file(self.batches, start).unlink()
                 raise ArchiveError(
                     "what was embedded before is damaged",
-                    given=embedded_batches.place(self.batches, start),
+                    given=embedded_batches.batch_file(self.batches, start),
                     remedy="Give the same command again",
                 )
-            self._append(stored.coded(learned), seen)
-            self.progress(stored.done, len(self.source.records))
-        return building
+            self._append(stored.compressed(learned), seen)
+            self._report(stored.done)
+        return journal
 
-    def _append(self, stored: StoredBatch, seen: Duplicates) -> None:
+    def _append(self, stored: StoredBatch, seen: NearDuplicates) -> None:
         kept, left_out = [], list(stored.left_out)
         for i, record in enumerate(stored.records):
             value = int(stored.arrays["hash"][i])
             if value in seen and not self.options.duplicates:
                 left_out.append(LeftOut(record.file, "near-duplicate"))
                 continue
-            seen.keep(value)
+            seen.add(value)
             kept.append(i)
         arrays = {name: array[kept] for name, array in stored.arrays.items() if name != "whole"}
-        self.building.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)
+        self.journal.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)
         for entry in left_out:
             log.info("left out %s: %s", entry.file, entry.reason)
 
     def typical(self, file: Path) -> Path:
         """Write how embeddings and language maps are distributed, before compression narrows them."""
-        moments = {"photos": self.wholes, "positions": codecs.sample(self.maps["language"])}
+        moments = {"photos": self.photo_embeddings, "positions": codecs.sample(self.maps["language"])}
         tensors: dict[str, torch.Tensor] = {}
         for of, values in moments.items():
             moment = background_stats(torch.from_numpy(np.array(values)))
@@ -214,8 +212,19 @@ class Embedding:
     def clean(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _missing(self, starts: Sequence[int]) -> list[int]:
-        return [start for start in starts if not embedded_batches.is_there(self.batches, start)]
+    def _report(self, done: int) -> None:
+        self.control.raise_if_cancelled("building the archive was cancelled", "What is embedded is kept")
+        self.control.report("embedding photos", done, len(self.source.records))
+
+    def _missing(self, starts: Sequence[int], learned: dict[str, Codec] | None) -> list[int]:
+        """The batches that are not there yet, after others had their chance to make them."""
+
+        def missing() -> list[int]:
+            return [start for start in starts if not embedded_batches.is_stored(self.batches, start)]
+
+        if self.remote and (todo := missing()):
+            self.remote(self.source, self.encoder, learned, self.batches, todo, self.control)
+        return missing()
 
     def _raw(self) -> dict[str, np.ndarray]:
         """The arrays of all learning photos, in files rather than in memory; none if no photo was readable."""
@@ -234,26 +243,28 @@ class Embedding:
 
 def write_part(
     work: Path,
-    building: Building,
+    journal: BuildJournal,
     codec: str,
     codec_names: Mapping[str, str],
     precision: str,
+    control: RunControl,
     taken: frozenset[str] = frozenset(),
-) -> Written:
+) -> WrittenPart:
     """A part from everything that was embedded.
 
     codec_names: role -> file that decodes it. taken: names of photos that the archive has already.
     """
-    vectors, hashes = building.array("embedding"), building.array("hash")
+    vectors, hashes = journal.array("embedding"), journal.array("hash")
     if vectors is None or hashes is None:
         raise ArchiveError(
             "no photo is new",
-            given=f"{building.done} photos, {len(building.left_out())} left out",
+            given=f"{journal.done} photos, {len(journal.left_out())} left out",
             expected="readable photos that the archive lacks",
         )
-    blocks = {role: _blocks(building.array(role)) for role in codec_names}
-    records = [_named(record, taken) for record in building.records()]
-    return assemble(work, records, hashes, vectors, blocks, codec, codec_names, building.left_out(), precision)
+    blocks = {role: _blocks(journal.array(role)) for role in codec_names}
+    records = [_named(record, taken) for record in journal.records()]
+    left_out = journal.left_out()
+    return assemble(work, records, hashes, vectors, blocks, codec, codec_names, left_out, precision, control)
 
 
 def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
@@ -274,13 +285,14 @@ def assemble(
     codec_names: Mapping[str, str],
     left_out: Sequence[LeftOut],
     precision: str,
-) -> Written:
+    control: RunControl | None = None,
+) -> WrittenPart:
     """Write a part's files into `work`, which is on the archive's disk.
 
     vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
     """
     folder = Path(tempfile.mkdtemp(dir=work))
-    found = write_vectors(vectors, folder, precision=precision)
+    found = write_vectors(vectors, folder, precision=precision, control=RunControl(parent=control))
     files = dict(found.files)
     for role, blocks in codes.items():
         files[role] = write_array(blocks, len(records), folder / f"{role}.npy")
@@ -288,7 +300,7 @@ def assemble(
     write_records(records, hashes, files["photos"])
     if left_out:
         files["left_out"] = _write_left_out(left_out, folder / "left_out.tsv")
-    named, known = adopt(files)
+    named, known = name_by_contents(files)
     part = Part(
         len(records),
         {
@@ -300,7 +312,7 @@ def assemble(
         found.recall,
         dict(Counter(entry.reason.partition(":")[0] for entry in left_out)),
     )
-    return Written(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
+    return WrittenPart(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
 
 
 def _blocks(codes: np.ndarray | None) -> Iterator[np.ndarray]:

@@ -3,34 +3,35 @@
 import argparse
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from reco_core.adaptation.deeplab import RANDOM
 from reco_core.adaptation.job import MOST_NAMES, Job, adapt
 from reco_core.adaptation.rare import ARCHIVE, archive_photos
 from reco_core.adaptation.recipe import RECIPES, find_recipe
-from reco_core.cli.options import load, model_options, words_of
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.options import Commands, add_command, add_learning, add_out, load, parse_words
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.photo_sources.factory import KINDS, Source, open_source
 from reco_core.utils.names import parse_names
 
 log = logging.getLogger("reco_core")
 
 
-def add_parser(commands) -> None:
-    """Add `adapt` to the subparsers of the command line."""
-    command = commands.add_parser(
+def add_commands(commands: Commands) -> None:
+    """Add `adapt`."""
+    command = add_command(
+        commands,
         "adapt",
-        help="train a small, fast specialist for your own photos, without labels (ReCo+)",
-        description="ReCo labels your photos, and a network learns from these labels. An interrupted run is continued "
-        "by "
+        run,
+        "train a small, fast specialist for your own photos, without labels (ReCo+)",
+        'street_photos "road, building, car" --out street',
+        "ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by\n"
         "the same command.",
     )
     command.add_argument(
         "source", metavar="PHOTOS", help=f"{KINDS}; or {ARCHIVE}: photos that the archive has of the names"
     )
     command.add_argument("names", help='for example "road, car, tree, sky"')
-    command.add_argument("--out", type=Path, required=True, help="a new folder for the specialist")
+    add_out(command, "a new folder for the specialist")
     command.add_argument(
         "--recipe", default="quick", help="; ".join(f"{r.name}: {r.summary}" for r in RECIPES.values())
     )
@@ -44,36 +45,34 @@ def add_parser(commands) -> None:
     command.add_argument("--random", action="store_true", help="begin with random weights")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--count", type=int, default=30, help=f"with {ARCHIVE}: photos of each name")
-    model_options(command)
-    command.set_defaults(run=run)
+    add_learning(command)
 
 
 def run(args: argparse.Namespace) -> None:
-    """What the command line asked for."""
+    """Train a specialist, or go on with it."""
     names = parse_names(args.names, MOST_NAMES)
     changed = {name: value for name in ("encoder", "steps", "batch") if (value := getattr(args, name)) is not None}
     job = Job(
         names,
         replace(find_recipe(args.recipe), **changed),
         args.method,
-        words_of(args.background),
-        words_of(args.context),
+        parse_words(args.background),
+        parse_words(args.context),
         args.rounds,
         args.seed,
         RANDOM if args.random else "auto",
     )
-    progress = Steps()
+    control = ProgressLog()
     reco = load(args)
     photos: Source
     if args.source == ARCHIVE:
-        photos = archive_photos(reco, names, args.count, args.photos, seed=args.seed, progress=progress)
+        photos = archive_photos(reco, names, args.count, args.photos, seed=args.seed, control=control)
     else:
-        photos = open_source(args.source)
+        photos = open_source(args.source, control=control)
     with photos:
-        made = adapt(reco, photos, job, args.out, device=args.device, progress=progress)
+        made = adapt(reco, photos, job, args.out, device=args.device, control=control)
     log.info(
-        "written to %s: %d names from %d photos; step %d was kept. Try it: python -m reco_core segment PHOTO "
-        "--specialist %s --out RESULT",
+        "written to %s: %d names from %d photos; step %d was kept. Try it: reco predict %s PHOTO --out RESULT",
         args.out,
         len(made.names),
         made.about["photos"],

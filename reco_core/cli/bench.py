@@ -1,4 +1,4 @@
-"""The commands `bench` and `bench compare`."""
+"""The commands `bench` and `compare`."""
 
 import argparse
 import json
@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from reco_core.adaptation.specialist import Specialist
-from reco_core.cli.options import load, model_options, words_of
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.options import Commands, add_command, add_learning, load, parse_words, split_commas
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.datasets.catalogue import DATASETS, find_dataset
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import PROTOCOLS, open_folder
@@ -20,27 +20,25 @@ from reco_core.evaluation.plots import plot_ablation
 from reco_core.evaluation.variants import METHODS, ablation, of_methods
 from reco_core.install import missing
 from reco_core.presets import PRESETS, find_preset
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 
 RETRIEVAL = {"imagenet": open_imagenet, "class_folder": open_class_folder}  # what words retrieve is measured on
 ENCODERS = ("denseclip", "reco", "reco2")  # what the other presets are measured with in an ablation
 
 
-def add_parser(commands) -> None:
-    """Add `bench` to the subparsers of the command line."""
+def add_commands(commands: Commands) -> None:
+    """Add `bench` and `compare`."""
     listed = "\n".join(f"  {a.name:<22} {a.summary}; --root holds {a.layout}" for a in DATASETS.values())
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "bench",
-        help="measure methods on labelled photos, or compare two reports",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Measure methods on labelled photos. `bench compare A.json B.json` says whether B is better than "
-        "A.",
-        epilog=f"data sets:\n{listed}\n  imagenet               purity of what is retrieved; --root holds "
-        "val/WNID/*.JPEG\n"
-        "  class_folder           the same; --root holds a folder of photos per class",
+        run,
+        "measure methods on labelled photos",
+        "cityscapes27 --root CITYSCAPES --json city.json",
+        f"data sets:\n{listed}\n  imagenet               purity of what is retrieved; --root holds "
+        "val/WNID/*.JPEG\n  class_folder           the same; --root holds a folder of photos per class",
     )
-    command.add_argument("dataset", help="a data set (below), the path of a plain folder, or compare")
-    command.add_argument("reports", nargs="*", type=Path, help="for compare: two files that --json wrote")
+    command.add_argument("dataset", help="a data set (above), or the path of a plain folder")
     command.add_argument("--root", type=Path, help="where the data set was unpacked")
     command.add_argument(
         "--methods", default=",".join(METHODS), help="with commas; reco2-gate is reco2 without its gate"
@@ -61,33 +59,37 @@ def add_parser(commands) -> None:
     command.add_argument("--per-class", action="store_true", help="also a table of every class")
     command.add_argument("--json", type=Path, help="write the report here; an interrupted run is continued")
     command.add_argument("--seed", type=int, default=0, help="of archive shares and intervals")
-    command.add_argument("--rows", nargs=2, metavar=("A", "B"), help="for compare: a row of each report")
-    model_options(command)
-    command.set_defaults(run=run)
+    add_learning(command)
+
+    command = add_command(
+        commands,
+        "compare",
+        compare,
+        "say whether the second of two reports is better than the first",
+        "a.json b.json --rows reco reco2",
+        "Reports are what `bench --json` wrote. A paired bootstrap over the photos that they share.",
+    )
+    command.add_argument("reports", nargs=2, type=Path, metavar="REPORT")
+    command.add_argument("--rows", nargs=2, metavar=("A", "B"), help="a row of each (default: all that they share)")
+    command.add_argument("--json", type=Path, help="write the comparison here")
+    command.add_argument("--seed", type=int, default=0, help="of intervals")
 
 
 def run(args: argparse.Namespace) -> None:
-    """What the command line asked for."""
-    if args.dataset == "compare":
-        _compare(args)
-    elif args.reports and (args.dataset in DATASETS | RETRIEVAL or Path(args.dataset).exists()):
-        raise OptionError("too many arguments", given=args.reports[0], expected="one data set")
-    elif args.dataset in RETRIEVAL:
-        _retrieval(args)
-    else:
-        _measure(args)
+    """Measure what the data set has labels for: masks, or classes of photos."""
+    (_retrieval if args.dataset in RETRIEVAL else _measure)(args)
 
 
 def _measure(args: argparse.Namespace) -> None:
     """Masks of a data set: a report as tables, and as files."""
     data, published = _open(args)
     k = find_preset(args.preset).k if args.k is None else args.k
-    variants = ablation(k) if args.ablation else of_methods(_listed(args.methods))
+    variants = ablation(k) if args.ablation else of_methods(split_commas(args.methods))
     options = {
         "k": args.k,
         "limit": args.limit,
-        "background": words_of(args.background),
-        "context": words_of(args.context),
+        "background": parse_words(args.background),
+        "context": parse_words(args.context),
         "seed": args.seed,
         "report": args.json,
     }
@@ -97,7 +99,7 @@ def _measure(args: argparse.Namespace) -> None:
         for name, folder in zip(called, args.specialist, strict=True)
     }
     reco = as_authors_code(load(args)) if args.authors_code else load(args)
-    report = bench.run(reco, data, variants, specialists=specialists, progress=Steps(), **options)
+    report = bench.run(reco, data, variants, specialists=specialists, control=ProgressLog(), **options)
     report["data"] = {"classes": list(data.classes), "published": published}
     if args.ablation:
         report["encoders"] = _encoders(args, data, options)
@@ -117,7 +119,7 @@ def _encoders(args: argparse.Namespace, data: Dataset, options: dict) -> dict[st
     for name, preset in PRESETS.items():
         if name != args.preset and not missing(preset, args.weights):
             other = argparse.Namespace(**{**vars(args), "preset": name, "archive": []})
-            measured = bench.run(load(other), data, of_methods(ENCODERS), progress=Steps(name), **options)
+            measured = bench.run(load(other), data, of_methods(ENCODERS), control=ProgressLog(name), **options)
             out[name] = {"methods": measured["methods"], "settings": measured["settings"]}
     return out
 
@@ -127,7 +129,7 @@ def _open(args: argparse.Namespace) -> tuple[Dataset, str]:
     folder = Path(args.dataset)
     if args.dataset not in DATASETS and (folder.exists() or len(folder.parts) > 1):
         return open_folder(folder, args.protocol or ""), ""
-    adapter = find_dataset(args.dataset, (*RETRIEVAL, "compare"))
+    adapter = find_dataset(args.dataset, tuple(RETRIEVAL))
     if args.root is None:
         raise OptionError(
             "where is the data set?",
@@ -142,26 +144,20 @@ def _open(args: argparse.Namespace) -> tuple[Dataset, str]:
     return adapter.open(args.root), adapter.published
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (part.strip() for part in text.split(","))))
-
-
 def _retrieval(args: argparse.Namespace) -> None:
     """Purity of what a data set's words retrieve."""
     if args.root is None:
         raise OptionError("where is the data set?", given=args.dataset, expected="--root FOLDER")
     data = RETRIEVAL[args.dataset](args.root)
-    report = retrieval.run(load(args).encoder, data, progress=Steps())
+    report = retrieval.run(load(args).encoder, data, control=ProgressLog())
     rows = [[f"purity@{k}", f"{value:.3f}"] for k, value in report["purity"].items()]
     _show(tables.markdown([f"{args.dataset}, {args.preset}", ""], rows))
     if args.json:
         _write(args.json, report)
 
 
-def _compare(args: argparse.Namespace) -> None:
+def compare(args: argparse.Namespace) -> None:
     """Whether the second report is better than the first."""
-    if len(args.reports) != 2:
-        raise OptionError("compare needs two reports", given=len(args.reports), expected="bench compare A.json B.json")
     first, second = map(comparison.read_report, args.reports)
     compared = comparison.compare(first, second, tuple(args.rows) if args.rows else None, args.seed)
     _show(tables.comparison_table(compared))
@@ -176,7 +172,7 @@ def _show(text: str) -> None:
 def _write(file: Path, report: dict) -> None:
     """Write a report, wholly or not at all; then its journals have done their work."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, json.dumps(report, separators=(",", ":"), allow_nan=False) + "\n")
+    atomic_write(file, json.dumps(report, separators=(",", ":"), allow_nan=False) + "\n")
     for measured in (report, *report.get("encoders", {}).values()):
         if "settings" in measured:
             place(file, measured["settings"]).unlink(missing_ok=True)

@@ -4,8 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from reco_core.cli.options import load, load_options, words_of
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.options import Commands, Parser, add_command, add_models, add_out, load, parse_words
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.export import write_discovery
 from reco_core.utils.images import read_photo
 from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, PARTS, Discoverer, check_parts
@@ -14,33 +14,35 @@ from reco_core.zeroguidance.vocabulary import Words, load_vocabulary, nouns, rea
 log = logging.getLogger("reco_core")
 
 
-def add_parser(commands) -> None:
-    """Add `discover` and `vocabulary` to the subparsers of the command line."""
-    discover = commands.add_parser("discover", help="find and name everything in a photo, with no names given")
-    discover.add_argument("photo", type=Path)
-    discover.add_argument("--out", type=Path, required=True, help="folder for overlay.png, labels.png, result.json")
-    discover.add_argument(
+def add_commands(commands: Commands) -> None:
+    """Add `discover` and `vocabulary`."""
+    summary = "find and name everything in a photo, with no names given"
+    command = add_command(commands, "discover", run, summary, "photo.jpg --parts 20 --out out")
+    command.add_argument("photo", type=Path)
+    add_out(command)
+    command.add_argument(
         "--parts",
         type=int,
         default=PARTS,
         help=f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})",
     )
-    discover.add_argument("--background", default=", ".join(BACKGROUND), help="words that compete in every photo")
-    _words(discover)
-    load_options(discover)
-    discover.set_defaults(run=run)
+    command.add_argument("--background", default=", ".join(BACKGROUND), help="words that compete in every photo")
+    _add_words(command)
+    add_models(command)
 
-    vocabulary = commands.add_parser(
+    command = add_command(
+        commands,
         "vocabulary",
-        help="embed the words that `discover` names things with, now and for good",
-        description="Happens by itself when it is first needed; mini has those of the bundled words.",
+        prepare,
+        "embed the words that `discover` names things with, now and for good",
+        "--preset clip",
+        "Happens by itself when it is first needed; mini has those of the bundled words.",
     )
-    _words(vocabulary)
-    load_options(vocabulary)
-    vocabulary.set_defaults(run=prepare)
+    _add_words(command)
+    add_models(command)
 
 
-def _words(command: argparse.ArgumentParser) -> None:
+def _add_words(command: Parser) -> None:
     command.add_argument(
         "--words", type=Path, help="your own words, a text file with one a line (default: 18,000 nouns)"
     )
@@ -49,9 +51,9 @@ def _words(command: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Discover what is in a photo."""
     check_parts(args.parts)
-    photo, words, background = read_photo(args.photo), _chosen(args), words_of(args.background)
+    photo, words, background = read_photo(args.photo), _read_words(args), parse_words(args.background)
     reco = load(args)
-    discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, _progress()), background)
+    discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, ProgressLog("embedding")), background)
     result = discoverer.discover(photo, args.parts)
     settings = {"photo": args.photo.name, "preset": args.preset, "parts": args.parts, "words": len(words.names)}
     write_discovery(result, photo, args.out, settings)
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
             others,
         )
     log.info(
-        'written to %s. With ReCo: python -m reco_core segment %s "%s" --out %s',
+        'written to %s. With ReCo: reco segment %s "%s" --out %s',
         args.out,
         args.photo,
         ", ".join(result.names),
@@ -75,15 +77,10 @@ def run(args: argparse.Namespace) -> None:
 
 def prepare(args: argparse.Namespace) -> None:
     """Embed a vocabulary."""
-    words = _chosen(args)
-    made = load_vocabulary(load(args).encoder, words, _progress())
+    words = _read_words(args)
+    made = load_vocabulary(load(args).encoder, words, ProgressLog("embedding"))
     log.info("%s words are ready for preset %s", f"{len(made.names):,}", args.preset)
 
 
-def _chosen(args: argparse.Namespace) -> Words:
+def _read_words(args: argparse.Namespace) -> Words:
     return read_words(args.words) if args.words else nouns()
-
-
-def _progress():
-    steps = Steps("embedding")
-    return lambda done, of: steps("words", done, of)

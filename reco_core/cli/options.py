@@ -1,48 +1,78 @@
-"""Options that several commands share, and what they stand for."""
+"""What commands share: how one is declared, options that several have, and what these stand for."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from reco_core.archives.archive import Archive
-from reco_core.cli.progress_log import Steps
+from reco_core.cli.progress_log import ProgressLog
 from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.models.encoders import Encoder, load_encoder
 from reco_core.pipeline import ReCo
 from reco_core.presets import PRESETS, find_preset
 from reco_core.utils.names import parse_names
+from reco_core.utils.paths import find_folder
 
 MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
+Parser: TypeAlias = argparse.ArgumentParser
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+Run: TypeAlias = Callable[[argparse.Namespace], None]
 
 
-def machine_options(command: argparse.ArgumentParser) -> None:
+def add_command(commands: Commands, name: str, run: Run, summary: str, example: str, details: str = "") -> Parser:
+    """Declare a command that `run` executes; its options follow.
+
+    example: arguments that a user may type after its name. details: what its own help says beyond the summary.
+    """
+    about = f"{summary[:1].upper()}{summary[1:]}.\n\n{details}"
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(name, help=summary, description=about, formatter_class=layout)
+    parser.epilog = f"example:\n  {parser.prog} {example}".rstrip()
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_out(parser: Parser, what: str = "folder for overlay.png, labels.png, result.json") -> None:
+    """Add --out, which says where the result goes."""
+    parser.add_argument("--out", type=Path, required=True, help=what)
+
+
+def add_device(parser: Parser) -> None:
+    """Add --device."""
+    parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
+
+
+def add_machine(parser: Parser) -> None:
     """Add what says where weights are, and what the models run on."""
-    command.add_argument("--weights", type=Path, help="folder where weights are looked for first (for mini: or a file)")
-    command.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    command.add_argument("--precision", help="float32, bfloat16 or float16 (default: half precision on a GPU)")
+    add_device(parser)
+    parser.add_argument("--weights", type=Path, help="folder where weights are looked for first (for mini: or a file)")
+    parser.add_argument("--precision", help="float32, bfloat16 or float16 (default: half precision on a GPU)")
 
 
-def load_options(command: argparse.ArgumentParser) -> None:
+def add_preset(parser: Parser) -> None:
+    """Add --preset."""
+    parser.add_argument("--preset", default="mini", help=", ".join(PRESETS))
+
+
+def add_models(parser: Parser) -> None:
     """Add what `load` reads."""
-    command.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    command.add_argument(
-        "--archive",
-        type=Path,
-        action="append",
-        default=[],
-        help="default: the preset's own; give more than one to join them",
-    )
-    command.add_argument("--photos", type=Path, help="the archive's photos, if it stores no dense features")
-    command.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
-    machine_options(command)
+    add_preset(parser)
+    several = "default: the preset's own; give more than one to join them"
+    parser.add_argument("--archive", type=find_archive, action="append", default=[], help=several)
+    parser.add_argument("--photos", type=Path, help="the archive's photos, if it stores no dense features")
+    parser.add_argument("--photo-side", type=int, help="short side of photos for the models (default: the preset's)")
+    add_machine(parser)
 
 
-def model_options(command: argparse.ArgumentParser) -> None:
+def add_learning(parser: Parser) -> None:
     """Add what `load` reads, and what says how names are learned."""
-    load_options(command)
-    command.add_argument("-k", type=int, help="exemplars per concept (default: the preset's)")
-    command.add_argument("--background", default=", ".join(BACKGROUND_WORDS), help="words that compete as background")
-    command.add_argument("--context", default=", ".join(CONTEXT_WORDS), help="words for context elimination")
+    add_models(parser)
+    parser.add_argument("-k", type=int, help="exemplars per concept (default: the preset's)")
+    parser.add_argument("--background", default=", ".join(BACKGROUND_WORDS), help="words that compete as background")
+    parser.add_argument("--context", default=", ".join(CONTEXT_WORDS), help="words for context elimination")
 
 
 def load(args: argparse.Namespace) -> ReCo:
@@ -63,13 +93,30 @@ def load(args: argparse.Namespace) -> ReCo:
         weights=args.weights,
         precision=args.precision,
         photos=args.photos,
-        progress=Steps("fetching"),
+        control=ProgressLog("fetching"),
     )
     for more in args.archive[1:]:
         reco = reco.extended(Archive(more))
     return reco
 
 
-def words_of(text: str) -> tuple[str, ...]:
+def load_models(args: argparse.Namespace, preset: str) -> Encoder:
+    """A preset's models alone. Raises OptionError, WeightsError."""
+    chosen, control = find_preset(preset), ProgressLog("fetching")
+    return load_encoder(chosen, args.device, args.weights, precision=args.precision, control=control)
+
+
+def find_archive(text: str) -> Path:
+    """An archive to read: a folder; or "archives/mini", "archives/clip", which are found from anywhere."""
+    folder, ours = Path(text), find_folder(text)
+    return ours if folder.parts[:1] == ("archives",) and not folder.exists() and ours.exists() else folder
+
+
+def split_commas(text: str) -> tuple[str, ...]:
+    """What stands between commas; nothing of an empty text."""
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def parse_words(text: str) -> tuple[str, ...]:
     """Words with commas between them; none of an empty text. Raises NamesError."""
     return parse_names(text) if text.strip() else ()

@@ -3,20 +3,24 @@
 import logging
 import time
 
+from reco_core.utils.run_control import RunControl
+
 log = logging.getLogger("reco_core")
 
 
-class Steps:
+class ProgressLog(RunControl):
     """Says how far something is, every few seconds, with the time that is left."""
 
     def __init__(self, verb: str = "", every: float = 5.0) -> None:
-        self.verb, self.every, self.what, self.started, self.told = verb, every, "", 0.0, 0.0
+        super().__init__(self._log)
+        self.verb, self.every, self.stage, self.started, self.last = verb, every, "", 0.0, 0.0
 
-    def __call__(self, what: str, done: int, of: int) -> None:
+    def _log(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if what != self.what:
-            self.what, self.started, self.told = what, now, now
-        if now - self.told >= self.every or done == of:
-            self.told = now
-            left = (now - self.started) / max(done, 1) * (of - done)
-            log.info("%s%s: %s of %s, %.0f s left", self.verb and f"{self.verb} ", what, f"{done:,}", f"{of:,}", left)
+        if stage != self.stage:
+            self.stage, self.started, self.last = stage, now, now
+        if now - self.last >= self.every or done == total:
+            self.last = now
+            left = (now - self.started) / max(done, 1) * (total - done)
+            about = f"{self.verb} {stage}".strip()
+            log.info("%s: %s of %s, %.0f s left", about, f"{done:,}", f"{total:,}", left)

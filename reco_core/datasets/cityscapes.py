@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reco_core.datasets.dataset import Dataset, need
+from reco_core.datasets.dataset import Dataset, names_in, require_path
 from reco_core.datasets.files import items
 from reco_core.errors import find
 
@@ -11,56 +11,15 @@ WHERE = "https://www.cityscapes-dataset.com/downloads/"
 LAYOUT = "leftImg8bit/val/CITY/*_leftImg8bit.png and gtFine/val/CITY/*_gtFine_labelIds.png"
 SIDE = 320
 FIRST = 7  # label ids below it (ego vehicle, out of roi, ...) are not scored
-NAMES = (
-    "road",
-    "sidewalk",
-    "parking",
-    "rail track",
-    "building",
-    "wall",
-    "fence",
-    "guard rail",
-    "bridge",
-    "tunnel",
-    "pole",
-    "polegroup",
-    "traffic light",
-    "traffic sign",
-    "vegetation",
-    "terrain",
-    "sky",
-    "person",
-    "rider",
-    "car",
-    "truck",
-    "bus",
-    "caravan",
-    "trailer",
-    "train",
-    "motorcycle",
-    "bicycle",
+NAMES = names_in(
+    """
+    road, sidewalk, parking, rail track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup,
+    traffic light, traffic sign, vegetation, terrain, sky, person, rider, car, truck, bus, caravan, trailer,
+    train, motorcycle, bicycle
+    """
 )  # label ids 7 to 33
-TRAIN_NAMES = (
-    "road",
-    "sidewalk",
-    "building",
-    "wall",
-    "fence",
-    "pole",
-    "traffic light",
-    "traffic sign",
-    "vegetation",
-    "terrain",
-    "sky",
-    "person",
-    "rider",
-    "car",
-    "truck",
-    "bus",
-    "train",
-    "motorcycle",
-    "bicycle",
-)  # train ids 0 to 18
+NOT_TRAINED = names_in("parking, rail track, guard rail, bridge, tunnel, polegroup, caravan, trailer")
+TRAIN_NAMES = tuple(name for name in NAMES if name not in NOT_TRAINED)  # train ids 0 to 18
 TYPED = {"polegroup": "pole group"}  # what a user would type, where that is not the official name
 
 
@@ -88,8 +47,10 @@ def open_cityscapes(root: Path, variant: str = "cityscapes27") -> Dataset:
         DatasetError: says which file is missing, and where to get it. OptionError: unknown variant.
     """
     chosen = find(variant, VARIANTS, "kind of Cityscapes")
-    photos = need(root / "leftImg8bit" / "val", "the photos of Cityscapes", f"{WHERE} (leftImg8bit_trainvaltest.zip)")
-    truths = need(root / "gtFine" / "val", "the labels of Cityscapes", f"{WHERE} (gtFine_trainvaltest.zip)")
+    photos = require_path(
+        root / "leftImg8bit" / "val", "the photos of Cityscapes", f"{WHERE} (leftImg8bit_trainvaltest.zip)"
+    )
+    truths = require_path(root / "gtFine" / "val", "the labels of Cityscapes", f"{WHERE} (gtFine_trainvaltest.zip)")
     stems = [
         (p.parent.name, p.name.removesuffix("_leftImg8bit.png"), p) for p in sorted(photos.glob("*/*_leftImg8bit.png"))
     ]

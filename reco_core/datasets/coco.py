@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reco_core.datasets.dataset import Dataset, Item, need
-from reco_core.datasets.files import first_of, items, listed
+from reco_core.datasets.dataset import Dataset, Item, require_path
+from reco_core.datasets.files import first_existing, items, read_photo_list
 from reco_core.errors import find
 from reco_core.utils.names import category_words
 
@@ -116,10 +116,10 @@ def open_coco(root: Path, variant: str = "coco_stuff27") -> Dataset:
 
 def _items(root: Path, curated: bool) -> tuple[Item, ...]:
     """Every photo of val2017, or those of the list."""
-    photos = first_of(root, PHOTO_PLACES, "the photos of COCO's val2017", PHOTOS_PAGE)
-    truths = first_of(root, LABEL_PLACES, "the label maps of COCO-Stuff", LABELS_PAGE)
+    photos = first_existing(root, PHOTO_PLACES, "the photos of COCO's val2017", PHOTOS_PAGE)
+    truths = first_existing(root, LABEL_PLACES, "the label maps of COCO-Stuff", LABELS_PAGE)
     names = (
-        listed(need(root / LIST, "the list of photos that 27 classes are measured on", LIST_PAGE))
+        read_photo_list(require_path(root / LIST, "the list of photos that 27 classes are measured on", LIST_PAGE))
         if curated
         else tuple(photo.stem for photo in sorted(photos.glob("*.jpg")))
     )

@@ -138,7 +138,12 @@ def classes_of_words(words: Sequence[str], first: int = 0) -> tuple[tuple[str, .
     return tuple(word for word, _ in rows.values()), tuple(row for _, row in rows.values())
 
 
-def need(path: Path, what: str, where: str) -> Path:
+def names_in(text: str) -> tuple[str, ...]:
+    """Names with commas between them, on any number of lines."""
+    return tuple(" ".join(name.split()) for name in text.split(","))
+
+
+def require_path(path: Path, what: str, where: str) -> Path:
     """The path, if there is such a file or folder.
 
     Raises:

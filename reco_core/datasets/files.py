@@ -3,21 +3,21 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reco_core.datasets.dataset import Item, need
+from reco_core.datasets.dataset import Item, require_path
 from reco_core.errors import DatasetError
 
 
-def first_of(root: Path, places: Sequence[str], what: str, where: str) -> Path:
+def first_existing(root: Path, places: Sequence[str], what: str, where: str) -> Path:
     """The first of several places below the root that exists.
 
     Raises:
         DatasetError: none does; names the first, and where to get it.
     """
     found = next((root / place for place in places if (root / place).exists()), root / places[0])
-    return need(found, what, where)
+    return require_path(found, what, where)
 
 
-def listed(file: Path) -> tuple[str, ...]:
+def read_photo_list(file: Path) -> tuple[str, ...]:
     """The photos that a list names, one a line: names without folder and suffix, each once, in order.
 
     Raises:
@@ -52,6 +52,6 @@ def items(rows: Iterable[tuple[str, Path, Path]], folder: Path, where: str) -> t
             remedy=f"Get it from {where}",
         )
     for item in found:
-        need(item.photo, "a photo", where)
-        need(item.truth, "a label map", where)
+        require_path(item.photo, "a photo", where)
+        require_path(item.truth, "a label map", where)
     return found

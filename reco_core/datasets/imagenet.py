@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reco_core.datasets.dataset import need
+from reco_core.datasets.dataset import require_path
 from reco_core.errors import DatasetError
 from reco_core.photo_sources.source import PHOTO_SUFFIXES
 
@@ -42,7 +42,7 @@ def open_imagenet(root: Path) -> ClassedPhotos:
     from timm.data import ImageNetInfo
 
     names = dict(zip(sorted(ImageNetInfo("imagenet-1k").label_names()), IMAGENET_CLASSNAMES, strict=True))
-    folder = root / "val" if (root / "val").is_dir() else need(root, "ImageNet's folder", WHERE)
+    folder = root / "val" if (root / "val").is_dir() else require_path(root, "ImageNet's folder", WHERE)
     there = [wnid for wnid in names if (folder / wnid).is_dir()]
     return _classed(
         "imagenet",
@@ -60,7 +60,7 @@ def open_class_folder(root: Path) -> ClassedPhotos:
     Raises:
         DatasetError: there is no such folder, no photo in any, or two classes have the same words.
     """
-    folder = need(root, "the folder of classes", "your own photos, a folder per class")
+    folder = require_path(root, "the folder of classes", "your own photos, a folder per class")
     there = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     words = [" ".join(name.replace("_", " ").split()) for name in there]
     if len({word.casefold() for word in words}) < len(words):

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from reco_core.datasets.cityscapes import TRAIN_NAMES
-from reco_core.datasets.dataset import Dataset, need, read_values
-from reco_core.datasets.files import first_of, items
+from reco_core.datasets.dataset import Dataset, read_values, require_path
+from reco_core.datasets.files import first_existing, items
 from reco_core.errors import DatasetError
 
 NAME = "kitti_step19"
@@ -25,11 +25,13 @@ def open_kitti_step(root: Path) -> Dataset:
     Raises:
         DatasetError: says which file is missing, and where to get it.
     """
-    photos = need(root / "training" / "image_02", "the photos of KITTI tracking", f"{WHERE} (left colour images)")
-    truths = first_of(root, ("panoptic_maps/val", "kitti-step/panoptic_maps/val"), "KITTI-STEP's labels", WHERE)
+    photos = require_path(
+        root / "training" / "image_02", "the photos of KITTI tracking", f"{WHERE} (left colour images)"
+    )
+    truths = first_existing(root, ("panoptic_maps/val", "kitti-step/panoptic_maps/val"), "KITTI-STEP's labels", WHERE)
     rows = []
     for sequence in SEQUENCES:
-        folder = need(truths / sequence, f"sequence {sequence} of KITTI-STEP's labels", WHERE)
+        folder = require_path(truths / sequence, f"sequence {sequence} of KITTI-STEP's labels", WHERE)
         rows += [(f"{sequence}/{t.stem}", photos / sequence / t.name, t) for t in sorted(folder.glob("*.png"))]
     classes = tuple(range(len(TRAIN_NAMES)))
     return Dataset(

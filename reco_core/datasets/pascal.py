@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reco_core.datasets.dataset import Dataset, need
-from reco_core.datasets.files import first_of, items, listed
+from reco_core.datasets.dataset import Dataset, names_in, require_path
+from reco_core.datasets.files import first_existing, items, read_photo_list
 from reco_core.errors import find
 
 VOC_PAGE = "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar"
@@ -14,88 +14,20 @@ CONVERTED = "https://mmsegmentation.readthedocs.io/en/latest/user_guides/2_datas
 VOC_LAYOUT = "VOCdevkit/VOC2012 with JPEGImages, SegmentationClass and ImageSets"
 CONTEXT_LAYOUT = "VOCdevkit/VOC2010 with JPEGImages, SegmentationClassContext and ImageSets"
 SIDE = 320
-VOC = (
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
+VOC = names_in(
+    """
+    aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, dog, horse, motorbike, person,
+    pottedplant, sheep, sofa, train, tvmonitor
+    """
 )  # label values 1 to 20; 0 is the background, 255 the rims of objects
-CONTEXT = (
-    "aeroplane",
-    "bag",
-    "bed",
-    "bedclothes",
-    "bench",
-    "bicycle",
-    "bird",
-    "boat",
-    "book",
-    "bottle",
-    "building",
-    "bus",
-    "cabinet",
-    "car",
-    "cat",
-    "ceiling",
-    "chair",
-    "cloth",
-    "computer",
-    "cow",
-    "cup",
-    "curtain",
-    "dog",
-    "door",
-    "fence",
-    "floor",
-    "flower",
-    "food",
-    "grass",
-    "ground",
-    "horse",
-    "keyboard",
-    "light",
-    "motorbike",
-    "mountain",
-    "mouse",
-    "person",
-    "plate",
-    "platform",
-    "pottedplant",
-    "road",
-    "rock",
-    "sheep",
-    "shelves",
-    "sidewalk",
-    "sign",
-    "sky",
-    "snow",
-    "sofa",
-    "table",
-    "track",
-    "train",
-    "tree",
-    "truck",
-    "tvmonitor",
-    "wall",
-    "water",
-    "window",
-    "wood",
+CONTEXT = names_in(
+    """
+    aeroplane, bag, bed, bedclothes, bench, bicycle, bird, boat, book, bottle, building, bus, cabinet, car, cat,
+    ceiling, chair, cloth, computer, cow, cup, curtain, dog, door, fence, floor, flower, food, grass, ground,
+    horse, keyboard, light, motorbike, mountain, mouse, person, plate, platform, pottedplant, road, rock, sheep,
+    shelves, sidewalk, sign, sky, snow, sofa, table, track, train, tree, truck, tvmonitor, wall, water, window,
+    wood
+    """
 )  # label values 1 to 59 of mmsegmentation's files; 0 is everything else
 TYPED = {"diningtable": "dining table", "pottedplant": "potted plant", "tvmonitor": "tv monitor"}  # as users type them
 
@@ -134,10 +66,10 @@ def open_pascal(root: Path, variant: str = "voc21") -> Dataset:
         else ("VOC2012", "SegmentationClass", "Segmentation", VOC_PAGE)
     )
     places = (f"VOCdevkit/{year}/JPEGImages", f"{year}/JPEGImages", "JPEGImages")
-    photos = first_of(root, places, f"the photos of {year}", VOC2010_PAGE if context else VOC_PAGE)
-    truths = need(photos.parent / labels, f"the folder {labels}", page)
-    split_file = need(photos.parent / "ImageSets" / split / "val.txt", "the list of validation photos", page)
-    rows = ((name, photos / f"{name}.jpg", truths / f"{name}.png") for name in listed(split_file))
+    photos = first_existing(root, places, f"the photos of {year}", VOC2010_PAGE if context else VOC_PAGE)
+    truths = require_path(photos.parent / labels, f"the folder {labels}", page)
+    split_file = require_path(photos.parent / "ImageSets" / split / "val.txt", "the list of validation photos", page)
+    rows = ((name, photos / f"{name}.jpg", truths / f"{name}.png") for name in read_photo_list(split_file))
     first = 1 if chosen.background else 0
     values = {value: value - 1 + first for value in range(1, len(chosen.classes) + 1)}
     return Dataset(

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from reco_core.errors import DatasetError, OptionError, find
-from reco_core.evaluation.bench import FORMAT, interval, rounded, unpack
+from reco_core.evaluation.report import interval, rounded, unpack
+from reco_core.evaluation.settings import FORMAT
 from reco_core.segmentation import metrics
 
 

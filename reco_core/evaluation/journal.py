@@ -1,17 +1,17 @@
 """What a benchmark has measured so far, on disk, so that it can be stopped at any moment and continued."""
 
-import hashlib
 import json
 import logging
 from pathlib import Path
+
+from reco_core.utils.hashing import digest
 
 log = logging.getLogger(__name__)
 
 
 def place(report: Path, settings: dict) -> Path:
     """Where the journal of a report is."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-    return report.with_name(f"{report.name}.{digest}.partial")
+    return report.with_name(f"{report.name}.{digest(json.dumps(settings, sort_keys=True), 12)}.partial")
 
 
 class Journal:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reco_core.evaluation.variants import CURVES
-from reco_core.photo_sources.source import optional
+from reco_core.utils.optional import import_optional
 
 
 def plot_ablation(report: dict, file: Path) -> None:
@@ -16,7 +16,8 @@ def plot_ablation(report: dict, file: Path) -> None:
     """
     bars, settings = _bars(report), report["settings"]
     size = (11, max(4.5, 1.6 + 0.24 * len(bars)))
-    figure = optional("matplotlib.figure", "a plot", "requirements.txt").Figure(size, dpi=110, layout="constrained")
+    matplotlib = import_optional("matplotlib.figure", "a plot", "requirements.txt")
+    figure = matplotlib.Figure(size, dpi=110, layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1.2, 1])
     axes = left.subplots()
     values = [100 * row["miou"] for _, row in bars]

@@ -1,8 +1,7 @@
 """How well words find photos: purity of what is retrieved for each class, without any segmentation."""
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,12 +9,14 @@ import numpy as np
 from torch import Tensor
 
 from reco_core.datasets.imagenet import ClassedPhotos
-from reco_core.errors import Cancelled, DatasetError, OptionError, PhotoError
+from reco_core.errors import DatasetError, OptionError, PhotoError
 from reco_core.models.encoders import Encoder
+from reco_core.utils.hashing import digest
 from reco_core.utils.images import read_photo
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
-Progress = Callable[[str, int, int], None]
+STOPPED = "the measurement was stopped"
 KS = (10, 20, 50)
 DECODERS = 2  # threads
 WORDS = 64  # that are compared with all photos at a time
@@ -47,13 +48,7 @@ def purity(similarities: np.ndarray, classes: np.ndarray, of: np.ndarray, k: int
 
 
 def run(
-    encoder: Encoder,
-    data: ClassedPhotos,
-    *,
-    ks: Sequence[int] = KS,
-    batch: int = 32,
-    progress: Progress = lambda what, done, of: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    encoder: Encoder, data: ClassedPhotos, *, ks: Sequence[int] = KS, batch: int = 32, control: RunControl | None = None
 ) -> dict:
     """Ask for every class by its words, among all photos.
 
@@ -63,21 +58,21 @@ def run(
 
     Args:
         ks: how many photos are retrieved; those above the number of photos are left out of the report.
-        progress: called with what is done, how many are, and of how many.
+        control: told of photos that are read and classes that are scored; asked meanwhile.
 
     Returns:
         the report: "purity" (k -> mean over classes, 0..1), "per_class" (in the order of `data.words`: words,
         how many photos, purity by k), "photos", "classes", "unreadable" (count and the first files), "settings".
 
     Raises:
-        OptionError: no k fits. DatasetError: no photo can be read. Cancelled: `cancelled` said so.
+        OptionError: no k fits. DatasetError: no photo can be read. Cancelled: `control` was cancelled.
     """
+    control = control or RunControl()
     rows: np.ndarray | None = None
     kept: list[int] = []
     unreadable: list[str] = []
     for crops, indices, failed in _batches(encoder, data.photos, batch):
-        if cancelled():
-            raise Cancelled("the measurement was stopped")
+        control.raise_if_cancelled(STOPPED)
         unreadable += failed
         if crops:
             encoded = encoder.encode_crops(crops)
@@ -85,7 +80,7 @@ def run(
             rows = np.empty((len(data.photos), found.shape[1]), np.float32) if rows is None else rows
             rows[len(kept) : len(kept) + len(found)] = found
             kept += indices
-        progress("photos", len(kept) + len(unreadable), len(data.photos))
+        control.report("photos", len(kept) + len(unreadable), len(data.photos))
     if rows is None:
         raise DatasetError("no photo can be read", given=f"{data.name}, {len(unreadable)} photos")
     fitting = sorted({k for k in ks if 1 <= k <= len(kept)})
@@ -94,7 +89,7 @@ def run(
     if unreadable:
         log.warning("%s photos cannot be read, the first is %s", len(unreadable), unreadable[0])
     classes = np.array(kept)
-    scores = _scores(encoder, data.words, rows[: len(kept)], classes, fitting, progress)
+    scores = _scores(encoder, data.words, rows[: len(kept)], classes, fitting, control)
     files = [file for file, _ in data.photos]
     counts = np.bincount(classes, minlength=len(data.words))
     return {
@@ -108,7 +103,7 @@ def run(
         "unreadable": {"count": len(unreadable), "files": unreadable[:NAMED]},
         "settings": {
             "data": data.name,
-            "photos": hashlib.sha256("\n".join(map(_key, files)).encode()).hexdigest()[:16],
+            "photos": digest("\n".join(map(_key, files)), 16),
             "preset": encoder.preset.name,
             "weights": encoder.hash,
             "device": encoder.device,
@@ -118,17 +113,18 @@ def run(
 
 
 def _scores(
-    encoder: Encoder, words: tuple[str, ...], rows: np.ndarray, classes: np.ndarray, ks: list[int], progress: Progress
+    encoder: Encoder, words: tuple[str, ...], rows: np.ndarray, classes: np.ndarray, ks: list[int], control: RunControl
 ) -> dict[int, np.ndarray]:
     """Purity of every class by k; a few words at a time, so that similarities stay small."""
     parts: dict[int, list[np.ndarray]] = {k: [] for k in ks}
     for start in range(0, len(words), WORDS):
+        control.raise_if_cancelled(STOPPED)
         asked = words[start : start + WORDS]
         similarities = encoder.embed_queries(asked).float().cpu().numpy() @ rows.T
         of = np.arange(start, start + len(asked))
         for k in ks:
             parts[k].append(purity(similarities, classes, of, k))
-        progress("classes", start + len(asked), len(words))
+        control.report("classes", start + len(asked), len(words))
     return {k: np.concatenate(part) for k, part in parts.items()}
 
 

@@ -1,6 +1,5 @@
 """Loading a preset's models onto a device."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,8 +10,8 @@ from reco_core.models.clip_encoder import ClipEncoder, untrained
 from reco_core.models.encoder import Encoder
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.timm_backbone import Backbone
-from reco_core.models.weights import Progress
 from reco_core.presets import Preset
+from reco_core.utils.run_control import RunControl
 
 
 def load_encoder(
@@ -21,8 +20,7 @@ def load_encoder(
     folder: Path | None = None,
     *,
     fetch: bool = True,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    control: RunControl | None = None,
     precision: str | None = None,
 ) -> Encoder:
     """Load a preset's models.
@@ -31,12 +29,12 @@ def load_encoder(
         device: default: the GPU if there is one.
         folder: where weights are looked for first; for mini also one file.
         fetch: whether weights that are nowhere on this machine are downloaded.
-        progress, cancelled: see `weights.resolve`.
+        control: see `weights.resolve`.
         precision: "float32", "bfloat16" or "float16"; default: half precision on a GPU (mini: always float32).
 
     Raises:
         OptionError: the device or precision does not exist. WeightsError: a file is missing or not the right one.
-        Cancelled: `cancelled` said so.
+        Cancelled: `control` was cancelled.
     """
     device = choose_device(device)
     if preset.features.library == "mini":
@@ -44,7 +42,7 @@ def load_encoder(
             raise OptionError("preset mini runs in float32 only", given=precision)
         return MiniEncoder.load(preset, device, folder)
     chosen = choose_precision(precision, device)
-    files = [weights.resolve(m, folder, fetch=fetch, progress=progress, cancelled=cancelled) for m in preset.models]
+    files = [weights.resolve(m, folder, fetch=fetch, control=control) for m in preset.models]
     networks = untrained(preset)
     for model, empty, found in zip(preset.models, networks.all, files, strict=True):
         state = weights.read_state_dict(found.path)

@@ -7,7 +7,6 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,16 @@ from urllib.parse import urlsplit
 import torch
 from filelock import FileLock
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from reco_core.errors import DownloadError, WeightsError
 from reco_core.presets import Model, WeightFile
 from reco_core.utils import download
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_path, atomic_write
 from reco_core.utils.hashing import weights_sha256
 from reco_core.utils.paths import bundled_folder, cache_folder
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 RECORD = "recorded.json"  # hashes of files whose authors publish none, as they were at the first download
@@ -36,9 +36,8 @@ EXTRA = {
     "open_clip": ("input_resolution", "context_length", "vocab_size"),
     "timm": ("head.", "head_dist.", "mask_token"),
 }
-WHOLE_HASH = re.compile("[0-9a-f]{64}")
+FULL_HASH = re.compile("[0-9a-f]{64}")
 SAMPLES = 1024  # values of a tensor that enter its fingerprint
-Progress = Callable[[str, int, int], None]  # what, bytes done, of
 
 
 @dataclass(frozen=True)
@@ -76,24 +75,18 @@ def locate(model: Model, folder: Path | None = None) -> tuple[Path, WeightFile] 
 
 
 def resolve(
-    model: Model,
-    folder: Path | None = None,
-    *,
-    fetch: bool = True,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    model: Model, folder: Path | None = None, *, fetch: bool = True, control: RunControl | None = None
 ) -> Found:
     """A model's weights, verified; downloaded if they are nowhere on this machine.
 
     Args:
         folder: looked into first; or one file, whose hash is not compared with the published one.
         fetch: whether to download.
-        progress: called with what is being fetched, bytes done and their total (0: unknown).
-        cancelled: asked while downloading; what came so far is kept.
+        control: see `download.download`.
 
     Raises:
         WeightsError: not here and not to be had, or not the published file; says what to do.
-        Cancelled: `cancelled` said so.
+        Cancelled: `control` was cancelled; what came so far is kept.
     """
     if folder is not None and not folder.exists():
         raise WeightsError("a model file is missing", given=folder, remedy="Check the path")
@@ -104,7 +97,7 @@ def resolve(
     failures = []
     for file in model.weights if fetch else ():
         try:
-            return _fetch(file, progress, cancelled)
+            return _fetch(file, control)
         except DownloadError as error:
             failures.append(f"{urlsplit(address(file)).netloc}: {error.__cause__ or error}")
     first = model.weights[0]
@@ -176,6 +169,18 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
+def write_tensors(
+    tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None, *, shared: bool = False
+) -> None:
+    """Write tensors by name as safetensors, completely or not at all; raises OSError. shared: see `atomic_path`."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    try:
+        with atomic_path(file, shared=shared) as part:
+            save_file(plain, part, metadata)
+    except SafetensorError as error:  # so it calls a full disk
+        raise OSError(f"{file} could not be written: {error}") from error
+
+
 def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], library: str, name: str) -> None:
     """Load a state dict: every tensor of the network must be there, and nothing else but `EXTRA`.
 
@@ -194,9 +199,9 @@ def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], library: st
         "unknown": kept.keys() - wanted.keys(),
         "of another shape": wrong,
     }
-    told = "; ".join(f"{len(keys)} {what}, such as {min(keys)}" for what, keys in problems.items() if keys)
-    if told:
-        raise WeightsError("the weights do not fit the network", given=f"{name}: {told}")
+    problem = "; ".join(f"{len(keys)} {what}, such as {min(keys)}" for what, keys in problems.items() if keys)
+    if problem:
+        raise WeightsError("the weights do not fit the network", given=f"{name}: {problem}")
     module.load_state_dict(kept)  # copies value by value, so that half precision is widened without a second copy
 
 
@@ -230,7 +235,7 @@ def _in_hub(file: WeightFile) -> Path | None:
 def _verified(path: Path, file: WeightFile, check: bool) -> str:
     """Compare with the published hash; else with the record, or the hub's own name for the file; else record it now."""
     named = path.resolve().name  # the hub's cache names a large file by its SHA-256
-    stated = named if WHOLE_HASH.fullmatch(named) else ""
+    stated = named if FULL_HASH.fullmatch(named) else ""
     expected = file.sha256 or stated or _record().get(place(file), "")
     actual = verify(path, expected if check else "")
     if not expected and path.is_relative_to(cache_folder()):
@@ -238,21 +243,15 @@ def _verified(path: Path, file: WeightFile, check: bool) -> str:
     return actual
 
 
-def _fetch(file: WeightFile, progress: Progress | None, cancelled: Callable[[], bool]) -> Found:
+def _fetch(file: WeightFile, control: RunControl | None) -> Found:
     target, url = cache_folder() / place(file), address(file)
     log.info("fetching %s, %.0f MB, licence %s, from %s", file.file, file.megabytes, file.licence, url)
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"), download.client() as web:
         if target.is_file():  # another process was faster
             return Found(target, file, _verified(target, file, check=True))
-        actual = download.download(
-            url,
-            target,
-            web,
-            sha256=file.sha256 or _told_by_hub(file, url),
-            cancelled=cancelled,
-            progress=progress and (lambda done, of: progress(file.file, done, of)),
-        )
+        expected = file.sha256 or _stated_by_hub(file, url)
+        actual = download.download(url, target, web, sha256=expected, control=control)
         if not file.sha256:
             _remember(file, actual)
     return Found(target, file, actual)
@@ -262,10 +261,10 @@ def _remember(file: WeightFile, actual: str) -> None:
     log.warning("nobody publishes a hash of %s; recorded what came: %s", file.file, actual)
     with FileLock(cache_folder() / f"{RECORD}.lock"):
         kept = {**_record(), place(file): actual}
-        write_whole(cache_folder() / RECORD, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        atomic_write(cache_folder() / RECORD, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
-def _told_by_hub(file: WeightFile, url: str) -> str:
+def _stated_by_hub(file: WeightFile, url: str) -> str:
     """The SHA-256 that the hub states for a large file of one revision; "" if it states none."""
     if not file.hub:
         return ""
@@ -276,7 +275,7 @@ def _told_by_hub(file: WeightFile, url: str) -> str:
     except Exception as error:  # its client raises many kinds; without an answer the download will tell
         log.info("the hub states no hash of %s (%s)", file.file, type(error).__name__)
         return ""
-    return stated if WHOLE_HASH.fullmatch(stated) else ""
+    return stated if FULL_HASH.fullmatch(stated) else ""
 
 
 def _record() -> dict[str, str]:

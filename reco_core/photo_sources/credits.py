@@ -46,7 +46,7 @@ def is_known(name: object) -> bool:
     return any(column(name) in names for names in COLUMNS.values())
 
 
-def known(row: Mapping[Any, Any]) -> dict[str, str]:
+def known_fields(row: Mapping[Any, Any]) -> dict[str, str]:
     """What a row says, by the fields of PhotoRecord and `open_licence`; what it does not say is left out."""
     texts = {column(name): _text(value) for name, value in row.items() if name is not None}
     found = {field: next((texts[name] for name in names if texts.get(name)), "") for field, names in COLUMNS.items()}
@@ -58,8 +58,8 @@ def known(row: Mapping[Any, Any]) -> dict[str, str]:
     return {field: text for field, text in found.items() if text or (field == "open_licence" and stated)}
 
 
-def allowed(row: Mapping[str, str]) -> bool:
-    """Whether a row of `known` is of an openly licensed photo: it says so itself, or else its licence is one."""
+def is_allowed(row: Mapping[str, str]) -> bool:
+    """Whether a row of `known_fields` is of an openly licensed photo: it says so itself, or else its licence is one."""
     if "open_licence" in row:
         return row["open_licence"].lower() in YES
     return is_open(row.get("licence", ""))
@@ -77,7 +77,7 @@ def unescape(text: str) -> str:
 
 
 def read_rows(stream: TextIO, name: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterator[dict[str, str]]:
-    """The rows of a text table with a header, as `known` reads them.
+    """The rows of a text table with a header, as `known_fields` reads them.
 
     Raises:
         ArchiveError: it is empty, no text in UTF-8, cannot be parsed, or no column says where photos are.
@@ -90,7 +90,7 @@ def read_rows(stream: TextIO, name: str, delimiter: str, quoting: int = csv.QUOT
         for values in reader:
             if any("\0" in text for text in values.values() if isinstance(text, str)):
                 raise csv.Error("a NUL byte")
-            yield known(values)
+            yield known_fields(values)
             done += 1
     except UnicodeDecodeError as error:
         raise ArchiveError(
@@ -122,7 +122,7 @@ def check_columns(columns: Iterable[object], name: str) -> None:
         )
 
 
-def unique(records: list[PhotoRecord]) -> list[PhotoRecord]:
+def with_unique_names(records: list[PhotoRecord]) -> list[PhotoRecord]:
     """The same with names that can be written and occur once: the second "a.jpg" becomes "a~2.jpg"."""
     named = [r if _writable(r.file) == r.file else replace(r, file=_writable(r.file)) for r in records]
     taken, seen, last = {record.file for record in named}, set(), dict[str, int]()

@@ -3,15 +3,16 @@
 import csv
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources import hub_dataset, shards, tables
-from reco_core.photo_sources.credits import UNKNOWN, allowed, read_rows, unescape
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, read_rows, unescape
 from reco_core.photo_sources.fetch import TABLE
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Progress, Source, hidden, inside
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Source, hidden, path_inside
 from reco_core.types import PhotoRecord
+from reco_core.utils.run_control import RunControl
 
 __all__ = ["PHOTO_SUFFIXES", "TABLE", "Source", "list_photos", "open_source", "unescape"]
 log = logging.getLogger(__name__)
@@ -19,12 +20,7 @@ KINDS = "a folder, .zip, .tar (.gz, .bz2, .xz), .csv, .tsv, .parquet, or hf:OWNE
 
 
 def open_source(
-    what: str | Path,
-    *,
-    open_only: bool = False,
-    cache: Path | None = None,
-    progress: Progress = lambda done, of, file: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    what: str | Path, *, open_only: bool = False, cache: Path | None = None, control: RunControl | None = None
 ) -> Source:
     """Photos by where they are.
 
@@ -34,25 +30,24 @@ def open_source(
             "hf:OWNER/NAME:SPLIT" or "hf:FOLDER" for what the datasets library reads.
         open_only: leave out photos that are not openly licensed, by the column `open_licence` or else by the licence.
         cache: the folder for photos that are fetched; None is in the user's cache folder.
-        progress: called with photos fetched or shards listed, of how many, and which.
-        cancelled: asked while photos are fetched and shards listed.
+        control: told of the photos that are fetched and the shards that are listed; asked meanwhile.
 
     Raises:
         ArchiveError: nothing is there, of an unknown kind, damaged, or without any photo. DependencyError: an
-        optional library is missing. DownloadError: no network. Cancelled: `cancelled` said so.
+        optional library is missing. DownloadError: no network. Cancelled: `control` was cancelled.
     """
     if str(what).startswith("hf:"):
         return hub_dataset.open_dataset(str(what)[3:], open_only, cache)
-    path = Path(os.path.expanduser(what))
+    path, control = Path(os.path.expanduser(what)), control or RunControl()
     try:
         if path.is_dir():
-            return _folder(path, open_only, progress, cancelled)
+            return _folder(path, open_only, control)
         if not path.is_file():
             raise ArchiveError("the photos do not exist", given=what, expected=KINDS, remedy="Check the path")
         if shards.is_shard(path):
-            return shards.Shards(path, [path], open_only, progress, cancelled)
+            return shards.Shards(path, [path], open_only, control)
         if tables.is_table(path):
-            return tables.open_table(path, open_only, cache, progress, cancelled)
+            return tables.open_table(path, open_only, cache, control)
     except OSError as error:
         raise ArchiveError(
             "the photos cannot be read", given=f"{what} ({error})", remedy="Check the permissions"
@@ -80,7 +75,7 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
     else:
         files = sorted(_images(folder))
         rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix(), "title": file.stem} for file in files]
-    records = [PhotoRecord.of(row) for row in rows if row.get("file") and (allowed(row) or not open_only)]
+    records = [PhotoRecord.of(row) for row in rows if row.get("file") and (is_allowed(row) or not open_only)]
     if not records:
         raise ArchiveError(
             "there are no photos in this folder" + (" with an open licence" if open_only else ""),
@@ -90,13 +85,13 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
     return records
 
 
-def _folder(folder: Path, open_only: bool, progress: Progress, cancelled: Callable[[], bool]) -> Source:
+def _folder(folder: Path, open_only: bool, control: RunControl) -> Source:
     parts = [] if (folder / TABLE).is_file() else sorted(file for file in folder.iterdir() if shards.is_shard(file))
     if parts and next(_images(folder), None) is None:
-        return shards.Shards(folder, parts, open_only, progress, cancelled)
+        return shards.Shards(folder, parts, open_only, control)
     if parts:
         log.warning("%s holds photos, so the %d shards beside them are left out", folder, len(parts))
-    return Files(folder, [(record, inside(folder, record.file)) for record in list_photos(folder, open_only)])
+    return Files(folder, [(record, path_inside(folder, record.file)) for record in list_photos(folder, open_only)])
 
 
 def _images(folder: Path) -> Iterator[Path]:

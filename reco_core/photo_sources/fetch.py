@@ -5,18 +5,19 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
+from reco_core.errors import ArchiveError, DownloadError, NoSpaceError
 from reco_core.types import PhotoRecord
 from reco_core.utils import download
-from reco_core.utils.atomic_write import write_whole
+from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.hashing import sha256
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +45,14 @@ OPEN = re.compile(
     re.IGNORECASE,
 )
 RESERVED = re.compile(r"\bN[CD]\b|non-?\s?commercial|no-?\s?deriv", re.IGNORECASE)  # wherever it stands
-Progress = Callable[[int, int, str], None]  # photos done, of, file
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """fetched: now. here: there before. failed: photo and reason."""
+    """fetched: now. present: there before. failed: photo and reason."""
 
     fetched: int
-    here: int
+    present: int
     failed: tuple[tuple[PhotoRecord, str], ...]
 
 
@@ -68,8 +68,7 @@ def fetch_photos(
     open_only: bool = False,
     connections: int = CONNECTIONS,
     interval: float = INTERVAL,
-    progress: Progress = lambda done, of, file: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    control: RunControl | None = None,
 ) -> Fetched:
     """Bring photos to `folder`, and write a table beside them that `archive build` reads credits from.
 
@@ -79,14 +78,14 @@ def fetch_photos(
     Args:
         open_only: leave out photos whose licence is not open.
         connections, interval: to each host, at a time; and seconds between two requests.
-        progress: called from one thread with every photo that is done.
-        cancelled: asked all the time.
+        control: told of every photo that is done, from one thread; asked all the time.
 
     Raises:
         ArchiveError: no record has an address, or one would leave the folder.
         DownloadError: so many photos failed in a row that it must be the network. NoSpaceError: the disk is full.
-        Cancelled: `cancelled` said so. After any of these the table lists what is there.
+        Cancelled: `control` was cancelled. After any of these the table lists what is there.
     """
+    control = control or RunControl()
     wanted = [r for r in records if r.source_url and (is_open(r.licence) or not open_only)]
     if not wanted:
         raise ArchiveError("the archive does not say where its photos are from", given=f"{len(records)} photos")
@@ -95,12 +94,12 @@ def fetch_photos(
             raise ArchiveError(
                 "a photo's name leaves the folder", given=record.file, remedy="Do not trust this archive"
             )
-    here = {record.file for record in wanted if _is_here(folder / record.file, record)}
-    missing = [record for record in wanted if record.file not in here]
+    present = {record.file for record in wanted if _is_here(folder / record.file, record)}
+    missing = [record for record in wanted if record.file not in present]
     failed: list[tuple[PhotoRecord, str]] = []
     fetched = 0
     try:
-        with _Fetching(folder, {_host(record) for record in missing}, connections, interval, cancelled) as fetching:
+        with _Fetching(folder, {_host(record) for record in missing}, connections, interval, control) as fetching:
             in_a_row = 0
             for done, (record, problem) in enumerate(fetching.each(missing), 1):
                 if problem:
@@ -108,7 +107,7 @@ def fetch_photos(
                     failed.append((record, problem))
                     in_a_row += 1
                 else:
-                    here.add(record.file)
+                    present.add(record.file)
                     fetched += 1
                     in_a_row = 0
                 if in_a_row >= GIVE_UP:
@@ -117,20 +116,17 @@ def fetch_photos(
                         given=problem,
                         remedy="Check the network and try again: what came is kept",
                     )
-                progress(done + len(wanted) - len(missing), len(wanted), record.file)
+                control.report("photos", done + len(wanted) - len(missing), len(wanted))
     finally:
-        _write_table([record for record in wanted if record.file in here], folder)
+        _write_table([record for record in wanted if record.file in present], folder)
     return Fetched(fetched, len(wanted) - len(missing), tuple(failed))
 
 
 class _Fetching:
     """Threads that download, a few for each host."""
 
-    def __init__(
-        self, folder: Path, hosts: set[str], connections: int, interval: float, cancelled: Callable[[], bool]
-    ) -> None:
-        self.folder, self.stop = folder, threading.Event()
-        self.cancelled = lambda: self.stop.is_set() or cancelled()
+    def __init__(self, folder: Path, hosts: set[str], connections: int, interval: float, control: RunControl) -> None:
+        self.folder, self.control = folder, RunControl(parent=control)
         self.hosts = {host: _Host(connections, interval) for host in hosts}
         self.pool = ThreadPoolExecutor(4 * connections)
         self.web = download.client(4 * connections)
@@ -139,7 +135,7 @@ class _Fetching:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop.set()
+        self.control.cancel()
         self.pool.shutdown(cancel_futures=True)
         self.web.close()
 
@@ -153,8 +149,7 @@ class _Fetching:
             if not waiting:
                 return
             done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            if self.cancelled():
-                raise Cancelled("fetching was cancelled", remedy="The photos that came are kept")
+            self.control.raise_if_cancelled("fetching was cancelled", "The photos that came are kept")
             for future in done:
                 record = waiting.pop(future)
                 try:
@@ -174,7 +169,7 @@ class _Fetching:
                 self.web,
                 sha256=record.sha256,
                 most=MOST_BYTES,
-                cancelled=self.cancelled,
+                control=self.control,
             )
 
 
@@ -210,4 +205,4 @@ def _write_table(records: list[PhotoRecord], folder: Path) -> None:
         rows.append(tuple({**asdict(record), **derived}[column] for column in COLUMNS))
     lines = ["\t".join(re.sub(r"[\t\r\n]+", " ", str(value)) for value in row) for row in rows]
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / TABLE, "\n".join(lines) + "\n")
+    atomic_write(folder / TABLE, "\n".join(lines) + "\n")

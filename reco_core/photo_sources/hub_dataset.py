@@ -8,10 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from reco_core.errors import ArchiveError, DownloadError, PhotoError
-from reco_core.photo_sources.credits import UNKNOWN, allowed, is_known, known
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, is_known, known_fields
 from reco_core.photo_sources.fetch import MOST_BYTES
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, is_file, optional, too_large
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, is_file, too_large
 from reco_core.types import PhotoRecord
+from reco_core.utils.optional import import_optional
 
 PATIENCE = 10.0  # seconds until the hub counts as unreachable
 SAVED = ("state.json", "dataset_dict.json")  # what the library's save_to_disk leaves
@@ -27,7 +28,7 @@ def open_dataset(name: str, open_only: bool, cache: Path | None) -> Source:
         DependencyError: the datasets library is missing. DownloadError: the hub cannot be reached. ArchiveError:
         there is no such dataset or split, it has no column of images, or no photo.
     """
-    library = optional("datasets", "a Hugging Face dataset")
+    library = import_optional("datasets", "a Hugging Face dataset")
     name = os.path.expanduser(name)
     place, _, split = (name, "", "") if os.path.exists(name) else name.partition(":")
     folder = Path(place) if os.path.isdir(place) else None
@@ -68,9 +69,9 @@ class _Dataset(Source):
         for part, dataset, column in columns:
             default = dataset.info.license or licence
             stated = {**UNKNOWN, **({"licence": default, "licence_scope": "collection"} if default else {})}
-            for i, own in enumerate(_rows(part, dataset, column, folder)):
-                row = {**(UNKNOWN if "licence" in own else stated), **own}
-                if allowed(row) or not open_only:
+            for i, stated_by_row in enumerate(_rows(part, dataset, column, folder)):
+                row = {**(UNKNOWN if "licence" in stated_by_row else stated), **stated_by_row}
+                if is_allowed(row) or not open_only:
                     records.append(PhotoRecord.of(row))
                     self._places.append((dataset, column, i))
         super().__init__(f"hf:{name}", records, [dataset._fingerprint for _, dataset, _ in columns])
@@ -110,19 +111,19 @@ def _column(library: ModuleType, part: str, dataset: Any, name: str) -> Column:
 
 def _rows(part: str, dataset: Any, column: str, folder: Path | None) -> Iterator[dict[str, str]]:
     """What the other columns say of each photo, and its name: its own, or its number."""
-    compute = optional("pyarrow.compute", "a Hugging Face dataset")
+    compute = import_optional("pyarrow.compute", "a Hugging Face dataset")
     paths = compute.struct_field(dataset.data.column(column), "path").to_pylist()  # without touching the bytes
-    told = [c for c in dataset.column_names if c != column and is_known(c)]
-    rows = dataset.select_columns(told) if told else [{}] * len(paths)
+    columns = [c for c in dataset.column_names if c != column and is_known(c)]
+    rows = dataset.select_columns(columns) if columns else [{}] * len(paths)
     for i, (path, row) in enumerate(zip(paths, rows, strict=True)):
-        own = Path(path or "")
-        if own.suffix.lower() not in PHOTO_SUFFIXES:
-            own = Path(f"{i:08d}.jpg")
-        elif folder and own.is_relative_to(folder.resolve()):
-            own = own.relative_to(folder.resolve())
+        name = Path(path or "")
+        if name.suffix.lower() not in PHOTO_SUFFIXES:
+            name = Path(f"{i:08d}.jpg")
+        elif folder and name.is_relative_to(folder.resolve()):
+            name = name.relative_to(folder.resolve())
         else:
-            own = Path(own.name)
-        yield {"title": Path(path or "").stem, **known(row), "file": f"{part}/{own.as_posix()}"}
+            name = Path(name.name)
+        yield {"title": Path(path or "").stem, **known_fields(row), "file": f"{part}/{name.as_posix()}"}
 
 
 def _on_hub(name: str) -> tuple[str | None, str]:

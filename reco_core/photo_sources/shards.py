@@ -20,11 +20,12 @@ from functools import partial, reduce
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from reco_core.errors import ArchiveError, Cancelled, PhotoError
-from reco_core.photo_sources.credits import UNKNOWN, allowed, known, read_rows
+from reco_core.errors import ArchiveError, PhotoError
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, known_fields, read_rows
 from reco_core.photo_sources.fetch import MOST_BYTES, TABLE
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Progress, Source, hidden, stamp, too_large
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, hidden, stamp, too_large
 from reco_core.types import PhotoRecord
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 PACKED: dict[str, Callable[..., Any]] = {
@@ -60,21 +61,19 @@ def is_shard(file: Path) -> bool:
 class Shards(Source):
     """The photos of one or more zip and tar files, in order."""
 
-    def __init__(
-        self, what: Path, files: list[Path], open_only: bool, progress: Progress, cancelled: Callable[[], bool]
-    ) -> None:
+    def __init__(self, what: Path, files: list[Path], open_only: bool, control: RunControl) -> None:
         self._places: list[tuple[_Shard, Member]] = []
         self._open: OrderedDict[_Shard, None] = OrderedDict()
         self._lock = threading.Lock()
         records = []
         for done, file in enumerate(files, 1):
             shard = _open_shard(file)
-            for member, row in _listed(shard, cancelled):
-                if allowed(row) or not open_only:
+            for member, row in _listed(shard, control):
+                if is_allowed(row) or not open_only:
                     name = member[0] if len(files) == 1 else f"{file.name}/{member[0]}"
                     records.append(PhotoRecord.of({**row, "file": name}))
                     self._places.append((shard, member))
-            progress(done, len(files), file.name)
+            control.report("shards", done, len(files))
         for shard, member in self._places:
             shard.wanted.append(member)
         super().__init__(what, records, [(file.name, stamp(file)) for file in files])
@@ -251,14 +250,13 @@ def _open_shard(file: Path) -> _Shard:
     return _Zip(file) if name.endswith(".zip") else _Tar(file) if name.endswith(".tar") else _PackedTar(file)
 
 
-def _listed(shard: _Shard, cancelled: Callable[[], bool]) -> list[tuple[Member, dict[str, str]]]:
+def _listed(shard: _Shard, control: RunControl) -> list[tuple[Member, dict[str, str]]]:
     """The photos of a shard, each with what its sidecars and the shard's table say."""
     photos: list[Member] = []
     said: dict[str, dict[str, str]] = {}  # by sample, or by a photo's name where a table says it
     try:
         for (given, size, place), read in shard.members():
-            if cancelled():
-                raise Cancelled("listing photos was cancelled")
+            control.raise_if_cancelled("listing photos was cancelled")
             path = PurePosixPath(_inner(given))
             if path.suffix.lower() in PHOTO_SUFFIXES:
                 photos.append((str(path), size, place))
@@ -276,8 +274,8 @@ def _listed(shard: _Shard, cancelled: Callable[[], bool]) -> list[tuple[Member, 
     for photo in photos:
         path = PurePosixPath(photo[0])
         sample = _sample(path)
-        told = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
-        rows.append((photo, reduce(operator.or_, told, {**UNKNOWN, "title": path.stem})))
+        stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
+        rows.append((photo, reduce(operator.or_, stated, {**UNKNOWN, "title": path.stem})))
     return rows
 
 
@@ -290,9 +288,9 @@ def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iter
                 yield str(path.parent / row.get("file", "")), row
         elif path.suffix.lower() == ".json":
             fields = json.loads(read())
-            yield f"{_sample(path)}json", known(fields if isinstance(fields, dict) else {})
+            yield f"{_sample(path)}json", known_fields(fields if isinstance(fields, dict) else {})
         elif path.suffix.lower() == ".txt":
-            yield f"{_sample(path)}txt", known({"title": " ".join(read().decode(errors="replace").split())})
+            yield f"{_sample(path)}txt", known_fields({"title": " ".join(read().decode(errors="replace").split())})
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, PhotoError) as error:
         log.warning("%s in %s says nothing of its photo: %s", path, shard, error)
 

@@ -1,20 +1,17 @@
 """What photos for an archive come from: records in a fixed order, and the bytes of each."""
 
-import hashlib
-import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Self
 
-from reco_core.errors import ArchiveError, DependencyError, PhotoError
-from reco_core.photo_sources.credits import unique
+from reco_core.errors import ArchiveError, PhotoError
+from reco_core.photo_sources.credits import with_unique_names
 from reco_core.photo_sources.fetch import MOST_BYTES
 from reco_core.types import PhotoRecord
+from reco_core.utils.hashing import digest
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-Progress = Callable[[int, int, str], None]  # done, of, which: photos that are fetched, or shards that are listed
 
 
 class Source(ABC):
@@ -31,8 +28,8 @@ class Source(ABC):
                 given=what,
                 expected="image files; with open licences, if only those are wanted",
             )
-        self.records = unique(records)
-        self.key = _digest((*self.records, *parts))
+        self.records = with_unique_names(records)
+        self.key = digest(f"{part!r}\n" for part in (*self.records, *parts))
 
     @abstractmethod
     def read(self, i: int) -> bytes:
@@ -69,7 +66,7 @@ class Files(Source):
             raise PhotoError(f"{name} cannot be read", given=error, remedy="Check the permissions") from error
 
 
-def inside(folder: Path, file: str) -> Path:
+def path_inside(folder: Path, file: str) -> Path:
     """The place of a file that a table names.
 
     Raises:
@@ -110,24 +107,3 @@ def stamp(path: Path) -> tuple[int, int]:
 def too_large(name: str, size: int) -> PhotoError:
     """What to raise for a photo of more than `MOST_BYTES`."""
     return PhotoError(f"{name} is too large", given=f"{size} bytes", expected=f"at most {MOST_BYTES} bytes")
-
-
-def optional(module: str, use: str, extra: str = "requirements-data.txt") -> ModuleType:
-    """Import an optional library; extra: the file of requirements that names it.
-
-    Raises:
-        DependencyError: it is missing, or does not load.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise DependencyError(
-            f"{use} needs a library that is not installed", given=error, remedy=f"Run pip install -r {extra}"
-        ) from error
-
-
-def _digest(parts: Iterable[object]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(repr(part).encode() + b"\n")
-    return digest.hexdigest()

@@ -3,18 +3,28 @@
 import csv
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from reco_core.errors import ArchiveError
-from reco_core.photo_sources.credits import UNKNOWN, allowed, check_columns, is_known, known, read_rows, unique
+from reco_core.photo_sources.credits import (
+    UNKNOWN,
+    check_columns,
+    is_allowed,
+    is_known,
+    known_fields,
+    read_rows,
+    with_unique_names,
+)
 from reco_core.photo_sources.fetch import TABLE, fetch_photos
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Progress, inside, is_file, optional
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, is_file, path_inside
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import sha256
+from reco_core.utils.optional import import_optional
 from reco_core.utils.paths import cache_folder
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -26,9 +36,7 @@ def is_table(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES
 
 
-def open_table(
-    table: Path, open_only: bool, cache: Path | None, progress: Progress, cancelled: Callable[[], bool]
-) -> Files:
+def open_table(table: Path, open_only: bool, cache: Path | None, control: RunControl) -> Files:
     """The photos of a table: where a file is there, the file; else what its address gives, fetched now and kept.
 
     Relative paths start at the table and stay below its folder. Absolute ones may be anywhere; records then keep only
@@ -36,16 +44,16 @@ def open_table(
 
     Raises:
         ArchiveError: the table is damaged, has no column of files or addresses, names a file that leaves its folder,
-        or none of its photos is to be had. DownloadError: no network. Cancelled: `cancelled` said so.
+        or none of its photos is to be had. DownloadError: no network. Cancelled: `control` was cancelled.
     """
     table = Path(os.path.abspath(table))
-    rows = [(i, row) for i, row in enumerate(_rows(table), 1) if allowed(row) or not open_only]
+    rows = [(i, row) for i, row in enumerate(_rows(table), 1) if is_allowed(row) or not open_only]
     placed = [photo for i, row in rows if (photo := _placed(i, row, table))]
-    records = unique(_below([record for record, _ in placed], table.parent))
+    records = with_unique_names(_below([record for record, _ in placed], table.parent))
     paths = [path for _, path in placed]
     folder = (cache or cache_folder() / "photos") / sha256(table)[:16]
     wanted = [record for record, path in zip(records, paths, strict=True) if path is None]
-    failed = dict(fetch_photos(wanted, folder, progress=progress, cancelled=cancelled).failed) if wanted else {}
+    failed = dict(fetch_photos(wanted, folder, control=control).failed) if wanted else {}
     found = [(r, path or folder / r.file) for r, path in zip(records, paths, strict=True) if r not in failed]
     if placed and not any(is_file(path) for _, path in found):
         raise ArchiveError(
@@ -68,7 +76,7 @@ def _placed(i: int, row: dict[str, str], table: Path) -> tuple[PhotoRecord, Path
     if not file and not url:
         log.warning("row %d of %s names no photo", i, table)
         return None
-    path = Path(os.path.abspath(file)) if Path(file).is_absolute() else inside(table.parent, file)
+    path = Path(os.path.abspath(file)) if Path(file).is_absolute() else path_inside(table.parent, file)
     suffix = address.suffix.lower() if address.suffix.lower() in PHOTO_SUFFIXES else ".jpg"
     here = bool(file) and (not url or is_file(path))
     name = path.as_posix() if file and (here or path.is_relative_to(table.parent)) else f"{i:08d}{suffix}"
@@ -104,7 +112,7 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
 
 
 def _parquet_rows(table: Path) -> Iterator[dict[str, str]]:
-    parquet = optional("pyarrow.parquet", "a Parquet table")
+    parquet = import_optional("pyarrow.parquet", "a Parquet table")
     try:
         with parquet.ParquetFile(table) as opened:
             schema = opened.schema_arrow
@@ -112,6 +120,6 @@ def _parquet_rows(table: Path) -> Iterator[dict[str, str]]:
             check_columns(plain, str(table))
             columns = [name for name in plain if is_known(name)]
             for batch in opened.iter_batches(columns=columns):
-                yield from map(known, batch.to_pylist())
+                yield from map(known_fields, batch.to_pylist())
     except (OSError, ValueError) as error:  # pyarrow's own errors are these
         raise ArchiveError("a table of photos is damaged", given=f"{table} ({error})", expected="Parquet") from error

@@ -1,16 +1,15 @@
 """One file from the web: resumed, checked, and complete or not there at all."""
 
-import errno
 import logging
-import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
-from reco_core.errors import Cancelled, DownloadError, NoSpaceError
+from reco_core.errors import DownloadError
+from reco_core.utils.disk_space import full_disk_told, require_space
 from reco_core.utils.hashing import sha256 as sha256_of
+from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +17,8 @@ PATIENCE = 30.0  # seconds without a single byte before a connection counts as d
 ATTEMPTS = 4  # in a row without progress
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds; each failure doubles it
 TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+STOPPED = ("the download was cancelled", "What came so far is kept")
 AGENT = "reco-core (downloads weights and archive photos, each once)"
-Progress = Callable[[int, int], None]  # bytes done, of (0: not known)
 
 
 def client(connections: int = 4) -> httpx.Client:
@@ -34,14 +33,7 @@ def client(connections: int = 4) -> httpx.Client:
 
 
 def download(
-    url: str,
-    target: Path,
-    web: httpx.Client,
-    *,
-    sha256: str = "",
-    most: int = 0,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    url: str, target: Path, web: httpx.Client, *, sha256: str = "", most: int = 0, control: RunControl | None = None
 ) -> str:
     """Fetch `url` to `target`, which appears only when it is complete and right; returns its SHA-256.
 
@@ -51,49 +43,46 @@ def download(
     Args:
         sha256: expected, hexadecimal; the first digits are enough. "" checks nothing.
         most: bytes that are accepted; 0 is no limit.
-        progress: called with bytes done and their total.
-        cancelled: asked after every piece; what came so far is kept.
+        control: told the file's name, bytes done and their total after every piece; cancelled, what came is kept.
 
     Raises:
         DownloadError: gone, no network, too large, wrong hash, no space; says which and what to do.
-        Cancelled: `cancelled` said so.
+        Cancelled: `control` was cancelled.
     """
+    control = control or RunControl()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(f"{target}.part")
-        continued = part.is_file() and part.stat().st_size > 0
-        actual = _whole(url, part, web, most, progress, cancelled)
-        if continued and not actual.startswith(sha256):
-            log.warning("%s: the part that was continued does not fit; fetching it anew", target.name)
-            part.unlink()
-            actual = _whole(url, part, web, most, progress, cancelled)
-        if not actual.startswith(sha256):
-            part.unlink()
-            raise DownloadError(
-                f"{target.name} is not the published file",
-                given=f"SHA-256 {actual} from {url}",
-                expected=f"SHA-256 {sha256}",
-                remedy="It was deleted. Try again later",
-            )
-        part.replace(target)
-        return actual
+        with full_disk_told(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(f"{target}.part")
+            continued = part.is_file() and part.stat().st_size > 0
+            actual = _complete(url, part, web, most, control)
+            if continued and not actual.startswith(sha256):
+                log.warning("%s: the part that was continued does not fit; fetching it anew", target.name)
+                part.unlink()
+                actual = _complete(url, part, web, most, control)
+            if not actual.startswith(sha256):
+                part.unlink()
+                raise DownloadError(
+                    f"{target.name} is not the published file",
+                    given=f"SHA-256 {actual} from {url}",
+                    expected=f"SHA-256 {sha256}",
+                    remedy="It was deleted. Try again later",
+                )
+            part.replace(target)
+            return actual
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpaceError(
-                "the disk is full", given=target, remedy="Free some space and try again: what came so far is kept"
-            ) from error
         raise DownloadError(
             "a download could not be written", given=f"{target} ({error})", remedy="Check the permissions"
         ) from error
 
 
-def _whole(url: str, part: Path, web: httpx.Client, most: int, progress, cancelled) -> str:
+def _complete(url: str, part: Path, web: httpx.Client, most: int, control: RunControl) -> str:
     """Call `_more` until the part is complete; its SHA-256."""
     failures = 0
     while True:
         before = part.stat().st_size if part.is_file() else 0
         try:
-            _more(url, part, before, web, most, progress, cancelled)
+            _more(url, part, before, web, most, control)
             return sha256_of(part)
         except _Pause as pause:
             grown = part.is_file() and part.stat().st_size > before
@@ -108,8 +97,7 @@ def _whole(url: str, part: Path, web: httpx.Client, most: int, progress, cancell
             log.info("%s: %s; again in %.1f s", part.name, pause, wait)
             until = time.monotonic() + wait
             while time.monotonic() < until:
-                if cancelled():
-                    raise Cancelled("the download was cancelled", remedy="What came so far is kept") from pause
+                control.raise_if_cancelled(*STOPPED)
                 time.sleep(min(0.1, wait))
 
 
@@ -121,7 +109,7 @@ class _Pause(Exception):
         self.seconds = seconds
 
 
-def _more(url: str, part: Path, done: int, web: httpx.Client, most: int, progress, cancelled) -> None:
+def _more(url: str, part: Path, done: int, web: httpx.Client, most: int, control: RunControl) -> None:
     """Append what is missing to a part."""
     asked = {"Range": f"bytes={done}-"} if done else {}
     try:
@@ -154,10 +142,8 @@ def _more(url: str, part: Path, done: int, web: httpx.Client, most: int, progres
                         raise DownloadError(
                             "a file is larger than expected", given=url, expected=f"at most {most} bytes"
                         )
-                    if progress:
-                        progress(done, total)
-                    if cancelled():
-                        raise Cancelled("the download was cancelled", remedy="What came so far is kept")
+                    control.report(part.stem, done, total)
+                    control.raise_if_cancelled(*STOPPED)
             if total and done < total:
                 raise _Pause(f"the connection ended after {done} of {total} bytes")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
@@ -171,11 +157,4 @@ def _fits(part: Path, url: str, total: int, length: int, most: int) -> None:
         raise DownloadError(
             "a file is larger than expected", given=f"{url} ({total} bytes)", expected=f"at most {most} bytes"
         )
-    free = shutil.disk_usage(part.parent).free
-    if length > free:
-        raise NoSpaceError(
-            "there is not enough space for a download",
-            given=f"{free / 1e6:.0f} MB free in {part.parent}",
-            expected=f"{length / 1e6:.0f} MB",
-            remedy="Free some space and try again",
-        )
+    require_space(part.parent, length, "a download")

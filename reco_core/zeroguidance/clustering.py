@@ -45,7 +45,7 @@ class Tree:
         return tuple(sorted(alive))
 
 
-def grow(features: Tensor, most: int) -> Tree:
+def grow_tree(features: Tensor, most: int) -> Tree:
     """Join positions by Ward's criterion (1963): always the two groups whose joining adds least variance.
 
     features: (h, w, C) float, norm 1. most: how many of the smallest parts remain. Groups need not be connected: a
@@ -76,7 +76,7 @@ def grow(features: Tensor, most: int) -> Tree:
     return Tree(parts.reshape(features.shape[:2]), tuple(joins))
 
 
-def belonging(features: Tensor, parts: np.ndarray, temperature: float = TEMPERATURE) -> Tensor:
+def part_affinities(features: Tensor, parts: np.ndarray, temperature: float = TEMPERATURE) -> Tensor:
     """How much every position belongs to every part: (M, h, w), cosines with the parts' mean features / temperature.
 
     features: (h, w, C), norm 1. parts: (h, w), numbers from 0, all of them used.

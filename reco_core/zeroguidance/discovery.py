@@ -10,7 +10,7 @@ part takes the name for which both speak.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,8 +24,10 @@ from reco_core.pipeline import WORKING_SIDE, ReCo
 from reco_core.segmentation import crf, score_maps
 from reco_core.types import MAX_LABELS, Discovery, Segment, check_shape
 from reco_core.utils.images import limit_size, resize_labels
+from reco_core.utils.run_control import RunControl
+from reco_core.utils.stopwatch import Stopwatch
 from reco_core.zeroguidance import merging, naming
-from reco_core.zeroguidance.clustering import Tree, belonging, grow
+from reco_core.zeroguidance.clustering import Tree, grow_tree, part_affinities
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
 from reco_core.zeroguidance.merging import Group
 from reco_core.zeroguidance.vocabulary import Vocabulary, load_vocabulary
@@ -39,7 +41,7 @@ FLOOR = 0.02  # of what a reading says for a name, so that it alone rules none o
 FOR_BACKGROUND = 0.2  # the least that a reading says for a background word: models know few words for stuff
 SMALLEST = 0.005  # of the photo; what is smaller falls to its neighbours
 OTHERS = 3  # further names told of a segment
-Step = Callable[[str], None]
+STAGES = ("looking for parts", "reading the parts", "learning likely names")  # of `Discoverer.read`
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,9 @@ class Reading:
 
     photo: (h, w, 3) uint8, at most `WORKING_SIDE`; size: (H, W) of the original. nodes: parts of every node of the
     tree that has pixels; embeddings: (S, D), theirs. names: K candidates and background words; belongs: (M, h, w),
-    log-probabilities
-    of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their number.
-    read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.settle`. given: whether the
-    parts came from elsewhere.
+    log-probabilities of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their
+    number. read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.resolve_kinds`.
+    given: whether the parts came from elsewhere.
     """
 
     photo: np.ndarray
@@ -85,68 +86,67 @@ class Discoverer:
         self._folded = frozenset(word.casefold() for word in background)
         self._rows = {name.casefold(): row for row, name in enumerate(self.vocabulary.names)}
 
-    def discover(self, photo: np.ndarray, parts: int = PARTS) -> Discovery:
+    def discover(self, photo: np.ndarray, parts: int = PARTS, *, control: RunControl | None = None) -> Discovery:
         """Find and name what is in a photo (H, W, 3) uint8; see `divide`."""
         check_parts(parts)
-        return self.divide(self.read(photo), parts)
+        return self.divide(self.read(photo, control=control), parts)
 
-    def read(self, photo: np.ndarray, step: Step = lambda what: None, regions: np.ndarray | None = None) -> Reading:
+    def read(
+        self, photo: np.ndarray, regions: np.ndarray | None = None, *, control: RunControl | None = None
+    ) -> Reading:
         """All that takes time: parts, what the models say of them, the names that may be in the photo.
 
         Args:
             photo: (H, W, 3) uint8.
-            step: called with what is done next.
             regions: (H, W), numbers from 0, parts that something else found; `divide` does not cut or join them. Photos
                 are read at a long side of at most `WORKING_SIDE`, and so are these.
+            control: told of each of three stages when it begins, and asked then.
 
         Raises:
-            OptionError: regions of another size, or more than `MAX_LABELS`.
+            OptionError: regions of another size, or more than `MAX_LABELS`. Cancelled: `control` was cancelled.
         """
+        control = control or RunControl()
         if regions is not None:
             check_shape("regions", regions, photo.shape[:2])
             if len(np.unique(regions)) > MAX_LABELS:
                 raise OptionError(
                     "there are too many regions", given=len(np.unique(regions)), expected=f"at most {MAX_LABELS}"
                 )
-        started = time.perf_counter()
-        timings: dict[str, float] = {}
-
-        def lap(name: str) -> None:
-            nonlocal started
-            now = time.perf_counter()
-            timings[name], started = now - started, now
-
-        step("Looking for parts")
+        watch = Stopwatch()
+        _enter(control, 0)
         working = limit_size(photo, WORKING_SIDE)
         encoded = self.reco.encode(photo)
-        lap("encode")
+        watch.lap("encode")
         if regions is None:
-            tree = grow(encoded.features[0], MOST_PARTS)
-            maps = belonging(encoded.features[0], tree.parts)
+            tree = grow_tree(encoded.features[0], MOST_PARTS)
+            maps = part_affinities(encoded.features[0], tree.parts)
             belongs = score_maps.resize(maps, working.shape[:2]).log_softmax(0).cpu()
         else:
             tree, belongs = _given(regions, working.shape[:2])
         masks = belongs.argmax(0).numpy()[None] == np.arange(len(belongs))[:, None, None]
         areas = masks.sum((1, 2))
         nodes, unions = self._nodes(tree, masks)
-        lap("parts")
-        step("Reading the parts")
+        watch.lap("parts")
+        _enter(control, 1)
         embeddings = embed_segments(self.reco.encoder, working, unions)
-        lap("read")
-        step("Learning likely names")
+        watch.lap("read")
+        _enter(control, 2)
         words = self.vocabulary
         probability = naming.probabilities(
             embeddings, words.embeddings, words.words.counts, self.reco.encoder.preset.words
         )
-        pooled = naming.pool(probability, words.below)
+        pooled = naming.add_kinds(probability, words.below)
         likely = self._likely(pooled, unions.mean((1, 2)))
         references = self.reco.prepare(
-            likely or self.background[:1] or self.vocabulary.names[:1], method=METHOD, background=self.background
+            likely or self.background[:1] or self.vocabulary.names[:1],
+            method=METHOD,
+            background=self.background,
+            control=RunControl(parent=control),
         )
         scored = self.reco.scorer.score_all(encoded, references, working.shape[:2], find_method(METHOD).scoring)
         concepts = (*references.concepts, *references.background)
         said = np.stack([scored.scores.cpu().numpy()[:, mask].sum(1) for mask in masks], 1)
-        lap("learn")
+        watch.lap("learn")
         names = tuple(concept.name for concept in concepts)
         read, kind = self._compare(pooled, names)
         return Reading(
@@ -163,7 +163,7 @@ class Discoverer:
             read,
             kind,
             regions is not None,
-            timings,
+            watch.timings,
         )
 
     def divide(self, reading: Reading, parts: int = PARTS) -> Discovery:
@@ -183,36 +183,36 @@ class Discoverer:
             frozenset(p for p in members[node] if reading.areas[p])
             for node in reading.tree.cut(reading.tree.count if reading.given else parts)
         ]
-        told: dict[frozenset[int], tuple[int, np.ndarray]] = {}
+        named: dict[frozenset[int], tuple[int, np.ndarray]] = {}
 
-        def tell(piece: frozenset[int]) -> tuple[int, np.ndarray]:
+        def name(piece: frozenset[int]) -> tuple[int, np.ndarray]:
             """The row of a piece's name, and the probabilities."""
-            if piece not in told:
-                told[piece] = self._name(reading, piece)
-            return told[piece]
+            if piece not in named:
+                named[piece] = self._name(reading, piece)
+            return named[piece]
 
         groups = [
             Group(
                 piece,
                 float(reading.areas[list(piece)].sum()),
                 reading.embeddings[reading.nodes[piece]],
-                reading.words[tell(piece)[0]],
+                reading.words[name(piece)[0]],
             )
             for piece in pieces
             if piece
         ]
         if reading.given:
             kept, labels = groups, reading.tree.parts
-            rows = {group.parts: tell(group.parts)[0] for group in groups}
+            rows = {group.parts: name(group.parts)[0] for group in groups}
         else:
-            groups = merging.merge(groups, lambda piece: reading.words[tell(piece)[0]])
+            groups = merging.merge(groups, lambda piece: reading.words[name(piece)[0]])
             alike: dict[int, Group] = {}
             for group in groups:
-                row = tell(group.parts)[0]
+                row = name(group.parts)[0]
                 alike[row] = merging.join(alike[row], group, reading.words[row]) if row in alike else group
             kept, labels = _draw(reading, list(alike.values()))
             rows = {group.parts: row for row, group in alike.items()}  # joined, they keep the name that joined them
-        segments = tuple(self._segment(reading, rows[group.parts], tell(group.parts)[1]) for group in kept)
+        segments = tuple(self._segment(reading, rows[group.parts], name(group.parts)[1]) for group in kept)
         labels = resize_labels((labels + 1).astype(np.uint8), reading.size)
         timings = {**reading.timings, "divide": time.perf_counter() - started}
         return Discovery(labels, segments, torch.stack([group.image for group in kept]), timings)
@@ -228,7 +228,7 @@ class Discoverer:
 
     def _likely(self, pooled: np.ndarray, areas: np.ndarray) -> tuple[str, ...]:
         """The names that most speaks for: by probability and, less, by area. Without those that compete anyway."""
-        best = naming.choose(pooled, self.vocabulary.information)
+        best = naming.choose_names(pooled, self.vocabulary.information)
         weight: dict[str, float] = {}
         for row, sure, area in zip(best, pooled[np.arange(len(best)), best], areas, strict=True):
             name = self.vocabulary.names[row]
@@ -273,13 +273,18 @@ class Discoverer:
         logits = reading.said[:, list(piece)].sum(1) / area + np.log(read + FLOOR)
         probability = np.exp(logits - logits.max())
         probability /= probability.sum()
-        return naming.settle(probability, reading.kind)[0], probability
+        return naming.resolve_kinds(probability, reading.kind)[0], probability
 
     def _segment(self, reading: Reading, row: int, probability: np.ndarray) -> Segment:
         sure = probability + reading.kind.astype(float) @ probability
         order = [i for i in np.argsort(-probability) if i != row][:OTHERS]
         others = tuple((reading.names[i], float(probability[i])) for i in order)
         return Segment(reading.names[row], float(sure[row]), others)
+
+
+def _enter(control: RunControl, stage: int) -> None:
+    control.raise_if_cancelled("discovery was stopped")
+    control.report(STAGES[stage], stage, len(STAGES))
 
 
 def _given(regions: np.ndarray, size: tuple[int, ...]) -> tuple[Tree, Tensor]:

@@ -1,6 +1,5 @@
 """What a preset's models say of parts of a photo, and of the words to compare that with."""
 
-import hashlib
 from functools import singledispatch
 
 import numpy as np
@@ -16,6 +15,7 @@ from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.mini_vit import conse
 from reco_core.models.prompts import embed_names
 from reco_core.presets import IMAGENET_TEMPLATES, Preset
+from reco_core.utils.hashing import digest
 from reco_core.utils.images import model_size, to_tensor
 
 OUTSIDE = 0.1  # how much mini counts what lies outside a segment; a compromise, see docs/discover.md
@@ -28,9 +28,9 @@ WORD_TEMPLATES = ("a photo of a {}.",)  # of presets with dozens of templates, w
 def embed_segments(encoder: Encoder, photo: np.ndarray, masks: np.ndarray) -> Tensor:
     """Embeddings (S, D) float32 on the CPU, norm 1, of segments of a photo; comparable with `embed_words`.
 
-    CLIP transformers: attention masking with global subtraction (`attention`). mini: a square around the segment goes
-    through the network at full size, and in every attention what lies outside counts a tenth. (Pooling its language map
-    over the segment instead names a third as many things rightly: docs/discover.md.)
+    CLIP transformers: attention masking with global subtraction (`attention_masking`). mini: a square around the
+    segment goes through the network at full size, and in every attention what lies outside counts a tenth. (Pooling its
+    language map over the segment instead names a third as many things rightly: docs/discover.md.)
 
     Args:
         photo: (H, W, 3) uint8. masks: (S, H, W) bool, none of them empty.
@@ -96,7 +96,7 @@ def word_templates(preset: Preset) -> tuple[str, ...]:
     return WORD_TEMPLATES if IMAGENET_TEMPLATES in preset.templates else preset.templates
 
 
-def words_mark(encoder: Encoder) -> str:
+def words_fingerprint(encoder: Encoder) -> str:
     """16 hexadecimal digits of everything that `embed_words` depends on."""
     preset = encoder.preset
     parts: list[object] = [word_templates(preset), preset.centre]
@@ -104,4 +104,4 @@ def words_mark(encoder: Encoder) -> str:
         parts += [sentence_encoder.SHA256["model.safetensors"], encoder.mean_word.tolist()]
     else:
         parts.append(encoder.hash)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    return digest(repr(parts), 16)

@@ -31,12 +31,12 @@ def probabilities(embeddings: Tensor, words: Tensor, counts: np.ndarray, tempera
     return logits.softmax(-1).numpy()
 
 
-def pool(probability: np.ndarray, below: scipy.sparse.csr_matrix) -> np.ndarray:
+def add_kinds(probability: np.ndarray, below: scipy.sparse.csr_matrix) -> np.ndarray:
     """Probabilities (S, N) with those of all kinds of a word added to it. below: (N, N), see `Vocabulary`."""
     return np.asarray((below @ probability.T).T)
 
 
-def choose(pooled: np.ndarray, information: np.ndarray) -> np.ndarray:
+def choose_names(pooled: np.ndarray, information: np.ndarray) -> np.ndarray:
     """The row (S,) of the name with the largest probability x information; never a vague one.
 
     Source: Deng et al., CVPR 2012, section 3, the reward with the dual variable at 0.
@@ -46,7 +46,7 @@ def choose(pooled: np.ndarray, information: np.ndarray) -> np.ndarray:
     return np.where(useful, pooled * information, -1).argmax(1) if useful.any() else pooled.argmax(1)
 
 
-def settle(probability: Sequence[float], kind: np.ndarray) -> tuple[int, float]:
+def resolve_kinds(probability: Sequence[float], kind: np.ndarray) -> tuple[int, float]:
     """The winner among a few names of which some are kinds of others, and its probability, all its kinds included.
 
     The most general names compete first; then a kind takes over from its winner if it has most of its probability:

@@ -1,11 +1,9 @@
 """Vocabularies: the words that segments are named with, what is a kind of what, and their embeddings on disk."""
 
 import csv
-import hashlib
 import logging
 import re
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,14 +13,17 @@ import scipy.sparse
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from reco_core.errors import Cancelled, NamesError, OptionError
+from reco_core.errors import NamesError, OptionError
 from reco_core.models.encoders import Encoder
+from reco_core.models.weights import write_tensors
+from reco_core.utils.hashing import digest
 from reco_core.utils.names import clean_names
 from reco_core.utils.paths import bundled_folder, cache_folder
-from reco_core.zeroguidance.embedding import embed_words, words_mark
+from reco_core.utils.run_control import RunControl
+from reco_core.zeroguidance.embedding import embed_words, words_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,6 @@ BUNDLED = bundled_folder() / "assets" / "mini"  # where mini's embeddings of the
 MOST = 50_000  # words of a user's own list
 LEVELS = 15  # an embedding's numbers are kept as -15 to 15 times its largest / 15: cosine 0.997 with what they were
 AT_ONCE = 256
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Words:
     @property
     def hash(self) -> str:
         """16 hexadecimal digits of the names in their order."""
-        return hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:16]
+        return digest("\n".join(self.names), 16)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def nouns() -> Words:
     )
 
 
-def own_words(names: Sequence[str]) -> Words:
+def user_words(names: Sequence[str]) -> Words:
     """A user's own list; no word is a kind of another, all are as common.
 
     Raises:
@@ -117,52 +117,46 @@ def read_words(file: Path) -> Words:
     """A user's own list from a text file, a word a line, or with commas between.
 
     Raises:
-        NamesError: see `own_words`; or it is no text. OSError: it cannot be read.
+        NamesError: see `user_words`; or it is no text. OSError: it cannot be read.
     """
     try:
-        return own_words(re.split(r"[,;\n\r]", file.read_text(encoding="utf-8")))
+        return user_words(re.split(r"[,;\n\r]", file.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
         raise NamesError(f"{file.name} is no text", expected="words in UTF-8, one a line") from error
 
 
-def load_vocabulary(
-    encoder: Encoder,
-    words: Words | None = None,
-    progress: Progress = lambda done, of: None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Vocabulary:
+def load_vocabulary(encoder: Encoder, words: Words | None = None, control: RunControl | None = None) -> Vocabulary:
     """A vocabulary for an encoder: embeddings from the project or the cache on disk, else made now and kept there.
 
-    words: default `nouns()`. progress: called with (done, of) while words are embedded.
+    words: default `nouns()`. control: told of words that are embedded; asked meanwhile.
 
     Raises:
-        Cancelled: `cancelled` said so. OSError: the disk is full; nothing half-written is left.
+        Cancelled: `control` was cancelled. OSError: the disk is full; nothing half-written is left.
     """
     words = nouns() if words is None else words
     name = f"vocabulary-{words.hash}.safetensors"
-    mark = f"{words_mark(encoder)}-{words.hash}"
+    mark = f"{words_fingerprint(encoder)}-{words.hash}"
     kept = cache_folder() / "vocabularies" / f"{mark}.safetensors"
     for file in (BUNDLED / name, kept):
         found = _read(file, mark, len(words.names))
         if found is not None:
             return Vocabulary.of(words, found)
-    embeddings = _embed(encoder, words.names, progress, cancelled)
+    embeddings = _embed(encoder, words.names, control or RunControl())
     write_embeddings(kept, embeddings, mark)
     return Vocabulary.of(words, _unpack(*_pack(embeddings)))
 
 
-def _embed(encoder: Encoder, names: tuple[str, ...], progress: Progress, cancelled: Callable[[], bool]) -> Tensor:
+def _embed(encoder: Encoder, names: tuple[str, ...], control: RunControl) -> Tensor:
     """In batches of words of one length, which saves half of the time."""
     order = sorted(range(len(names)), key=lambda row: len(names[row]))
     out: Tensor | None = None
     for start in range(0, len(order), AT_ONCE):
-        if cancelled():
-            raise Cancelled("embedding words was stopped")
+        control.raise_if_cancelled("embedding words was stopped")
         rows = order[start : start + AT_ONCE]
         made = embed_words(encoder, tuple(names[row] for row in rows))
         out = torch.empty(len(names), made.shape[1]) if out is None else out
         out[rows] = made
-        progress(start + len(rows), len(order))
+        control.report("words", start + len(rows), len(order))
     if out is None:
         raise OptionError("a vocabulary needs words", given=0)
     return out
@@ -179,16 +173,10 @@ def _unpack(codes: Tensor, scale: Tensor) -> Tensor:
 
 
 def write_embeddings(file: Path, embeddings: Tensor, mark: str) -> None:
-    """Write embeddings (N, D) in one step. mark: of whom they are."""
+    """Write embeddings (N, D) in one step; raises OSError. mark: of whom they are."""
     codes, scale = _pack(embeddings)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{uuid.uuid4().hex}.part")  # others may be making the same
-    try:
-        save_file({"codes": codes, "scale": scale}, partial, metadata={"mark": mark})
-        partial.replace(file)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OSError(f"{file} could not be written: {error}") from error
+    write_tensors({"codes": codes, "scale": scale}, file, {"mark": mark}, shared=True)
 
 
 def _read(file: Path, mark: str, count: int) -> Tensor | None:

@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors import safe_open
 from support.adapting import NAMES, TINY, made, take, weights_of
 from support.labelled import three, without_seconds, write_folder
+from support.recorder import Recorder, cancelled
 from support.web import dead
 
 from reco_core.adaptation import job, specialist, specialist_card, training
@@ -36,6 +37,7 @@ from reco_core.datasets.folder import open_folder
 from reco_core.errors import ArchiveError, Cancelled, NamesError, OptionError, PhotoError
 from reco_core.evaluation import bench
 from reco_core.evaluation.variants import of_methods
+from reco_core.models import weights
 from reco_core.photo_sources.factory import list_photos, open_source
 from reco_core.photo_sources.source import Files
 from reco_core.pipeline import ReCo
@@ -88,7 +90,7 @@ def asked(monkeypatch) -> list:
 
 def make(reco: ReCo, folder: Path, out: Path, names: tuple[str, ...] = NAMES, **options) -> Specialist:
     """adapt, with some of a job's fields, and some of adapt's own arguments."""
-    own = {name: options.pop(name) for name in ("progress", "cancelled", "enough", "watch", "fetch") if name in options}
+    own = {name: options.pop(name) for name in ("control", "enough", "watch", "fetch") if name in options}
     with open_source(folder) as source:
         return adapt(reco, source, Job(names, **{"recipe": TINY, **options}), out, device=HERE, **own)
 
@@ -167,15 +169,15 @@ def test_another_job_does_not_touch_a_finished_folder(finished, fast, photos):
 
 @pytest.mark.usefixtures("quick")
 def test_stages_are_told_and_photos_of_all_sizes_taken(fast, photos, tmp_path, asked):
-    told, watched = [], []
+    control, watched = Recorder(), []
     out = make(
         fast,
         photos,
         tmp_path / "deep" / "out",
-        progress=lambda *step: told.append(step),
+        control=control,
         watch=lambda curve, mark: watched.append((curve.looks[-1].step, mark(np.zeros((30, 20, 3), np.uint8)).shape)),
     )
-    assert told == [
+    assert control.reports == [
         *(("labelling", i, 8) for i in range(1, 9)),
         *(("training", i, 4) for i in range(1, 5)),
         ("exporting", 0, 1),
@@ -293,11 +295,11 @@ def test_the_same_seed_is_the_same_and_another_is_not(fast, few, tmp_path):
 
 @pytest.mark.usefixtures("quick")
 def test_a_second_round_learns_from_what_the_first_learned(fast, few, tmp_path, monkeypatch):
-    told, views = [], []
+    control, views = Recorder(), []
     real = job.label
     monkeypatch.setattr(job, "label", lambda photo, seen: views.append(seen) or real(photo, seen))
-    out = make(fast, few, tmp_path / "out", rounds=2, progress=lambda what, done, of: told.append(what))
-    assert [one for i, one in enumerate(told) if one != told[i - 1]] == [
+    out = make(fast, few, tmp_path / "out", rounds=2, control=control)
+    assert [one for i, one in enumerate(control.stages) if one != control.stages[i - 1]] == [
         "labelling",
         "training",
         "labelling",
@@ -373,18 +375,18 @@ def undisturbed(fast, few, tmp_path_factory) -> Path:
 
 @pytest.mark.usefixtures("quick")
 def test_cancelled_while_labelling_and_while_training(fast, few, tmp_path, asked, undisturbed):
-    out, told = tmp_path / "out", []
+    out = tmp_path / "out"
     with pytest.raises(Cancelled, match=r"labelling was stopped.*same command continues"):
-        make(fast, few, out, cancelled=lambda: len(told) == 1, progress=lambda *step: told.append(step))
+        make(fast, few, out, control=Recorder(1))
     assert len(asked) == 1 and {file.name for file in out.iterdir()} == {"work"}
-    told.clear()
+    control = Recorder(5)
     with pytest.raises(Cancelled, match=r"training was stopped.*same command continues"):
-        make(fast, few, out, cancelled=lambda: len(told) == 5, progress=lambda *step: told.append(step))
+        make(fast, few, out, control=control)
     assert len(asked) == 2, "what was labelled stays so"
-    assert told[-1] == ("training", 3, 4)
-    told.clear()
-    make(fast, few, out, progress=lambda *step: told.append(step))
-    assert len(asked) == 2 and [step for step in told if step[0] == "training"] == [
+    assert control.reports[-1] == ("training", 3, 4)
+    control = Recorder()
+    make(fast, few, out, control=control)
+    assert len(asked) == 2 and [step for step in control.reports if step[0] == "training"] == [
         ("training", 3, 4),
         ("training", 4, 4),
     ]
@@ -401,7 +403,7 @@ def test_enough_ends_the_training(fast, few, tmp_path):
 def test_another_job_in_an_unfinished_folder(fast, few, photos, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(Cancelled):
-        make(fast, few, out, cancelled=lambda: True)
+        make(fast, few, out, control=cancelled())
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     for folder, options in (
         (few, {"seed": 9}),
@@ -446,7 +448,7 @@ def test_a_full_disk_loses_nothing(fast, few, tmp_path, monkeypatch, asked, undi
         elif when == "label":
             patch.setattr(Example, "write", second(Example.write))
         elif when == "state":
-            patch.setattr(training, "save_file", full)
+            patch.setattr(weights, "save_file", full)
         elif when == "weights":
             patch.setattr(specialist, "write_tensors", full)
         elif when == "graph":
@@ -471,8 +473,8 @@ from reco_core.adaptation import training
 from reco_core.adaptation.recipe import RECIPES
 from reco_core.cli.main import main
 RECIPES["tiny"] = TINY
-examine = training.examine
-training.examine = lambda *rest: (time.sleep(0.4), examine(*rest))[1]
+evaluate = training.evaluate
+training.evaluate = lambda *rest: (time.sleep(0.4), evaluate(*rest))[1]
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -592,11 +594,9 @@ def test_archive_photos_are_fetched_from_where_they_were_published(reco, rare, w
     records = [replace(record, source_url=web.url(f"/{record.file}"), licence="CC0 1.0") for record in records]
     write_archive(tmp_path / "a", Files("", [(record, folder / record.file) for record in records]), reco.encoder)
     monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
-    told = []
-    source = archive_photos(
-        ReCo(reco.encoder, Archive(tmp_path / "a")), ("cat",), 1, None, progress=lambda *s: told.append(s)
-    )
-    assert len(source.records) == 1 + OTHERS and told[-1] == ("fetching photos", 1 + OTHERS, 1 + OTHERS)
+    control = Recorder()
+    source = archive_photos(ReCo(reco.encoder, Archive(tmp_path / "a")), ("cat",), 1, None, control=control)
+    assert len(source.records) == 1 + OTHERS and control.reports[-1] == ("photos", 1 + OTHERS, 1 + OTHERS)
     assert source.read(0) == (folder / source.records[0].file).read_bytes()
     assert (tmp_path / "cache" / "photos" / source.records[0].file).is_file()
 
@@ -612,10 +612,10 @@ def loaded(reco, monkeypatch) -> None:
     monkeypatch.setitem(RECIPES, "tiny", TINY)
 
 
-def test_segment_with_a_specialist(finished, photo, cat, tmp_path, caplog):
+def test_predict(finished, photo, cat, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     out = tmp_path / "out"
-    assert main(["segment", str(photo), "--specialist", str(finished), "--out", str(out), "--device", "cpu"]) == 0
+    assert main(["predict", str(finished), str(photo), "--out", str(out), "--device", "cpu"]) == 0
     report = json.loads((out / "result.json").read_text())
     labels = np.asarray(Image.open(out / "labels.png"))
     assert labels.shape == cat.shape[:2] and report["specialist"] == "out"
@@ -657,7 +657,7 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
     about = specialist.read_about(tmp_path / "out")
     assert (about["photos"], about["initial"], about["step"]) == (6, "random weights", 2)
     assert (about["recipe"]["steps"], about["recipe"]["batch"]) == (2, 3)
-    assert "1 names from 6 photos; step 2 was kept" in caplog.text and "--specialist" in caplog.text
+    assert "1 names from 6 photos; step 2 was kept" in caplog.text and "reco predict " in caplog.text
 
 
 @pytest.mark.usefixtures("loaded")
@@ -680,16 +680,11 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
         (["adapt", "PHOTOS", "cat", "--out", "o", "--method", "best"], "unknown method"),
         (["adapt", "archive", "cat", "--out", "o", "--count", "0"], "so many photos of a name"),
         (["adapt", "archive", "cat", "--out", "o", "--photos", "EMPTY"], "none of the archive's photos is here"),
-        (["segment", "PHOTOS/a.png", "cat", "--specialist", "MADE", "--out", "o"], "a specialist has its own names"),
-        (["segment", "PHOTOS/a.png", "--specialist", "MADE", "--teach", "a=b", "--out", "o"], "has its own names"),
-        (["segment", "PHOTOS/a.png", "--specialist", "nowhere", "--out", "o"], "there is no specialist here"),
-        (["segment", "PHOTOS/a.png", "--specialist", "EMPTY", "--out", "o"], "there is no specialist here"),
-        (["segment", "none.png", "--specialist", "MADE", "--out", "o"], "does not exist"),
-        (
-            ["segment", "PHOTOS/a.png", "--specialist", "MADE", "--out", "o", "--device", "abacus"],
-            "device cannot be used",
-        ),
-        (["segment", "PHOTOS/a.png", "--specialist", "MADE", "--out", "PHOTOS/a.png"], "could not be read or written"),
+        (["predict", "nowhere", "PHOTOS/a.png", "--out", "o"], "there is no specialist here"),
+        (["predict", "EMPTY", "PHOTOS/a.png", "--out", "o"], "there is no specialist here"),
+        (["predict", "MADE", "none.png", "--out", "o"], "does not exist"),
+        (["predict", "MADE", "PHOTOS/a.png", "--out", "o", "--device", "abacus"], "device cannot be used"),
+        (["predict", "MADE", "PHOTOS/a.png", "--out", "PHOTOS/a.png"], "could not be read or written"),
         (
             ["bench", "SET", "--methods", "denseclip", "--specialist", "MADE"],
             "names that the data set does not ask for",

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save, save_file
 from support.adapting import COLOURS, NAMES, TINY, made
+from support.recorder import Recorder
 
 from reco_core.adaptation import deeplab, specialist
 from reco_core.adaptation.deeplab import DeepLab, MiniPyramid, initialise, published
@@ -207,16 +208,12 @@ def test_published_weights_are_fetched_once_and_loaded_exactly(hub):
     theirs = smp.encoders.get_encoder("mobilenet_v2", weights=None).state_dict()
     hub.files[path_of("mobilenet_v2")] = save({name: torch.rand_like(v.float()) for name, v in theirs.items()})
     sent = load_file_of(hub.files[path_of("mobilenet_v2")])
-    told: list = []
     for _ in range(2):
-        model = DeepLab(MOBILE, 2)
-        told.clear()
-        assert initialise(model, MOBILE, progress=lambda *step: told.append(step)) == (
-            "smp-hub/mobilenet_v2.imagenet, from the hub"
-        )
+        model, control = DeepLab(MOBILE, 2), Recorder()
+        assert initialise(model, MOBILE, control=control) == "smp-hub/mobilenet_v2.imagenet, from the hub"
         for name, value in model.encoder.state_dict().items():
             assert torch.equal(value.float(), sent[name].to(value.dtype).float()), name
-    assert len(hub.asked[path_of("mobilenet_v2")]) == 1 and not told
+    assert len(hub.asked[path_of("mobilenet_v2")]) == 1 and not control.reports
 
 
 def load_file_of(data: bytes) -> dict[str, torch.Tensor]:

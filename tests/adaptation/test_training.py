@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from support.adapting import TINY, Little, painted
+from support.recorder import Recorder, cancelled
 from torch import nn
 
 from reco_core.adaptation import deeplab, training
@@ -24,19 +25,13 @@ from reco_core.adaptation.curve import Curve, Look
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import IGNORED, Labelled
 from reco_core.adaptation.recipe import Recipe
-from reco_core.adaptation.training import BEST, STATE, Training, examine
+from reco_core.adaptation.training import BEST, STATE, Training, evaluate
 from reco_core.errors import Cancelled, OptionError
+from reco_core.models import weights
+from reco_core.utils.run_control import RunControl
 
 ALL = np.zeros(3, np.uint8)
 SIX = replace(TINY, steps=6, rate=1e-3)
-
-
-def quiet(what: str, done: int, of: int) -> None:
-    pass
-
-
-def never() -> bool:
-    return False
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,10 +64,9 @@ def begin(
     return Training(model, crops, np.array(weights, np.float32), examples[:held], folder, "cpu")
 
 
-def after(count: int):
-    """Says stop once it was asked so often."""
-    asked = iter(range(10**6))
-    return lambda: next(asked) >= count
+def after(count: int) -> RunControl:
+    """Cancels itself after so many steps."""
+    return Recorder(count) if count else cancelled()
 
 
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
@@ -83,22 +77,18 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 def whole(examples, tmp_path_factory):
     """A training that no one interrupted: its weights and its curve."""
     task = begin(tmp_path_factory.mktemp("whole"), examples)
-    return copy.deepcopy(task.run(quiet, never).state_dict()), task.curve
+    return copy.deepcopy(task.run(RunControl()).state_dict()), task.curve
 
 
 def test_it_learns(examples, tmp_path):
     """From random weights: the loss falls, and photos that it never saw are labelled nearly as they are."""
     recipe = replace(TINY, batch=4, steps=36, check=12, rate=1e-2, warmup=3)
-    told, watched = [], []
+    control, watched = Recorder(), []
     task = begin(tmp_path, examples, recipe, held=3)
-    made = task.run(
-        lambda *step: told.append(step),
-        never,
-        watch=lambda curve, mark: watched.append((curve, mark(np.zeros((40, 50, 3), np.uint8)))),
-    )
+    made = task.run(control, watch=lambda curve, mark: watched.append((curve, mark(np.zeros((40, 50, 3), np.uint8)))))
     losses = [look.loss for look in task.curve.looks]
     assert losses[0] > losses[1] > losses[2] and losses[2] < 0.5 * losses[0]
-    assert told == [("training", step, 36) for step in range(1, 37)]
+    assert control.reports == [("training", step, 36) for step in range(1, 37)]
     assert [curve.looks for curve, _ in watched] == [task.curve.looks[: i + 1] for i in range(3)]
     assert all(marks.shape == (40, 50) and marks.dtype == np.uint8 for _, marks in watched)
     right = []
@@ -114,25 +104,25 @@ def test_interrupted_and_resumed_is_as_if_it_never_had_been(examples, whole, tmp
     """In between looks, at one, more than once, and before the first."""
     for count in stops:
         with pytest.raises(Cancelled, match="same command continues"):
-            begin(tmp_path, examples).run(quiet, after(count))
+            begin(tmp_path, examples).run(after(count))
     task = begin(tmp_path, examples, start=1 if (tmp_path / STATE).is_file() else 0)
     assert task.step == sum(2 * (count // 2) for count in stops) == (task.curve.looks[-1].step if task.curve else 0)
-    made = task.run(quiet, never)
+    made = task.run(RunControl())
     assert task.curve == whole[1]
     assert same(made.state_dict(), whole[0])
 
 
 def test_what_is_done_is_not_done_again(examples, whole, tmp_path):
-    begin(tmp_path, examples).run(quiet, never)
-    told = []
+    begin(tmp_path, examples).run(RunControl())
+    control = Recorder()
     again = begin(tmp_path, examples, start=5)
     assert again.finished
-    made = again.run(lambda *step: told.append(step), never)
-    assert not told and same(made.state_dict(), whole[0])
+    made = again.run(control)
+    assert not control.reports and same(made.state_dict(), whole[0])
 
 
 def test_other_seeds_learn_something_else(examples, whole, tmp_path):
-    other = begin(tmp_path, examples, seed=5).run(quiet, never)
+    other = begin(tmp_path, examples, seed=5).run(RunControl())
     assert not same(other.state_dict(), whole[0])
 
 
@@ -177,7 +167,7 @@ def strange(file: Path) -> None:
 def test_a_damaged_state_is_begun_anew(examples, tmp_path, damage, caplog):
     """And nothing of it is left in the network."""
     with pytest.raises(Cancelled):
-        begin(tmp_path, examples).run(quiet, after(2))
+        begin(tmp_path, examples).run(after(2))
     damage(tmp_path / STATE)
     with caplog.at_level(logging.WARNING):
         again = begin(tmp_path, examples)
@@ -196,26 +186,26 @@ def test_a_full_disk_is_an_error_of_the_system(examples, tmp_path, monkeypatch):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "save_file", full)
+        patch.setattr(weights, "save_file", full)
         with pytest.raises(OSError, match="No space left"):
-            task.run(quiet, never)
+            task.run(RunControl())
     assert not (tmp_path / STATE).exists() and not (tmp_path / BEST).exists()
 
 
 def test_enough_is_enough(examples, tmp_path):
     asked = []
     task = begin(tmp_path, examples)
-    made = task.run(quiet, never, enough=lambda: not asked.append(task.step))
+    made = task.run(RunControl(), enough=lambda: not asked.append(task.step))
     assert task.step == 2 and asked == [2], "not before there is anything"
     assert same(made.state_dict(), load_file(tmp_path / BEST))
 
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best(examples, tmp_path, monkeypatch):
     said = iter([(0.5, 0.5), (0.5, 0.75), (0.7, 0.5), (0.1, 0.9), (0.75, 0.5), (0.0, 0.0), (1.0, 1.0)])
-    monkeypatch.setattr(training, "examine", lambda *_: next(said))
+    monkeypatch.setattr(training, "evaluate", lambda *_: next(said))
     task = begin(tmp_path, examples, replace(TINY, steps=100, check=1, patience=3))
     kept = []
-    made = task.run(quiet, never, watch=lambda *_: kept.append(copy.deepcopy(task.average.state_dict())))
+    made = task.run(RunControl(), watch=lambda *_: kept.append(copy.deepcopy(task.average.state_dict())))
     assert [look.step for look in task.curve.looks] == [1, 2, 3, 4, 5] and task.curve.best.step == 2
     assert same(made.state_dict(), kept[1]) and not same(kept[1], kept[4])
 
@@ -226,7 +216,7 @@ def test_nothing_that_is_sure(examples, tmp_path):
         told = example.stored()
         example.write(np.asarray(Image.open(example.photo)), Labelled(told.labels, told.confidence - 100))
     task = begin(tmp_path / "t", faint, replace(TINY, steps=2), held=1, thresholds=np.full(3, 230, np.uint8))
-    made = task.run(quiet, never)
+    made = task.run(RunControl())
     assert all(torch.isfinite(value).all() for value in made.state_dict().values())
     (look,) = task.curve.looks
     assert look.loss == 0 and look.fits is None and 0 <= look.agrees <= 1
@@ -236,7 +226,7 @@ def test_random_numbers_of_the_caller_stay(examples, tmp_path):
     task = begin(tmp_path, examples, replace(TINY, steps=2))
     torch.manual_seed(12345)
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
-    task.run(quiet, never)
+    task.run(RunControl())
     assert torch.equal(before[0], torch.get_rng_state()) and (before[1] == np.random.get_state()[1]).all()
 
 
@@ -246,7 +236,7 @@ def test_a_loss_that_is_no_number_ends_it(examples, tmp_path, value):
     with torch.no_grad():
         task.network.head.bias[1] = value
     with pytest.raises(OptionError, match=r"does not converge.*in step 0.*Lower the recipe's rate"):
-        task.run(quiet, never)
+        task.run(RunControl())
     assert not (tmp_path / STATE).exists()
 
 
@@ -263,7 +253,7 @@ def test_running_mean_and_rates_against_loops(examples, tmp_path, average):
             mean[name] = inertia * mean[name] + (1 - inertia) * value.double() if value.is_floating_point() else value
         rates.append([group["lr"] for group in task.adam.param_groups])
 
-    made = task.run(follow, never)
+    made = task.run(RunControl(follow))
     for name, value in made.state_dict().items():
         torch.testing.assert_close(value.double(), mean[name].double(), atol=1e-5, rtol=1e-4)
     plain = [2e-3 * min(1, (step + 1) / 3) * (1 - step / 5) ** 0.9 for step in range(5)]
@@ -301,7 +291,7 @@ def test_the_loss_against_a_loop(examples, tmp_path):
         if label != IGNORED:
             total -= weights[label] * math.log(np.exp(scores[i, label, y, x]) / np.exp(scores[i, :, y, x]).sum())
             count += 1
-    task.run(quiet, never)
+    task.run(RunControl())
     assert 0 < count < labels.numel()
     assert task.curve.looks[0].loss == pytest.approx(total / count, abs=2e-4)
 
@@ -347,15 +337,15 @@ def by_size(photos: torch.Tensor) -> torch.Tensor:
 
 def test_looks_at_photos_that_were_held_out(examples):
     held = examples[:3]
-    fits, agrees = examine(Fake(by_colour), held, ALL, 128)
+    fits, agrees = evaluate(Fake(by_colour), held, ALL, 128)
     assert fits > 0.93 and agrees > 0.93
-    assert examine(Fake(by_side), held, ALL, 128)[1] == 0, "a mirror image is another thing to it"
-    assert examine(Fake(by_size), held, ALL, 128)[1] == 0, "so is a larger one"
-    assert examine(Fake(by_colour), [], ALL, 128) == (None, None)
-    fits, agrees = examine(Fake(lambda photos: by_colour(photos) * 0), held, ALL, 128)
+    assert evaluate(Fake(by_side), held, ALL, 128)[1] == 0, "a mirror image is another thing to it"
+    assert evaluate(Fake(by_size), held, ALL, 128)[1] == 0, "so is a larger one"
+    assert evaluate(Fake(by_colour), [], ALL, 128) == (None, None)
+    fits, agrees = evaluate(Fake(lambda photos: by_colour(photos) * 0), held, ALL, 128)
     labels = np.stack([example.stored().labels for example in held])
     assert agrees == 1 and fits == pytest.approx((labels == 0).mean() / 3, abs=1e-4)
-    fits, _ = examine(Fake(lambda photos: by_colour(photos) * 0), held, np.array([0, 255, 255], np.uint8), 128)
+    fits, _ = evaluate(Fake(lambda photos: by_colour(photos) * 0), held, np.array([0, 255, 255], np.uint8), 128)
     assert fits == pytest.approx((labels == 0).mean() / 3, abs=1e-4), "all of it is sure"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.recorder import Recorder
 
 from reco_core.archives import manifest as store
 from reco_core.archives.archive import Archive
@@ -32,9 +33,9 @@ def photos(photo_folder, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def small(reco, photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("archives") / "small"
-    calls = []
-    write_archive(folder, open_source(photos), reco.encoder, progress=lambda done, of: calls.append((done, of)))
-    assert calls[-1] == (21, 21)
+    control = Recorder()
+    write_archive(folder, open_source(photos), reco.encoder, control=control)
+    assert control.reports[-1] == ("embedding photos", 21, 21)
     return folder
 
 
@@ -146,7 +147,7 @@ def test_a_flipped_bit_is_found(copy, role):
     with pytest.raises(ArchiveError, match=rf"{file.name} is damaged.*Rebuild it with"):
         Archive(copy)
     manifest = store.read_manifest(copy)
-    assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
+    assert [name for name, _ in store.check(copy, manifest, every_byte=True)] == [file.name]
 
 
 def test_a_rebuild_mends_a_damaged_archive(copy, reco, photos):
@@ -165,7 +166,7 @@ def test_large_files_are_read_by_verify_only(copy, monkeypatch):
     file.write_bytes(data)
     manifest = store.read_manifest(copy)
     assert not list(store.check(copy, manifest))
-    assert [name for name, _ in store.check(copy, manifest, whole=True)] == [file.name]
+    assert [name for name, _ in store.check(copy, manifest, every_byte=True)] == [file.name]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -238,7 +239,7 @@ def test_the_old_archive_stays_when_the_new_one_cannot_take_its_place(copy, reco
         raise PermissionError("not now")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "write_whole", fails)
+        patched.setattr(store, "atomic_write", fails)
         with pytest.raises(ArchiveError, match=r"not now.*nothing was changed"):
             write_archive(copy, open_source(photos), reco.encoder, Options("compact"))
     assert {name: (copy / name).read_bytes() for name in before} == before

@@ -19,6 +19,7 @@ from reco_core.archives.writer import write_archive
 from reco_core.errors import ArchiveError, Cancelled
 from reco_core.photo_sources.factory import open_source
 from reco_core.utils.paths import bundled_folder
+from reco_core.utils.run_control import RunControl
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,22 +51,22 @@ def whole(photos, reco, tmp_path_factory) -> dict[str, bytes]:
     return contents(folder)
 
 
-def stop_after(batches: int):
+def stop_after(batches: int) -> RunControl:
     """Four batches are embedded to learn codecs from; then each is compressed."""
     calls = itertools.count(1)
 
-    def progress(done: int, of: int) -> None:
+    def listen(stage: str, done: int, total: int) -> None:
         if next(calls) == batches:
             raise Cancelled("stopped")
 
-    return progress
+    return RunControl(listen)
 
 
 @pytest.mark.parametrize("batches", [1, 3, 4, 6, 8])
 def test_a_cancelled_build_goes_on_and_ends_in_the_same_bytes(photos, reco, whole, tmp_path, batches, monkeypatch):
     out = tmp_path / "out"
     with pytest.raises(Cancelled):
-        write_archive(out, open_source(photos), reco.encoder, progress=stop_after(batches))
+        write_archive(out, open_source(photos), reco.encoder, control=stop_after(batches))
     assert not out.exists()
     encoded: list[int] = []
     real = reco.encoder.encode_crops
@@ -80,7 +81,7 @@ def test_a_cancelled_build_goes_on_and_ends_in_the_same_bytes(photos, reco, whol
 def test_what_was_half_written_is_cut_off(photos, reco, whole, tmp_path):
     out, work = tmp_path / "out", tmp_path / ".out-building"
     with pytest.raises(Cancelled):
-        write_archive(out, open_source(photos), reco.encoder, progress=stop_after(6))
+        write_archive(out, open_source(photos), reco.encoder, control=stop_after(6))
     for name in ("features", "embedding", "kept.jsonl"):
         with (work / name).open("ab") as file:
             file.write(b"torn")
@@ -92,7 +93,7 @@ def test_what_was_half_written_is_cut_off(photos, reco, whole, tmp_path):
 def test_what_was_lost_is_done_again(photos, reco, whole, tmp_path, damage):
     out, work = tmp_path / "out", tmp_path / ".out-building"
     with pytest.raises(Cancelled):
-        write_archive(out, open_source(photos), reco.encoder, progress=stop_after(6))
+        write_archive(out, open_source(photos), reco.encoder, control=stop_after(6))
     if damage == "short":
         (work / "language").write_bytes((work / "language").read_bytes()[:100])
     elif damage == "state":
@@ -106,7 +107,7 @@ def test_what_was_lost_is_done_again(photos, reco, whole, tmp_path, damage):
 def test_other_photos_begin_anew(photos, reco, tmp_path):
     out, others = tmp_path / "out", shutil.copytree(photos, tmp_path / "others")
     with pytest.raises(Cancelled):
-        write_archive(out, open_source(others), reco.encoder, progress=stop_after(6))
+        write_archive(out, open_source(others), reco.encoder, control=stop_after(6))
     (others / "damaged.jpg").unlink()
     write_archive(out, open_source(others), reco.encoder)
     assert len(Archive(out)) == 15

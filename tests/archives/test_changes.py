@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.recorder import Recorder, cancelled
 
 from reco_core.archives import changes
 from reco_core.archives.archive import Archive
 from reco_core.archives.changes import add_photos, merge_archives, remove_photos
 from reco_core.archives.manifest import check, read_manifest, strays
 from reco_core.archives.writer import Options, write_archive
-from reco_core.errors import ArchiveError
+from reco_core.errors import ArchiveError, Cancelled
 from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
 
@@ -57,7 +58,7 @@ def files(folder: Path) -> set[str]:
 def sound(folder: Path) -> None:
     """Everything that the manifest names is right, and nothing else lies there."""
     manifest = read_manifest(folder)
-    assert list(check(folder, manifest, whole=True)) == []
+    assert list(check(folder, manifest, every_byte=True)) == []
     assert {file.name for file in folder.iterdir()} == {"manifest.json", *manifest.named}
 
 
@@ -181,7 +182,7 @@ def test_merged_archives_hold_both_once(built, photos, reco, tmp_path):
     merge_archives([tmp_path / "third", built["first"]], tmp_path / "all")
     sound(tmp_path / "all")
     assert len(Archive(tmp_path / "all")) == 5  # three of the first are copies
-    assert Archive(tmp_path / "all").parts[1].part.left_out == {"in another archive": 3}
+    assert Archive(tmp_path / "all").parts[1].entry.left_out == {"in another archive": 3}
     merge_archives([tmp_path / "third", built["first"]], tmp_path / "twice", duplicates=True)
     assert len(Archive(tmp_path / "twice")) == 8
     for name in ("first", "second"):
@@ -206,13 +207,26 @@ def test_archives_on_another_disk_are_copied(built, tmp_path, monkeypatch):
     assert (tmp_path / "both" / name).read_bytes() == (built["first"] / name).read_bytes()
 
 
+def test_cancelled_changes_change_nothing(archive, built, reco, photos, tmp_path):
+    before = {file.name: file.read_bytes() for file in archive.iterdir()}
+    for change in (
+        lambda: remove_photos(archive, lambda record: record.file.startswith("cat"), control=cancelled()),
+        lambda: merge_archives([archive, built["second"]], tmp_path / "both", control=Recorder(1)),
+        lambda: add_photos(archive, open_source(photos["second"]), reco.encoder, control=Recorder(1)),
+    ):
+        with pytest.raises(Cancelled, match=r"was cancelled\. (Nothing|What is embedded is kept)"):
+            change()
+    assert {file.name: file.read_bytes() for file in archive.iterdir()} == before
+    assert not (tmp_path / "both").exists()
+
+
 def test_archives_of_other_models_are_refused(archive, built, reco, photos, tmp_path):
     manifest = (archive / "manifest.json").read_text()
     (archive / "manifest.json").write_text(manifest.replace(reco.encoder.hash, "0" * 64))
     for change in (
         lambda: add_photos(archive, open_source(photos["second"]), reco.encoder),
         lambda: merge_archives([built["second"], archive], tmp_path / "merged"),
-        lambda: Archive(built["second"]).joined(Archive(archive)),
+        lambda: Archive.concatenate([Archive(built["second"]), Archive(archive)]),
     ):
         with pytest.raises(ArchiveError, match="made by another model"):
             change()
@@ -317,7 +331,7 @@ def test_without_dense_features_they_are_computed_from_photos(photos, reco, tmp_
 
 def test_a_joined_archive_is_both(built, reco):
     one, two = Archive(built["first"]), Archive(built["second"])
-    both = one.joined(two)
+    both = Archive.concatenate([one, two])
     assert len(both) == 10
     assert [r.file for r in both.records] == [r.file for r in (*one.records, *two.records)]
     torch.testing.assert_close(

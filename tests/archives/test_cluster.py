@@ -16,17 +16,19 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
+from support.recorder import Recorder
 from support.web import dead
 
 from reco_core.archives import changes, cluster, cluster_worker, embedding, writer
 from reco_core.archives.archive import Archive
 from reco_core.archives.cluster import on_ray
 from reco_core.archives.cluster_worker import Job, Worker
-from reco_core.archives.writer import Elsewhere, write_archive
+from reco_core.archives.writer import RemoteEmbedder, write_archive
 from reco_core.errors import ArchiveError, Cancelled, DependencyError, OptionError, RecoError, WeightsError
 from reco_core.photo_sources.factory import open_source
 from reco_core.presets import MINI
 from reco_core.utils.paths import bundled_folder
+from reco_core.utils.run_control import RunControl
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -75,9 +77,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def build(photos: Path, out: Path, reco, elsewhere: Elsewhere | None = None) -> dict[str, bytes]:
+def build(
+    photos: Path, out: Path, reco, remote: RemoteEmbedder | None = None, control: RunControl | None = None
+) -> dict[str, bytes]:
     with open_source(photos) as source:
-        write_archive(out, source, reco.encoder, elsewhere=elsewhere)
+        write_archive(out, source, reco.encoder, control=control, remote=remote)
     return contents(out)
 
 
@@ -102,7 +106,6 @@ def employ(kind: type[Worker], monkeypatch) -> None:
 
 def test_workers_make_the_archive_of_one_process(photos, reco, plain, tmp_path, only_workers, monkeypatch):
     """Without a cluster: all that Ray does is to give runs of batches to workers."""
-    told: list[tuple[int, int]] = []
 
     def here(ray, job: Job, runs: list[list[int]], workers: int) -> Iterator[dict]:
         one = Worker(job)
@@ -113,21 +116,22 @@ def test_workers_make_the_archive_of_one_process(photos, reco, plain, tmp_path, 
     monkeypatch.setattr(cluster, "_connected", lambda *_: nullcontext())
     monkeypatch.setattr(cluster, "_results", here)
     monkeypatch.setattr(cluster_worker, "load_encoder", lambda *_, **__: replace(reco.encoder))
-    elsewhere = on_ray("local", photos, "mini", progress=lambda done, of: told.append((done, of)))
-    assert build(photos, tmp_path / "out", reco, elsewhere) == plain
-    assert [(done, of) for done, of in told if done == of] == [(8, 8), (14, 14)]
+    control = Recorder()
+    assert build(photos, tmp_path / "out", reco, on_ray("local", photos, "mini"), control) == plain
+    embedded = [step for step in control.reports if step[0] == "embedding on the cluster"]
+    assert [total for _, done, total in embedded if done == total] == [8, 14]
 
 
 @pytest.mark.cluster
 def test_the_archive_is_that_of_one_process(photos, reco, plain, tmp_path, address, only_workers):
     import ray
 
-    told: list[tuple[int, int]] = []
-    elsewhere = on_ray(address, photos, "mini", progress=lambda done, of: told.append((done, of)))
-    assert build(photos, tmp_path / "out", reco, elsewhere) == plain
+    control = Recorder()
+    assert build(photos, tmp_path / "out", reco, on_ray(address, photos, "mini"), control) == plain
     archive = Archive(tmp_path / "out")
     assert len(archive) == 20 and archive.manifest.parts[0].left_out == {"unreadable": 1}
-    assert [(done, of) for done, of in told if done == of] == [(8, 8), (14, 14)]
+    embedded = [step for step in control.reports if step[0] == "embedding on the cluster"]
+    assert [total for _, done, total in embedded if done == total] == [8, 14]
     assert ray.is_initialized()  # it was not started there
 
 
@@ -151,12 +155,12 @@ def test_a_killed_worker_loses_nothing(photos, reco, plain, tmp_path, address, m
 
     employ(Dying, monkeypatch)
     monkeypatch.setattr(cluster, "SHARES", 1)  # seven batches: runs of four and three
-    elsewhere = on_ray(address, photos, MINI)
+    remote = on_ray(address, photos, MINI)
 
-    def second(source, encoder, learned, folder, starts):
+    def second(source, encoder, learned, *rest):
         """What codecs are learned from is embedded here."""
         if learned is not None:
-            elsewhere(source, encoder, learned, folder, starts)
+            remote(source, encoder, learned, *rest)
 
     assert build(photos, tmp_path / "out", reco, second) == plain
     assert marker.exists()
@@ -188,9 +192,9 @@ def main():
     real = ray.data.Dataset.map_batches
     ray.data.Dataset.map_batches = lambda self, worker, **options: real(self, Stalling, **options)
     with open_source(photos) as source:
-        elsewhere = cluster.on_ray(address, photos, MINI)
+        remote = cluster.on_ray(address, photos, MINI)
         writer.write_archive(out, source, load_encoder(MINI, "cpu"),
-                             elsewhere=lambda *job: None if job[2] is None else elsewhere(*job))
+                             remote=lambda *job: None if job[2] is None else remote(*job))
 
 main()
 """
@@ -231,12 +235,8 @@ def test_cancelled_it_lets_go_of_workers_and_goes_on(photos, reco, tmp_path, add
 
     monkeypatch.setattr(writer, "LEARN", 22)  # all
     plain = build(photos, tmp_path / "plain", reco)
-
-    def cancel(done: int, of: int) -> None:
-        raise Cancelled("stopped")
-
-    with pytest.raises(Cancelled):
-        build(photos, tmp_path / "out", reco, on_ray(address, photos, MINI, workers=1, progress=cancel))
+    with pytest.raises(Cancelled, match=r"on the cluster was cancelled.*what is embedded is kept"):
+        build(photos, tmp_path / "out", reco, on_ray(address, photos, MINI, workers=1), Recorder(1))
     assert list((tmp_path / ".out-building" / "batches").glob("0*.safetensors"))
     wait(lambda: ray.available_resources().get("CPU") == 2)
     assert build(photos, tmp_path / "out", reco) == plain
@@ -248,17 +248,17 @@ def test_photos_are_added_as_by_one_process(photos, reco, tmp_path, address):
     few.mkdir()
     for file in photos.glob("c*.jpg"):
         shutil.copy(file, few)
-    for out, elsewhere in (("plain", None), ("out", on_ray(address, photos, MINI, workers=1))):
+    for out, remote in (("plain", None), ("out", on_ray(address, photos, MINI, workers=1))):
         build(few, tmp_path / out, reco)
         with open_source(photos) as source:
-            part = changes.add_photos(tmp_path / out, source, reco.encoder, elsewhere=elsewhere)
+            part = changes.add_photos(tmp_path / out, source, reco.encoder, remote=remote)
         assert part.photos == 12
     assert contents(tmp_path / "out") == contents(tmp_path / "plain")
 
 
-def embed(elsewhere: Elsewhere, photos: Path, reco, folder: Path) -> None:
+def embed(remote: RemoteEmbedder, photos: Path, reco, folder: Path) -> None:
     with open_source(photos) as source:
-        elsewhere(source, reco.encoder, None, folder, [0, 2])
+        remote(source, reco.encoder, None, folder, [0, 2], RunControl())
 
 
 @pytest.mark.cluster

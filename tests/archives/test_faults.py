@@ -156,7 +156,7 @@ class Story:
         undone = not (folder / "manifest.json").exists()
         if not undone:
             manifest = read_manifest(folder)
-            assert not list(check(folder, manifest, whole=True))  # before or after, and all of it
+            assert not list(check(folder, manifest, every_byte=True))  # before or after, and all of it
             named = {*manifest.named, "manifest.json"}
             there = {file: data for file, data in contents(folder).items() if file in named}
             states = [self.expected[name], *([contents(start)] if start else [])]
@@ -269,7 +269,7 @@ def test_a_full_disk_loses_nothing(root, small_disk, tmp_path, free):
     disk.enlarge()
     add(archive, root)
     assert len(Archive(archive)) > 24
-    assert not list(check(archive, read_manifest(archive), whole=True))
+    assert not list(check(archive, read_manifest(archive), every_byte=True))
 
 
 def test_a_full_disk_stops_a_build(root, small_disk):

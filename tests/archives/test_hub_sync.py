@@ -5,17 +5,19 @@ import errno
 import hashlib
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.hub_server import Hub, Repository
+from support.recorder import Recorder
 from support.web import cut, status
 
 from reco_core.archives import hub_sync
 from reco_core.archives import manifest as store
 from reco_core.archives.records import write_records
-from reco_core.errors import ArchiveError, DownloadError, NoSpaceError, OptionError
+from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError, OptionError
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import sha256
 from reco_core.utils.paths import bundled_folder
@@ -61,8 +63,10 @@ def make(folder: Path, seed: int = 0, photos: int = 5) -> store.Manifest:
             (work / name).write_bytes(b"\0" + noise.bytes(size))
         (work / "typical.safetensors").write_bytes(b"\0" * 1000)
         (work / "references.json").write_text(json.dumps({"seed": seed}))
-        shared, known = store.adopt({"typical": work / "typical.safetensors", "references": work / "references.json"})
-        own, more = store.adopt(
+        shared, known = store.name_by_contents(
+            {"typical": work / "typical.safetensors", "references": work / "references.json"}
+        )
+        own, more = store.name_by_contents(
             {
                 role: work / f"{role}.{'zip' if role == 'photos' else 'npy'}"
                 for role in ("photos", "embeddings", "features")
@@ -104,21 +108,22 @@ def asked(hub: Hub, *commands: str) -> list[str]:
 
 
 def test_what_was_pushed_comes_back_byte_for_byte(hub, tmp_path):
-    manifest, steps, back = make(tmp_path / "a"), [], []
+    manifest, there, back = make(tmp_path / "a"), Recorder(), Recorder()
     (tmp_path / "a" / "notes.txt").write_text("private")
     (tmp_path / "a" / f"features-{'0' * 16}.npy").write_text("left by a killed program")
-    address = push(hub, tmp_path / "a", progress=lambda done, of: steps.append((done, of)))
+    address = push(hub, tmp_path / "a", control=there)
     repository = hub.repositories[NAME]
     assert address == f"{hub.endpoint}/datasets/{NAME}/commit/{repository.branches['main']}"
     assert len(repository.commits) == 2  # the hub's own, and ours
     assert set(repository.tree) == {*manifest.named, "manifest.json", "README.md", ".gitattributes"}
-    pull(hub, tmp_path / "b", progress=lambda done, of: back.append((done, of)))
+    pull(hub, tmp_path / "b", control=back)
     assert set(contents(tmp_path / "b")) == {*manifest.named, "manifest.json"}
     assert contents(tmp_path / "b").items() <= contents(tmp_path / "a").items()
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b", ".a.lock", ".b.lock"}
     total = sum(file.bytes for file in manifest.files.values())
-    assert steps[-1] == back[-1] == (total, total)
-    assert back == sorted(back)
+    assert there.reports[-1] == ("bytes uploaded", total, total)
+    assert back.reports[-1] == ("bytes downloaded", total, total)
+    assert back.reports == sorted(back.reports)
 
 
 def test_the_bundled_archive(hub, tmp_path):
@@ -127,7 +132,7 @@ def test_the_bundled_archive(hub, tmp_path):
     pull(hub, tmp_path / "mini")
     manifest = store.read_manifest(bundled)
     assert store.read_manifest(tmp_path / "mini").hash == manifest.hash
-    assert not list(store.check(tmp_path / "mini", manifest, whole=True))
+    assert not list(store.check(tmp_path / "mini", manifest, every_byte=True))
     assert "6,874 photos" in hub.repositories[NAME].tree["README.md"][0].decode()
 
 
@@ -496,9 +501,22 @@ def test_files_not_named_by_contents_are_not_replaced_under_an_archive(hub, tmp_
     assert sha256(tmp_path / "new/features.npy") == sha256(tmp_path / "a/features.npy")
 
 
+def test_cancelled_between_files_and_continued(hub, tmp_path):
+    make(tmp_path / "a")
+    with pytest.raises(Cancelled, match=r"upload was cancelled.*as it was"):
+        push(hub, tmp_path / "a", control=Recorder(1))
+    assert not any(name.startswith("features") for name in hub.repositories[NAME].tree)
+    push(hub, tmp_path / "a")
+    with pytest.raises(Cancelled, match=r"download was cancelled.*is kept"):
+        pull(hub, tmp_path / "out", control=Recorder(1))
+    assert not (tmp_path / "out").exists()
+    pull(hub, tmp_path / "out")
+    assert contents(tmp_path / "out").items() <= contents(tmp_path / "a").items()
+
+
 def test_a_full_disk(hub, tmp_path, shared, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(hub_sync.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 200_000})())
+        patched.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 200_000})())
         with pytest.raises(NoSpaceError, match="not enough space for the archive"):
             pull(hub, tmp_path / "out")
     assert not [path for path in asked(hub, "GET") if "/cdn/" in path]
@@ -507,7 +525,7 @@ def test_a_full_disk(hub, tmp_path, shared, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "write_whole", full)
+        patched.setattr(store, "atomic_write", full)
         with pytest.raises(NoSpaceError, match="disk is full"):
             pull(hub, tmp_path / "out")
     assert contents(tmp_path / "out").items() >= shared.items()

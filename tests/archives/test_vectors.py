@@ -6,10 +6,11 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
+from support.recorder import Recorder
 
 from reco_core.archives import vectors
 from reco_core.archives.vectors import LEAST, SHORTLIST, TOP, Vectors, write_vectors
-from reco_core.errors import ArchiveError, OptionError
+from reco_core.errors import ArchiveError, Cancelled, OptionError
 
 MINI = Path(__file__).parents[2] / "archives" / "mini" / "index.faiss"
 
@@ -188,11 +189,20 @@ def test_same_input_same_bytes(tmp_path, precision):
 def test_progress_counts_every_row_once_per_file(tmp_path, monkeypatch):
     monkeypatch.setattr(vectors, "BLOCK", 1000)
     for limit, total in ((2500, 2500), (2499, 5000)):  # rows, and rows again for the lists
-        seen: list[tuple[int, int]] = []
-        write_vectors(clustered(2500, 8), tmp_path, exact_up_to=limit, progress=lambda *step: seen.append(step))  # noqa: B023
-        assert [of for _, of in seen] == [total] * len(seen)
-        assert [done for done, _ in seen] == sorted({done for done, _ in seen})
-        assert seen[-1] == (total, total)
+        control = Recorder()
+        write_vectors(clustered(2500, 8), tmp_path, exact_up_to=limit, control=control)
+        counted = [done for _, done, _ in control.reports]
+        assert counted == sorted(set(counted))
+        assert control.reports == [("indexing photos", done, total) for done in counted]
+        assert counted[-1] == total
+
+
+def test_cancelling_between_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(vectors, "BLOCK", 1000)
+    control = Recorder(2)
+    with pytest.raises(Cancelled, match="indexing photos was cancelled"):
+        write_vectors(clustered(2500, 8), tmp_path, control=control)
+    assert len(control.reports) == 2
 
 
 def test_threads_may_search_at_the_same_time(tmp_path, monkeypatch):

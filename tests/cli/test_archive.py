@@ -1,15 +1,18 @@
-"""`python -m reco_core archive ...`, as users call it."""
+"""`reco archive ...`, as users call it."""
 
 import json
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import constants
 from PIL import Image
+from support.hub_server import Hub
 
-from reco_core.archives import manifest
+from reco_core.archives import hub_sync, manifest
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.cli.main import main
@@ -179,10 +182,33 @@ def test_without_stored_features(table, tmp_path, caplog):
     assert "unknown way to store dense features" in caplog.text
 
 
-def test_what_is_shared_with_the_hub(archive, monkeypatch, caplog):
-    """The commands reach `remote`; the transfers have tests of their own."""
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+def test_push_and_pull(archive, monkeypatch, tmp_path, capsys, caplog):
+    """To a hub on loopback and back; how transfers fail is tested with `hub_sync`."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    hub = Hub()
+    for name in ("push", "pull"):
+        real = getattr(hub_sync, name)
+        monkeypatch.setattr(hub_sync, name, partial(real, endpoint=hub.endpoint, token="hf_owner"))
+    try:
+        assert main(["archive", "push", str(archive), "someone/photos", "--private"]) == 0
+        assert f"uploaded to {hub.endpoint}/datasets/someone/photos/commit/" in caplog.text
+        assert hub.repositories["someone/photos"].private
+        assert main(["archive", "pull", "someone/photos", "--out", str(tmp_path / "new"), "--revision", "main"]) == 0
+        assert "5 photos in 1 parts, preset mini" in capsys.readouterr().out
+        assert manifest.read_manifest(tmp_path / "new").hash == manifest.read_manifest(archive).hash
+        assert main(["archive", "pull", "someone/photos", "--out", str(tmp_path / "v9"), "--revision", "v9"]) == 2
+    finally:
+        hub.shutdown()
     assert main(["archive", "push", str(archive), "not a name"]) == 2
-    assert main(["archive", "pull", "also/not/a/name", "--out", str(archive.parent / "new")]) == 2
-    assert caplog.text.count("error:") == 2
-    assert not (archive.parent / "new").exists()
+    assert main(["archive", "pull", "also/not/a/name", "--out", str(tmp_path / "other")]) == 2
+    assert caplog.text.count("error:") == 3
+    assert not (tmp_path / "v9").exists() and not (tmp_path / "other").exists()
+
+
+def test_archives_that_come_with_reco_are_found_from_anywhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["archive", "info", "archives/mini"]) == 0
+    assert "6,874 photos" in capsys.readouterr().out
+    (tmp_path / "archives" / "mini").mkdir(parents=True)
+    assert main(["archive", "info", "archives/mini"]) == 2, "what is here comes first"
+    assert main(["archive", "add", "archives/none", "x"]) == 2

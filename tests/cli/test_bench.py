@@ -142,19 +142,19 @@ def test_comparing(folder, tmp_path, capsys, caplog):
     for file, methods in zip(files[:2], ("denseclip", "denseclip,reco"), strict=True):
         assert main(["bench", str(folder), "--methods", methods, "--json", file]) == 0
     capsys.readouterr()
-    assert main(["bench", "compare", *files[:2]]) == 0
+    assert main(["compare", *files[:2]]) == 0
     out = capsys.readouterr().out
     assert "| row | accuracy | mIoU | photos |" in out and "+0.0 (+0.0, +0.0) | 3 |" in out and "| reco" not in out
-    assert main(["bench", "compare", *files[:2], "--rows", "denseclip", "reco", "--json", files[2]]) == 0
+    assert main(["compare", *files[:2], "--rows", "denseclip", "reco", "--json", files[2]]) == 0
     assert "| denseclip -> reco |" in capsys.readouterr().out
     found = json.loads(Path(files[2]).read_text())["denseclip -> reco"]
     second = json.loads(Path(files[1]).read_text())["methods"]
     assert found["miou"] == [second["denseclip"]["miou"], second["reco"]["miou"]]
     assert found["miou_difference"] == pytest.approx(second["reco"]["miou"] - second["denseclip"]["miou"], abs=2e-4)
-    assert main(["bench", "compare", files[0], files[1], "--rows", "denseclip", "rec"]) == 2
+    assert main(["compare", files[0], files[1], "--rows", "denseclip", "rec"]) == 2
     assert 'Did you mean "reco"' in caplog.text
     Path(files[0]).write_text("{}")
-    assert main(["bench", "compare", *files[:2]]) == 2
+    assert main(["compare", *files[:2]]) == 2
     assert "this is no report" in caplog.text
 
 
@@ -186,7 +186,6 @@ def test_class_folder(photo_folder, tmp_path, capsys):
     [
         (["citycapes27", "--root", "x"], 'unknown data set.*Did you mean "cityscapes27"'),
         (["imagnet", "--root", "x"], 'unknown data set.*Did you mean "imagenet"'),
-        (["compar", "a.json", "b.json"], 'Did you mean "compare"'),
         (["some/folder"], "this is no benchmark folder.*some/folder.*meta.json"),
         (["ade20k150"], "where is the data set.*--root FOLDER with ADEChallengeData2016.*It comes from https://"),
         (["folder"], "where is the data set.*--root FOLDER with images/"),
@@ -195,11 +194,6 @@ def test_class_folder(photo_folder, tmp_path, capsys):
         (["voc21", "--root", "x", "--protocol", "objects_only"], "--protocol is for plain folders"),
         (["folder", "--root", "nowhere"], "this is no benchmark folder"),
         (["class_folder", "--root", "nowhere"], "folder of classes is missing"),
-        (["compare"], "compare needs two reports.*Given: 0"),
-        (["compare", "a.json", "b.json", "c.json"], "compare needs two reports"),
-        (["compare", "a.json", "b.json"], "this is no report.*a.json"),
-        (["voc21", "a.json", "--root", "x"], "too many arguments.*a.json"),
-        (["imagenet", "a.json", "--root", "x"], "too many arguments.*a.json"),
         (["FOLDER", "--methods", "reco,densclip"], 'unknown method.*Did you mean "denseclip"'),
         (["FOLDER", "--preset", "papr"], 'unknown preset.*Did you mean "paper"'),
     ],
@@ -212,6 +206,23 @@ def test_errors_are_one_clear_line_before_models_are_loaded(folder, tmp_path, mo
     (record,) = caplog.records
     assert record.getMessage().startswith("error: ") and "\n" not in record.getMessage()
     assert re.search(says, record.getMessage()), record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["compare"], "the following arguments are required: REPORT"),
+        (["compare", "a.json"], "expected 2 arguments|arguments are required: REPORT"),
+        (["compare", "a.json", "b.json", "c.json"], "unrecognized arguments: c.json"),
+        (["bench", "voc21", "a.json", "--root", "x"], "unrecognized arguments: a.json"),
+        (["compar", "a.json", "b.json"], "invalid choice: 'compar'"),
+    ],
+)
+def test_too_few_and_too_many_arguments(arguments, says, capsys):
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    assert re.search(says, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,16 @@
 """The commands as a user runs them."""
 
+import argparse
 import io
 import json
 import logging
+import re
+import runpy
+import shlex
+import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -11,14 +18,54 @@ from PIL import Image
 from support import tiny_preset
 from support.web import dead
 
+import reco_core
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
-from reco_core.cli.main import main
+from reco_core.cli.main import build_parser, main
 from reco_core.export import is_found
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
 from reco_core.presets import PRESETS
+from reco_core.utils.paths import bundled_folder
 from reco_core.utils.visualize import colour
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """What a parser's commands, and those of its groups, are parsed with."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for group in groups:
+        for command in group.choices.values():
+            yield from commands_of(command)
+    if not groups:
+        yield parser
+
+
+COMMANDS = [command.prog.removeprefix("reco ") for command in commands_of(build_parser())]
+
+
+def test_commands():
+    assert {"segment", "predict", "compare", "install", "archive build"} <= {*COMMANDS} and len(COMMANDS) == 19
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_that_can_be_typed(name, capsys):
+    with pytest.raises(SystemExit) as done:
+        main([*name.split(), "--help"])
+    assert done.value.code == 0
+    example = re.search(rf"\nexample:\n  reco ({name}\b.*)\n", capsys.readouterr().out)
+    assert example
+    assert callable(build_parser().parse_args(shlex.split(example[1])).run)
+
+
+def test_the_module_and_the_installed_command_are_the_same(monkeypatch, capsys):
+    """`python -m reco_core`, and what pyproject.toml installs as `reco`."""
+    monkeypatch.setattr("sys.argv", ["anything", "--version"])
+    target = tomllib.loads((bundled_folder() / "pyproject.toml").read_text())["project"]["scripts"]["reco"]
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_module("reco_core", run_name="__main__")
+    with pytest.raises(SystemExit, match=r"^0$"):
+        EntryPoint("reco", target, "console_scripts").load()()
+    assert capsys.readouterr().out == 2 * f"reco {reco_core.__version__}\n"
 
 
 def test_segment_writes_what_it_promises(photo, tmp_path, cat):
@@ -102,9 +149,7 @@ def small(monkeypatch, tmp_path, hurry):
     for name, data in files.items():
         (folder / name).write_bytes(data)
     nowhere = dict.fromkeys(files, f"http://{dead()}/none")
-    monkeypatch.setitem(
-        PRESETS, "tiny", tiny_preset.preset(nowhere, tiny_preset.hashes(files), str(tmp_path / "archive"))
-    )
+    monkeypatch.setitem(PRESETS, "tiny", tiny_preset.preset(nowhere, tiny_preset.hashes(files), "archives/tiny"))
     monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
     return folder
 
@@ -126,12 +171,13 @@ def test_a_preset_is_installed_from_local_files_and_used(small, photo, photo_fol
         "cpu",
     ]
     assert main(use) == 2
-    assert "Make it with: python -m reco_core install tiny" in caplog.text
+    assert "Make it with: reco install tiny" in caplog.text
     install = ["install", "tiny", "--photos", str(photo_folder), "--device", "cpu"]
     assert main([*install, "--yes"]) == 2
     assert "are not on this machine and could not be fetched" in caplog.text
     assert main([*install, "--weights", str(small)]) == 0
     assert "preset tiny is ready" in caplog.text
+    assert (tmp_path / "cache" / "archives" / "tiny" / "manifest.json").is_file()
     assert main([*install, "--weights", str(small)]) == 0  # nothing to do
     assert main(use) == 0
     report = json.loads((tmp_path / "out" / "result.json").read_text())

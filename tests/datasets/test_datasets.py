@@ -13,7 +13,7 @@ from reco_core.datasets import coco
 from reco_core.datasets.catalogue import DATASETS, find_dataset
 from reco_core.datasets.cityscapes import NAMES as CITY_NAMES
 from reco_core.datasets.dataset import Dataset
-from reco_core.datasets.files import listed
+from reco_core.datasets.files import read_photo_list
 from reco_core.datasets.kitti_step import SEQUENCES
 from reco_core.errors import DatasetError, OptionError
 from reco_core.evaluation.published import PUBLISHED
@@ -240,10 +240,10 @@ def test_coco_lists(official, tmp_path):
     assert [item.key for item in opened(official, "coco_stuff27").items] == ["000000000139"]
     assert len(opened(official, "coco_stuff27_all").items) == 2
     (tmp_path / "list.txt").write_text("val2017/000000000285.jpg\n\n000000000139 \n000000000285\n")
-    assert listed(tmp_path / "list.txt") == ("000000000285", "000000000139")
+    assert read_photo_list(tmp_path / "list.txt") == ("000000000285", "000000000139")
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DatasetError, match=r"list\.txt"):
-        listed(tmp_path / "list.txt")
+        read_photo_list(tmp_path / "list.txt")
 
 
 def test_cityscapes_classes_are_label_ids(official):

@@ -10,15 +10,19 @@ import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score, roc_curve
 from support.labelled import three, without_seconds, write_folder
+from support.recorder import Recorder, cancelled
 
 from reco_core.datasets.dataset import Dataset, Item
 from reco_core.datasets.folder import open_folder
 from reco_core.errors import Cancelled, DatasetError, NamesError, OptionError
 from reco_core.evaluation import bench, tables
+from reco_core.evaluation.report import unpack
+from reco_core.evaluation.settings import FORMAT, fingerprint
 from reco_core.evaluation.variants import PARTS, Variant, ablation, left_out, of_methods
 from reco_core.methods import BACKGROUND_WORDS, METHODS, find_method
 from reco_core.types import MAX_LABELS
 from reco_core.utils.images import read_photo
+from reco_core.utils.run_control import RunControl
 
 NAMES = ("denseclip", "reco", "reco2")
 
@@ -29,13 +33,13 @@ def folder(real_photos, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def told() -> list[tuple[str, int, int]]:
-    return []
+def control() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture(scope="module")
-def report(reco, folder, told):
-    return bench.run(reco, open_folder(folder), of_methods(NAMES), progress=lambda *step: told.append(step))
+def report(reco, folder, control):
+    return bench.run(reco, open_folder(folder), of_methods(NAMES), control=control)
 
 
 def naive_scores(truths, predictions, classes):
@@ -47,8 +51,8 @@ def naive_scores(truths, predictions, classes):
     return (truth == predicted).mean(), [h / u if u else None for h, u in zip(hits, unions, strict=True)]
 
 
-def test_report(report, told):
-    assert told == [("variants learned", done, 3) for done in (1, 2, 3)] + [("photos", done, 3) for done in (1, 2, 3)]
+def test_report(report, control):
+    assert control.reports == [(stage, done, 3) for stage in ("variants learned", "photos") for done in (1, 2, 3)]
     assert set(report) == {"methods", "presence", "settings", "machine", "photos", "per_photo"}
     assert list(report["methods"]) == list(NAMES) and report["photos"] == 3
     assert report["per_photo"]["photos"] == ["cat", "coffee", "motorcycle"]
@@ -65,7 +69,7 @@ def test_report(report, told):
 
 def test_settings_name_what_figures_depend_on(reco, report):
     found = report["settings"]
-    assert found["format"] == bench.FORMAT and (found["data"], found["protocol"]) == ("three", "with_background")
+    assert found["format"] == FORMAT and (found["data"], found["protocol"]) == ("three", "with_background")
     assert found["words"] == {"cat": "cat", "cup": "cup", "motorbike": "motorbike"}
     assert found["labels"] == {"0": "background", "1": "cat", "2": "cup", "3": "motorbike"}
     assert found["background"] == list(BACKGROUND_WORDS) and len(found["context"]) == 5
@@ -93,7 +97,7 @@ def test_scores_are_those_of_the_masks(reco, folder, report, name):
     assert row["accuracy"] == pytest.approx(accuracy, abs=1e-4)
     assert list(row["per_class"].values()) == pytest.approx(ious, abs=1e-4)
     assert row["miou"] == pytest.approx(np.mean(ious), abs=1e-4)
-    counts = bench.unpack(report["per_photo"], name, 4)
+    counts = unpack(report["per_photo"], name, 4)
     for photo, (truth, predicted) in enumerate(zip(truths, predictions, strict=True)):
         for c in range(4):
             expected = [(truth == c)[predicted == c].sum(), (truth == c).sum(), (predicted == c)[truth >= 0].sum()]
@@ -187,7 +191,7 @@ def test_what_cannot_be_measured(reco, folder):
         with pytest.raises(OptionError, match=says):
             bench.run(reco, data, variants, **options)
     with pytest.raises(Cancelled) as caught:  # while names are learned too
-        bench.run(reco, data, twice[:1], cancelled=lambda: True)
+        bench.run(reco, data, twice[:1], control=cancelled())
     assert "continues" not in str(caught.value), "nothing was kept"
 
 
@@ -360,7 +364,7 @@ def test_no_masks_are_kept(reco, folder, monkeypatch):
         reco,
         open_folder(folder),
         of_methods(("reco", "denseclip")),
-        progress=lambda what, *_: what == "photos" and alive.append(sum(r() is not None for r in results)),
+        control=RunControl(lambda stage, *_: stage == "photos" and alive.append(sum(r() is not None for r in results))),
     )
     assert len(results) == 6 and alive == [0, 0, 0]
     assert len(json.dumps(report["per_photo"])) < 1500
@@ -368,11 +372,11 @@ def test_no_masks_are_kept(reco, folder, monkeypatch):
 
 def test_fingerprint_tells_photos_labels_and_their_order(folder):
     items = open_folder(folder).items
-    one = bench.fingerprint(items)
-    assert one == bench.fingerprint(open_folder(folder).items) and len(one) == 16
-    others = {bench.fingerprint(items[:2]), bench.fingerprint(items[::-1])}
+    one = fingerprint(items)
+    assert one == fingerprint(open_folder(folder).items) and len(one) == 16
+    others = {fingerprint(items[:2]), fingerprint(items[::-1])}
     truth = items[0].truth.read_bytes()
     items[0].truth.write_bytes(truth + b" ")
-    others.add(bench.fingerprint(items))
+    others.add(fingerprint(items))
     items[0].truth.write_bytes(truth)
     assert len(others | {one}) == 4

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from reco_core.errors import DatasetError, OptionError
-from reco_core.evaluation.bench import FORMAT
 from reco_core.evaluation.comparison import compare, read_report
+from reco_core.evaluation.settings import FORMAT
 
 CLASSES = ("wall", "cat", "cup")
 

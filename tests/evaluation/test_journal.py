@@ -4,12 +4,14 @@ import json
 
 import pytest
 from support.labelled import three, without_seconds
+from support.recorder import Recorder, cancelled
 
 from reco_core.datasets.folder import open_folder
 from reco_core.errors import Cancelled
 from reco_core.evaluation import bench
 from reco_core.evaluation.journal import Journal, place
 from reco_core.evaluation.variants import of_methods
+from reco_core.utils.run_control import RunControl
 
 VARIANTS = of_methods(("denseclip", "reco"))
 
@@ -45,10 +47,9 @@ def partials(folder):
 
 
 def test_cancelled_and_continued(reco, data, whole, calls, tmp_path):
-    done: list[str] = []
-    options = {"report": tmp_path / "deep" / "r.json", "progress": lambda what, *_: done.append(what)}
+    options = {"report": tmp_path / "deep" / "r.json"}
     with pytest.raises(Cancelled, match="The same command continues it"):
-        bench.run(reco, data, VARIANTS, cancelled=lambda: done.count("photos") == 1, **options)
+        bench.run(reco, data, VARIANTS, control=Recorder(1, "photos"), **options)
     assert calls == {"prepare": 2, "segment": 2}
     (journal,) = partials(tmp_path / "deep")
     assert journal == place(options["report"], whole["settings"])
@@ -65,11 +66,12 @@ def test_killed_and_continued(reco, data, whole, calls, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.run(reco, data, VARIANTS, report=tmp_path / "r.json", progress=kill)
-    steps: list[tuple[str, int, int]] = []
-    report = bench.run(reco, data, VARIANTS, report=tmp_path / "r.json", progress=lambda *step: steps.append(step))
+        bench.run(reco, data, VARIANTS, report=tmp_path / "r.json", control=RunControl(kill))
+    control = Recorder()
+    report = bench.run(reco, data, VARIANTS, report=tmp_path / "r.json", control=control)
     assert without_seconds(report) == without_seconds(whole)
-    assert calls["segment"] == 6 and steps == [("variants learned", 1, 2), ("variants learned", 2, 2), ("photos", 3, 3)]
+    assert calls["segment"] == 6
+    assert control.reports == [("variants learned", 1, 2), ("variants learned", 2, 2), ("photos", 3, 3)]
     bench.run(reco, data, VARIANTS, report=tmp_path / "r.json")
     assert calls == {"prepare": 4, "segment": 6}, "with all photos measured nothing is learned either"
 
@@ -105,7 +107,7 @@ def test_other_settings_have_another_journal(reco, data, tmp_path):
     assert place(report, {}).parent == tmp_path and place(report, {}) != place(tmp_path / "s.json", {})
     for options in ({}, {"seed": 1}, {"limit": 2}, {"k": 3}, {"background": ("sky",)}, {"context": ("sky",)}):
         with pytest.raises(Cancelled):
-            bench.run(reco, data, VARIANTS[:1], report=report, cancelled=lambda: True, **options)
+            bench.run(reco, data, VARIANTS[:1], report=report, control=cancelled(), **options)
     assert len(partials(tmp_path)) == 6
 
 

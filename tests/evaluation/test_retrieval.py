@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from support.recorder import Recorder, cancelled
 
 from reco_core.datasets.imagenet import ClassedPhotos, open_class_folder, open_imagenet
 from reco_core.errors import Cancelled, DatasetError, OptionError
@@ -74,8 +75,8 @@ def test_class_folders(class_folder, tmp_path):
 
 
 def test_real_photos_are_found_by_their_words(reco, class_folder):
-    data, told = open_class_folder(class_folder), []
-    report = retrieval.run(reco.encoder, data, ks=(4, 2, 21, 50), batch=6, progress=lambda *step: told.append(step))
+    data, control = open_class_folder(class_folder), Recorder()
+    report = retrieval.run(reco.encoder, data, ks=(4, 2, 21, 50), batch=6, control=control)
     photos = [(file, index) for file, index in data.photos if file.name != "a_damaged.jpg"]
     rows = torch.stack([reco.encoder.query(photo=read_photo(file)) for file, _ in photos])
     words = torch.stack([reco.encoder.query(word) for word in data.words])
@@ -91,14 +92,16 @@ def test_real_photos_are_found_by_their_words(reco, class_folder):
     assert (report["photos"], report["classes"], report["unreadable"]["count"]) == (20, 5, 1)
     assert report["unreadable"]["files"] == [str(class_folder / "rocket" / "a_damaged.jpg")]
     assert report["settings"]["preset"] == "mini" and report["settings"]["weights"] == reco.encoder.hash
-    assert [step for step in told if step[0] == "photos"] == [("photos", done, 21) for done in (6, 12, 18, 21)]
-    assert told[-1] == ("classes", 5, 5)
+    assert [step for step in control.reports if step[0] == "photos"] == [
+        ("photos", done, 21) for done in (6, 12, 18, 21)
+    ]
+    assert control.reports[-1] == ("classes", 5, 5)
 
 
 def test_stopping_and_what_cannot_be_measured(reco, class_folder, tmp_path):
     data = open_class_folder(class_folder)
     with pytest.raises(Cancelled):
-        retrieval.run(reco.encoder, data, cancelled=lambda: True)
+        retrieval.run(reco.encoder, data, control=cancelled())
     few = ClassedPhotos("few", ("cat",), data.photos[:2])
     with pytest.raises(OptionError, match=r"no k fits.*10, 20, 50.*1\.\.2"):
         retrieval.run(reco.encoder, few)

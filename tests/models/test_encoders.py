@@ -30,7 +30,7 @@ from reco_core.types import PhotoRecord, Retrieved
 from reco_core.utils.images import to_tensor
 from reco_core.utils.paths import bundled_folder
 from reco_core.zeroguidance.discovery import Discoverer
-from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
+from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
 
 def quick(preset: Preset) -> Preset:
@@ -203,7 +203,7 @@ def test_every_method_runs_on_a_real_archive(preset, random_networks, photo_fold
         assert np.isfinite(result.scores).all()
     if preset.name == "clip":
         monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
-        words = load_vocabulary(encoder, own_words(["cat", "coffee cup", "kettle"]))
+        words = load_vocabulary(encoder, user_words(["cat", "coffee cup", "kettle"]))
         found = Discoverer(again, words, ("sky",)).discover(real_photos["cat"], 4)
         assert found.labels.shape == real_photos["cat"].shape[:2]
         assert set(np.unique(found.labels)) == set(range(1, len(found.segments) + 1))
@@ -379,5 +379,5 @@ def test_a_preset_without_its_files_says_what_to_do(tmp_path, monkeypatch):
         ReCo.load(
             "clip", archive=bundled_folder() / "archives" / "mini", device="cpu"
         )  # nothing is downloaded for this
-    with pytest.raises(ArchiveError, match="python -m reco_core install clip"):
+    with pytest.raises(ArchiveError, match="reco install clip"):
         ReCo.load(replace(CLIP, archive="archives/none"), device="cpu")

@@ -13,6 +13,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 from support import web as server
+from support.recorder import Recorder
 from support.web import Web
 from torch import nn
 
@@ -47,10 +48,10 @@ def model(web: Web, sha256: str = RIGHT, *others: WeightFile) -> Model:
 
 
 def test_fetched_once_then_found(web, cache):
-    told = []
-    found = resolve(model(web), progress=lambda what, done, of: told.append((what, done, of)))
+    control = Recorder()
+    found = resolve(model(web), control=control)
     assert (found.path, found.sha256) == (cache / "w.bin", RIGHT)
-    assert told[-1] == ("w.bin", len(DATA), len(DATA))
+    assert control.reports[-1] == ("w.bin", len(DATA), len(DATA))
     again = resolve(model(web))
     assert again.path == found.path
     assert len(web.asked["/w.bin"]) == 1
@@ -138,9 +139,8 @@ def test_no_network_says_what_to_do(cache):
 
 
 def test_cancelling_keeps_what_came(web, cache):
-    seen: list[int] = []
     with pytest.raises(Cancelled):
-        resolve(model(web), progress=lambda what, done, of: seen.append(done), cancelled=lambda: bool(seen))
+        resolve(model(web), control=Recorder(1))
     assert (cache / "w.bin.part").stat().st_size > 0
     resolve(model(web))
     assert web.asked["/w.bin"][-1].startswith("bytes=")

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 from support import web as server
+from support.recorder import Recorder
 
 from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
 from reco_core.photo_sources import fetch
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.fetch import fetch_photos, is_open
 from reco_core.types import PhotoRecord
-from reco_core.utils import download
 from reco_core.utils.hashing import sha256
 
 pytestmark = pytest.mark.usefixtures("hurry")
@@ -42,10 +42,10 @@ def records(web, photo_folder) -> list[PhotoRecord]:
 
 
 def test_all_come_with_their_credits(web, records, tmp_path):
-    told: list[tuple[int, int, str]] = []
-    got = fetch_photos(records, tmp_path, interval=0, progress=lambda *step: told.append(step))
-    assert (got.fetched, got.here, got.failed) == (20, 0, ())
-    assert [step[:2] for step in told] == [(i + 1, 20) for i in range(20)]
+    control = Recorder()
+    got = fetch_photos(records, tmp_path, interval=0, control=control)
+    assert (got.fetched, got.present, got.failed) == (20, 0, ())
+    assert control.reports == [("photos", i + 1, 20) for i in range(20)]
     assert all(sha256(tmp_path / record.file) == record.sha256 for record in records)
     listed = list_photos(tmp_path)
     assert [r.file for r in listed] == [r.file for r in records]
@@ -63,7 +63,7 @@ def test_a_second_call_asks_for_nothing_that_is_there(web, records, tmp_path):
     (tmp_path / records[5].file).unlink()
     web.asked.clear()
     got = fetch_photos(records, tmp_path, interval=0)
-    assert (got.fetched, got.here) == (2, 18)
+    assert (got.fetched, got.present) == (2, 18)
     assert {path for path, asked in web.asked.items() if asked} == {f"/p/{records[i].file[4:]}" for i in (3, 5)}
 
 
@@ -104,11 +104,8 @@ def test_without_a_network_it_gives_up_soon(web, tmp_path):
 
 
 def test_cancelled_and_continued(web, records, tmp_path):
-    done: list[int] = []
     with pytest.raises(Cancelled, match="kept"):
-        fetch_photos(
-            records, tmp_path, interval=0, progress=lambda d, of, f: done.append(d), cancelled=lambda: len(done) >= 5
-        )
+        fetch_photos(records, tmp_path, interval=0, control=Recorder(5))
     kept = len(list_photos(tmp_path))
     assert 5 <= kept < 20
     assert fetch_photos(records, tmp_path, interval=0).fetched <= 20 - kept
@@ -116,7 +113,7 @@ def test_cancelled_and_continued(web, records, tmp_path):
 
 def test_a_full_disk_stops_it(web, records, tmp_path, monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage._replace(free=10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10))
     with pytest.raises(NoSpaceError, match="not enough space"):
         fetch_photos(records, tmp_path, interval=0)
 

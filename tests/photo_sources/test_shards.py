@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.packed import TARS, contents, pack
+from support.recorder import Recorder, cancelled
 
 from reco_core.errors import ArchiveError, Cancelled, PhotoError
 from reco_core.photo_sources import shards
@@ -259,11 +260,11 @@ def test_few_shards_are_open_at_a_time(photos, tmp_path):
 def test_listing_shards_tells_and_stops(photos, tmp_path):
     for part in range(3):
         pack(tmp_path / f"{part}.tar", photos)
-    told: list[tuple[int, int, str]] = []
-    open_source(tmp_path, progress=lambda *step: told.append(step))
-    assert told == [(1, 3, "0.tar"), (2, 3, "1.tar"), (3, 3, "2.tar")]
+    control = Recorder()
+    open_source(tmp_path, control=control)
+    assert control.reports == [("shards", 1, 3), ("shards", 2, 3), ("shards", 3, 3)]
     with pytest.raises(Cancelled):
-        open_source(tmp_path, cancelled=lambda: True)
+        open_source(tmp_path, control=cancelled())
 
 
 def test_closing_while_threads_read(photos, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support import web as server
 from support.packed import contents, table
+from support.recorder import Recorder, cancelled
 
 from reco_core.errors import ArchiveError, Cancelled, PhotoError
 from reco_core.photo_sources import fetch
@@ -115,13 +116,13 @@ def test_tables_of_addresses(suffix, web, photos, tmp_path):
         rows.append({"url": web.url(f"/p/{name}"), "license": "MIT" if i else "research", "creator": "Ann"})
     gone = web.url("/p/gone.jpg")
     file = table(tmp_path / f"t{suffix}", [*rows[:2], {"url": gone, "license": "MIT", "creator": ""}, *rows[2:]])
-    told: list[tuple[int, int, str]] = []
-    source = open_source(file, cache=tmp_path / "cache", progress=lambda *step: told.append(step))
+    control = Recorder()
+    source = open_source(file, cache=tmp_path / "cache", control=control)
     assert list(contents(source).values()) == list(photos.values())
     assert [r.source_url for r in source.records] == [row["url"] for row in rows]
     assert [r.file for r in source.records] == [f"{i:08d}.jpg" for i in (1, 2, 4, 5, 6, 7)]
     assert {(r.author, r.licence) for r in source.records[1:]} == {("Ann", "MIT")}
-    assert [step[:2] for step in told] == [(i, 7) for i in range(1, 8)]
+    assert control.reports == [("photos", i, 7) for i in range(1, 8)]
     assert (tmp_path / "cache" / sha256(file)[:16] / "manifest.tsv").is_file()
     web.asked.clear()
     again = open_source(file, cache=tmp_path / "cache")
@@ -156,4 +157,4 @@ def test_addresses_that_fail(web, tmp_path):
     web.files["/1"], web.faults["/1"] = b"x" * 100, [server.cut(10)]
     assert contents(open_source(table(tmp_path / "t.csv", rows[1:2]), cache=tmp_path)) == {"00000001.jpg": b"x" * 100}
     with pytest.raises(Cancelled):
-        open_source(table(tmp_path / "t.csv", rows), cache=tmp_path, cancelled=lambda: True)
+        open_source(table(tmp_path / "t.csv", rows), cache=tmp_path, control=cancelled())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import web as server
+from support.recorder import Recorder
 
 from reco_core.errors import Cancelled, DownloadError, NoSpaceError
 from reco_core.utils import download
@@ -27,7 +28,7 @@ def served(web) -> None:
 
 @pytest.fixture
 def fetch(web, tmp_path):
-    """Fetches /w.bin to w.bin; options as of `downloads.download`."""
+    """Fetches /w.bin to w.bin; options as of `download.download`."""
 
     def call(path: str = "/w.bin", **options) -> str:
         with download.client() as client:
@@ -37,11 +38,11 @@ def fetch(web, tmp_path):
 
 
 def test_a_file_comes_whole_with_progress(fetch, tmp_path):
-    told: list[tuple[int, int]] = []
-    assert fetch(sha256=RIGHT, progress=lambda done, of: told.append((done, of))) == RIGHT
+    control = Recorder()
+    assert fetch(sha256=RIGHT, control=control) == RIGHT
     assert (tmp_path / "w.bin").read_bytes() == DATA
-    assert told[-1] == (len(DATA), len(DATA))
-    assert told == sorted(told)
+    assert control.reports[-1] == ("w.bin", len(DATA), len(DATA))
+    assert control.reports == sorted(control.reports)
     assert [p.name for p in tmp_path.iterdir()] == ["w.bin"]
 
 
@@ -53,9 +54,8 @@ def test_broken_connections_are_continued_where_they_broke(fetch, web, tmp_path)
 
 
 def test_an_interrupted_call_is_continued_by_the_next(fetch, web, tmp_path):
-    seen = []
     with pytest.raises(Cancelled, match="kept"):
-        fetch(sha256=RIGHT, progress=lambda done, of: seen.append(done), cancelled=lambda: bool(seen))
+        fetch(sha256=RIGHT, control=Recorder(1))
     assert not (tmp_path / "w.bin").exists()
     kept = (tmp_path / "w.bin.part").stat().st_size
     assert 0 < kept < len(DATA)
@@ -134,7 +134,7 @@ def test_files_that_are_too_large(fetch, web):
 
 def test_no_space_is_seen_before_the_download(fetch, web, monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(NoSpaceError, match=r"not enough space.*1 MB free.*Expected: 3 MB"):
         fetch()
 
@@ -155,7 +155,7 @@ def tiny_disk(tmp_path):
 
 def test_a_disk_that_fills_up_keeps_what_came(web, tiny_disk, tmp_path, monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: usage)  # somebody else fills it meanwhile
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)  # somebody else fills it meanwhile
     disk: Path = tiny_disk or tmp_path
     if tiny_disk is None:  # without the right to mount: a file that takes no more
         real = Path.open

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from sklearn.cluster import AgglomerativeClustering
 
 from reco_core.errors import OptionError
-from reco_core.zeroguidance.clustering import belonging, grow
+from reco_core.zeroguidance.clustering import grow_tree, part_affinities
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,11 @@ def pieces(tree, count: int) -> set[frozenset[int]]:
 def test_pieces_are_those_of_wards_clustering(features, count):
     labels = AgglomerativeClustering(count, linkage="ward").fit_predict(features.flatten(0, 1).double().numpy())
     expected = {frozenset(np.flatnonzero(labels == label).tolist()) for label in range(count)}
-    assert pieces(grow(features, 14), count) == expected
+    assert pieces(grow_tree(features, 14), count) == expected
 
 
 def test_every_cut_covers_each_position_once_and_is_nested_in_the_next(features):
-    tree = grow(features, 14)
+    tree = grow_tree(features, 14)
     assert tree.count == 14
     for count in range(1, 15):
         cut = pieces(tree, count)
@@ -47,14 +47,14 @@ def test_every_cut_covers_each_position_once_and_is_nested_in_the_next(features)
 
 
 def test_what_is_beyond_the_tree_is_cut_as_near_to_it_as_it_can_be(features):
-    tree = grow(features, 4)
+    tree = grow_tree(features, 4)
     assert tree.cut(0) == tree.cut(-3) == tree.cut(1) == (6,)
     assert tree.cut(99) == tree.cut(4) == (0, 1, 2, 3)
     assert tree.members[6] == frozenset(range(4))
 
 
 def test_parts_are_numbered_from_the_top_left_and_each_time_alike(features):
-    tree, again = grow(features, 14), grow(features.clone(), 14)
+    tree, again = grow_tree(features, 14), grow_tree(features.clone(), 14)
     flat = tree.parts.ravel().tolist()
     assert list(dict.fromkeys(flat)) == list(range(14))
     assert tree.parts.shape == (9, 11)
@@ -64,22 +64,22 @@ def test_parts_are_numbered_from_the_top_left_and_each_time_alike(features):
 
 @pytest.mark.parametrize(("shape", "count"), [((1, 1), 1), ((1, 2), 2), ((2, 3), 6), ((9, 11), 20)])
 def test_there_are_no_more_parts_than_positions(features, shape, count):
-    tree = grow(features[: shape[0], : shape[1]], 20)
+    tree = grow_tree(features[: shape[0], : shape[1]], 20)
     assert tree.count == count == tree.parts.max() + 1
     assert tree.cut(1) == (2 * count - 2,)
 
 
 def test_a_photo_of_one_colour_has_parts_that_are_all_alike():
     same = F.normalize(torch.ones(5, 6, 8), dim=-1)
-    tree = grow(same, 7)
+    tree = grow_tree(same, 7)
     assert tree.count == 7
     assert set(tree.parts.ravel().tolist()) == set(range(7))
-    torch.testing.assert_close(belonging(same, tree.parts), torch.full((7, 5, 6), 1 / 0.05))
+    torch.testing.assert_close(part_affinities(same, tree.parts), torch.full((7, 5, 6), 1 / 0.05))
 
 
 def test_belonging_equals_the_formula(features):
-    parts = grow(features, 6).parts
-    actual = belonging(features, parts, 0.2)
+    parts = grow_tree(features, 6).parts
+    actual = part_affinities(features, parts, 0.2)
     assert actual.shape == (6, 9, 11)
     for part in range(6):
         total = torch.zeros(16)
@@ -95,6 +95,6 @@ def test_belonging_equals_the_formula(features):
 
 def test_what_cannot_be_clustered_is_refused(features):
     with pytest.raises(OptionError, match=r"at least one part.*0"):
-        grow(features, 0)
+        grow_tree(features, 0)
     with pytest.raises(OptionError, match="features has the wrong shape"):
-        grow(features[None], 3)
+        grow_tree(features[None], 3)

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from support.recorder import Recorder
 
-from reco_core.errors import OptionError
+from reco_core.errors import Cancelled, OptionError
 from reco_core.pipeline import ReCo
 from reco_core.types import MAX_LABELS, Discovery
 from reco_core.zeroguidance import discovery
 from reco_core.zeroguidance.clustering import Tree
 from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, Discoverer, Reading
 from reco_core.zeroguidance.embedding import embed_words
-from reco_core.zeroguidance.vocabulary import load_vocabulary, own_words
+from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
 FEW, FINE = 6, ("rocket", "one colour")
 
@@ -54,7 +55,7 @@ def few(monkeypatch):
 def own(reco, tmp_path, monkeypatch):
     """A discoverer with a user's own words."""
     monkeypatch.setenv("RECO_CACHE", str(tmp_path))
-    return lambda words, *background: Discoverer(reco, load_vocabulary(reco.encoder, own_words(words)), *background)
+    return lambda words, *background: Discoverer(reco, load_vocabulary(reco.encoder, user_words(words)), *background)
 
 
 def is_whole(found: Discovery, size: tuple[int, ...]) -> bool:
@@ -171,6 +172,13 @@ def test_parts_that_something_else_found_stay_as_they_are(discoverer, cat):
     assert len(found.segments) == 4
     np.testing.assert_array_equal(found.labels, np.searchsorted([0, 3, 7, 90], regions) + 1)
     assert found.names[1] == "cat"  # of the middle of its face
+
+
+def test_stages_are_reported_and_can_be_cancelled_between(discoverer, cat):
+    control = Recorder(2)
+    with pytest.raises(Cancelled, match="discovery was stopped"):
+        discoverer.read(cat, control=control)
+    assert control.reports == [("looking for parts", 0, 3), ("reading the parts", 1, 3)]
 
 
 def test_wrong_parts_from_elsewhere_are_refused(discoverer, cat):

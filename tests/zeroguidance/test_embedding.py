@@ -15,7 +15,7 @@ from reco_core.models.attention_masking import embed_segments as masked
 from reco_core.models.clip_encoder import ClipEncoder
 from reco_core.presets import CLIP_MEAN, CLIP_STD
 from reco_core.utils.images import to_tensor
-from reco_core.zeroguidance.embedding import embed_segments, embed_words, shares, square, words_mark
+from reco_core.zeroguidance.embedding import embed_segments, embed_words, shares, square, words_fingerprint
 
 WORDS = ("cat", "cup of coffee", "rocket", "dog", "car", "tree")
 
@@ -127,8 +127,8 @@ def test_words_of_clip_are_those_of_the_model_that_reads_segments(clip):
 
 
 def test_words_of_two_encoders_are_kept_apart(clip, reco):
-    assert words_mark(clip) != words_mark(reco.encoder)
-    assert len(words_mark(clip)) == len(words_mark(reco.encoder)) == 16
+    assert words_fingerprint(clip) != words_fingerprint(reco.encoder)
+    assert len(words_fingerprint(clip)) == len(words_fingerprint(reco.encoder)) == 16
 
 
 def test_a_preset_of_another_kind_is_refused(cat):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from reco_core.zeroguidance import naming
-from reco_core.zeroguidance.vocabulary import Vocabulary, Words, own_words
+from reco_core.zeroguidance.vocabulary import Vocabulary, Words, user_words
 
 # thing, animal, pet, dog (an animal and a pet), terrier, hound, cat (likewise), rock, pet rock (a rock and a pet)
 KINDS = ((), (0,), (0,), (1, 2), (3,), (3,), (1, 2), (0,), (7, 2))
@@ -46,7 +46,7 @@ def test_kinds_are_added_up_once_each_and_say_less(kinds):
     count = len(kinds)
     words = vocabulary(kinds)
     probability = np.random.default_rng(2).dirichlet(np.ones(count), 3)
-    pooled = naming.pool(probability, words.below)
+    pooled = naming.add_kinds(probability, words.below)
     assert pooled.shape == (3, count)
     for word in range(count):
         below = [other for other in range(count) if is_kind(kinds, other, word)]
@@ -58,7 +58,7 @@ def test_the_name_is_the_best_bargain_and_never_a_vague_one():
     kinds, count = large_kinds(), 70
     words = vocabulary(kinds)
     sizes = [sum(is_kind(kinds, other, word) for other in range(count)) for word in range(count)]
-    pooled = naming.pool(np.random.default_rng(3).dirichlet(np.full(count, 0.1), 50), words.below)
+    pooled = naming.add_kinds(np.random.default_rng(3).dirichlet(np.full(count, 0.1), 50), words.below)
     expected, greedy = [], []
     for row in pooled:
         rewards = [
@@ -67,7 +67,7 @@ def test_the_name_is_the_best_bargain_and_never_a_vague_one():
         ]
         expected.append(rewards.index(max(rewards)))
         greedy.append(int(row.argmax()))
-    assert naming.choose(pooled, words.information).tolist() == expected
+    assert naming.choose_names(pooled, words.information).tolist() == expected
     assert expected != greedy
     assert len({*expected}) > 10
 
@@ -77,23 +77,23 @@ def test_kinds_that_share_a_probability_are_called_by_what_they_have_in_common()
     probability = np.zeros((2, 70))
     probability[0, [40, 41, 3]] = 0.36, 0.34, 0.3  # together they are surer than either
     probability[1, [40, 41, 3]] = 0.66, 0.04, 0.3  # one has nearly all: the general name would say less
-    assert naming.choose(naming.pool(probability, words.below), words.information).tolist() == [20, 40]
+    assert naming.choose_names(naming.add_kinds(probability, words.below), words.information).tolist() == [20, 40]
 
 
 def test_where_all_names_are_vague_the_likeliest_is_taken():
     words = vocabulary()  # a ninth of nine words is more than a twentieth
     pooled = np.array([[0.1] * 8 + [0.2], [0.3] + [0.1] * 8])
-    assert naming.choose(pooled, words.information).tolist() == [8, 0]
+    assert naming.choose_names(pooled, words.information).tolist() == [8, 0]
 
 
 def test_a_vocabulary_of_one_word_names_everything_with_it():
-    words = Vocabulary.of(own_words(["cat"]), torch.eye(1, 4))
+    words = Vocabulary.of(user_words(["cat"]), torch.eye(1, 4))
     probability = naming.probabilities(
         F.normalize(torch.randn(3, 4), dim=-1), words.embeddings, words.words.counts, 0.1
     )
     np.testing.assert_allclose(probability, np.ones((3, 1)))
     assert words.information.tolist() == [1.0]
-    assert naming.choose(naming.pool(probability, words.below), words.information).tolist() == [0, 0, 0]
+    assert naming.choose_names(naming.add_kinds(probability, words.below), words.information).tolist() == [0, 0, 0]
 
 
 def naive_settle(probability: list[float], kinds) -> tuple[int, float]:
@@ -119,7 +119,7 @@ def test_settling_equals_the_plain_rule(kinds):
     rng, winners = np.random.default_rng(5), set()
     for _ in range(200):
         probability = rng.dirichlet(np.full(len(kinds), 0.3)).tolist()
-        winner, sure = naming.settle(probability, matrix(kinds))
+        winner, sure = naming.resolve_kinds(probability, matrix(kinds))
         expected, share = naive_settle(probability, kinds)
         assert winner == expected
         assert sure == pytest.approx(share)
@@ -139,6 +139,6 @@ def test_settling_equals_the_plain_rule(kinds):
 def test_settling_by_example(probability, winner, sure):
     names = list(probability)
     kind = np.array([[one == "dog" and other in ("terrier", "hound") for other in names] for one in names])
-    row, share = naming.settle(list(probability.values()), kind)
+    row, share = naming.resolve_kinds(list(probability.values()), kind)
     assert names[row] == winner
     assert share == pytest.approx(sure)

@@ -7,18 +7,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
+from support.recorder import Recorder
 
 from reco_core.errors import Cancelled, NamesError, OptionError
+from reco_core.models import weights
 from reco_core.zeroguidance import vocabulary
 from reco_core.zeroguidance.discovery import BACKGROUND
-from reco_core.zeroguidance.embedding import embed_words, words_mark
+from reco_core.zeroguidance.embedding import embed_words, words_fingerprint
 from reco_core.zeroguidance.vocabulary import (
     MOST,
     Vocabulary,
     load_vocabulary,
     nouns,
-    own_words,
     read_words,
+    user_words,
     write_embeddings,
 )
 
@@ -107,12 +109,12 @@ def test_what_is_bundled_is_what_the_encoder_says(reco, cache):
 
 def test_own_words_are_embedded_once_and_each_gets_its_own(reco, cache, mute, monkeypatch):
     monkeypatch.setattr(vocabulary, "AT_ONCE", 2)
-    words, steps = own_words(["fire extinguisher", "cat", "double-decker bus", "dog", "zebra"]), []
-    first = load_vocabulary(reco.encoder, words, lambda done, of: steps.append((done, of)))
+    words, control = user_words(["fire extinguisher", "cat", "double-decker bus", "dog", "zebra"]), Recorder()
+    first = load_vocabulary(reco.encoder, words, control)
     said = embed_words(reco.encoder, words.names)
     assert F.cosine_similarity(first.embeddings, said).min() > 0.99
     assert (said @ first.embeddings.T).argmax(1).tolist() == [0, 1, 2, 3, 4]
-    assert steps == [(2, 5), (4, 5), (5, 5)]
+    assert control.reports == [("words", done, 5) for done in (2, 4, 5)]
     (file,) = cache.iterdir()
     written = file.stat().st_mtime_ns
     mute()
@@ -120,14 +122,14 @@ def test_own_words_are_embedded_once_and_each_gets_its_own(reco, cache, mute, mo
     assert torch.equal(second.embeddings, first.embeddings)
     assert file.stat().st_mtime_ns == written
     with pytest.raises(AssertionError, match="are embedded"):
-        load_vocabulary(reco.encoder, own_words(["cat", "dog"]))
+        load_vocabulary(reco.encoder, user_words(["cat", "dog"]))
 
 
 def test_damaged_and_foreign_files_are_made_anew(reco, cache):
-    words = own_words(["cat", "dog", "zebra"])
+    words = user_words(["cat", "dog", "zebra"])
     good = load_vocabulary(reco.encoder, words).embeddings
     (file,) = cache.iterdir()
-    data, mark = file.read_bytes(), f"{words_mark(reco.encoder)}-{words.hash}"
+    data, mark = file.read_bytes(), f"{words_fingerprint(reco.encoder)}-{words.hash}"
     for content in (b"", b"no embeddings", data[:-100], data[:40]):
         file.write_bytes(content)
         assert torch.equal(load_vocabulary(reco.encoder, words).embeddings, good)
@@ -140,7 +142,7 @@ def test_damaged_and_foreign_files_are_made_anew(reco, cache):
 
 
 def test_a_damaged_file_is_told_of(reco, cache, caplog):
-    words = own_words(["cat"])
+    words = user_words(["cat"])
     load_vocabulary(reco.encoder, words)
     (file,) = cache.iterdir()
     assert not caplog.messages
@@ -155,28 +157,26 @@ def test_a_full_disk_leaves_nothing_behind(reco, cache, monkeypatch, error):
         file.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(vocabulary, "save_file", save_some)
+    monkeypatch.setattr(weights, "save_file", save_some)
     with pytest.raises(OSError, match="could not be written"):
-        load_vocabulary(reco.encoder, own_words(["cat"]))
+        load_vocabulary(reco.encoder, user_words(["cat"]))
     assert list(cache.iterdir()) == []
 
 
 def test_embedding_stops_when_it_is_told_to(reco, cache, monkeypatch):
     monkeypatch.setattr(vocabulary, "AT_ONCE", 1)
-    done = []
+    control = Recorder(1)
     with pytest.raises(Cancelled):
-        load_vocabulary(
-            reco.encoder, own_words(["cat", "dog", "zebra"]), lambda n, of: done.append(n), lambda: bool(done)
-        )
-    assert done == [1]
+        load_vocabulary(reco.encoder, user_words(["cat", "dog", "zebra"]), control)
+    assert control.reports == [("words", 1, 3)]
     assert not cache.exists()
 
 
 def test_embeddings_belong_to_what_made_them(reco):
     """The side of photos does not change what words mean; the words do."""
-    assert words_mark(reco.encoder.at_side(448)) == words_mark(reco.encoder)
-    assert own_words(["cat", "dog"]).hash == own_words(["cat", "dog"]).hash
-    assert len({own_words(names).hash for names in (["cat", "dog"], ["dog", "cat"], ["catdog"], ["cat"])}) == 4
+    assert words_fingerprint(reco.encoder.at_side(448)) == words_fingerprint(reco.encoder)
+    assert user_words(["cat", "dog"]).hash == user_words(["cat", "dog"]).hash
+    assert len({user_words(names).hash for names in (["cat", "dog"], ["dog", "cat"], ["catdog"], ["cat"])}) == 4
 
 
 def test_own_words_are_tidied_and_all_are_as_common(tmp_path):
@@ -205,7 +205,7 @@ def test_bad_lists_are_refused(tmp_path, content, says):
 
 
 def test_a_list_as_long_as_allowed_is_taken():
-    assert len(own_words([f"word {i}" for i in range(MOST)]).names) == MOST
+    assert len(user_words([f"word {i}" for i in range(MOST)]).names) == MOST
 
 
 def test_missing_lists_and_none_at_all_are_refused(reco, cache, tmp_path):

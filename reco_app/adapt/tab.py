@@ -1,0 +1,89 @@
+"""The Adapt tab's controls."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from reco_app.adapt import view
+from reco_app.adapt.handlers import SHOWN, AdaptHandlers
+from reco_app.components.controls import html, photo_drop, photo_input, text_line
+from reco_app.context import AppContext
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS
+from reco_app.page import Page
+from reco_app.session import session_state
+from reco_app.templates import render
+
+FEWEST_STEPS, STEPS, MOST_STEPS = 50, 300, 600
+
+
+class AdaptTab:
+    """Photos and names on one side, how it goes and what came of it on the other."""
+
+    def build(self, context: AppContext) -> None:
+        """Make the tab with its controls."""
+        with gr.Tab("Adapt", id="adapt"), gr.Row(elem_id="adapt"):
+            self.session = session_state(context.limits)
+            self.timer = gr.Timer(1, active=False)
+            with gr.Column(min_width=320, scale=2):
+                self._build_question(context)
+            with gr.Column(min_width=320, scale=3):
+                self._build_result()
+
+    def _build_question(self, context: AppContext) -> None:
+        html(render("adapt/intro.html", limits=context.limits))
+        self.files = photo_drop("adapt-drop")
+        self.names = text_line(
+            "Names",
+            "adapt-names",
+            info="What to mark, with commas between",
+            placeholder="sky, building, road, tree, car",
+        )
+        self.everything = gr.Checkbox(
+            label="These names cover everything",
+            elem_id="adapt-everything",
+            info="For whole scenes, such as streets: every pixel gets one of them",
+        )
+        self.steps = gr.Slider(
+            FEWEST_STEPS,
+            MOST_STEPS,
+            STEPS,
+            step=10,
+            label="Training steps",
+            elem_id="adapt-steps",
+            info="More are better up to a point; it stops by itself when nothing gets better",
+        )
+        self.time = html(view.estimate(0, STEPS, context.queue.pace, 0, context.limits), elem_id="adapt-time")
+        with gr.Row():
+            self.start = gr.Button("Start", variant="primary", min_width=100, elem_id="adapt-start")
+            self.finish = gr.Button("Finish now", visible=False, min_width=100, elem_id="adapt-finish")
+            self.cancel = gr.Button("Cancel", visible=False, min_width=100, elem_id="adapt-cancel")
+
+    def _build_result(self) -> None:
+        self.report = html(elem_id="adapt-report")
+        self.look = html(view.plan(), elem_id="adapt-look")
+        with gr.Column(visible=False, elem_id="adapt-result") as self.result:
+            self.download = gr.DownloadButton("Download (zip)", variant="primary", elem_id="adapt-download")
+            html(render("adapt/try.html"))
+            self.photo = photo_input("Photo", "adapt-photo", 200)
+            self.compare = gr.Button("Mark it with both", elem_id="adapt-compare")
+            self.compared = html(elem_id="adapt-compared")
+
+    def connect(self, context: AppContext, page: Page) -> None:
+        """Make the controls work."""
+        do, session = AdaptHandlers(context), self.session
+        shown: list[Any] = [session, *(getattr(self, name) for name in SHOWN)]
+        # One event of both: of two, the earlier one's answer could come last.
+        changed = [self.files.change, self.steps.change]
+        gr.on(changed, do.estimate, [self.files, self.steps], self.time, trigger_mode="always_last", **LIGHT)
+        asked = [self.files, self.names, self.everything, self.steps, page.segment.preset, session]
+        starts = [self.start.click, self.names.submit]
+        gr.on(starts, do.start, asked, shown, show_progress_on=self.report, **PHOTOS)
+        # Asked every second by everyone who waits.
+        self.timer.tick(do.tick, session, shown, **AT_ONCE)
+        for button, call in ((self.finish, do.finish), (self.cancel, do.cancel)):
+            press: Callable = button.click
+            press(call, session, None, **AT_ONCE).then(do.tick, session, shown, **AT_ONCE)
+        self.compare.click(
+            do.compare, [self.photo, session], [self.compared, session], show_progress_on=self.compared, **MODEL
+        )

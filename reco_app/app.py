@@ -1,0 +1,34 @@
+"""The page, put together."""
+
+import gradio as gr
+
+from reco_app.about.tab import AboutTab
+from reco_app.adapt.tab import AdaptTab
+from reco_app.archive.tab import ArchiveTab
+from reco_app.components.controls import html
+from reco_app.context import AppContext
+from reco_app.discover.tab import DiscoverTab
+from reco_app.page import Page, Tab
+from reco_app.segment.tab import SegmentTab
+from reco_app.session import session_state
+from reco_app.templates import render
+
+TITLE = "ReCo: type names, see them in your photo"
+
+
+def build_app(context: AppContext) -> gr.Blocks:
+    """The page; it can be served before the model is ready, and the first request waits for it."""
+    segment = SegmentTab()
+    tabs: list[Tab] = [segment, DiscoverTab(), ArchiveTab(), AdaptTab(), AboutTab()]
+    keep = context.limits.keep_seconds
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, int(keep))) as blocks:
+        html(render("intro.html", title=TITLE), elem_id="title")
+        status = html("Loading the model …", elem_id="status")
+        user_photos = session_state(context.limits)
+        with gr.Tabs() as bar:
+            for tab in tabs:
+                tab.build(context)
+        page = Page(blocks, bar, status, user_photos, segment)
+        for tab in tabs:
+            tab.connect(context, page)
+    return blocks.queue(default_concurrency_limit=1, max_size=32)

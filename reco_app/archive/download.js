@@ -1,0 +1,1 @@
+() => { setTimeout(() => document.querySelector('#saved').click(), 200); }

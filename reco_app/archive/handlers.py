@@ -1,0 +1,202 @@
+"""What the Archive tab's controls call."""
+
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from markupsafe import Markup
+
+from reco_app.archive import view
+from reco_app.components.archive_photos import ArchivePhotos
+from reco_app.context import AppContext
+from reco_app.formats import square_url
+from reco_app.messages import or_refused, user_errors
+from reco_app.templates import render
+from reco_app.visitor.bundle import read_bundle, write_bundle
+from reco_app.visitor.uploads import Uploads
+from reco_app.visitor.user_archive import exemplars
+from reco_app.visitor.user_photos import UserPhoto, UserPhotos, one_name, with_user_photos
+from reco_core.errors import OptionError, PhotoError, RecoError
+from reco_core.utils.images import read_photo
+
+FOUND = 20
+Shown = tuple  # the visitor's photos, their list, what was done, the line beside the names box
+
+
+class ArchiveHandlers:
+    """Holds only what all users share."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context, self.presets, self.limits = context, context.presets, context.limits
+        self.archive_photos = ArchivePhotos(context.presets, context.photos)
+
+    def begin(self) -> UserPhotos:
+        """A new visitor's photos: none."""
+        return UserPhotos(self.limits)
+
+    def search(self, words: str = "", photo: str | None = None, k: int = FOUND, preset: str = "") -> list[dict]:
+        """Find photos in the archive by words, by a photo, or by both.
+
+        Args:
+            words: what to look for, such as "red car"; "" if a photo says it.
+            photo: a JPEG, PNG, WebP, BMP, GIF or TIFF file of at most 50 megapixels, or nothing.
+            k: how many photos to return, 1 to 60.
+            preset: which models, and with them which archive: mini, or another one that this server has;
+                "" for its first.
+
+        Returns:
+            The nearest photos, best first: similarity (cosine), title, author, licence and its scope, addresses of
+            the photo and of the page that shows it.
+        """
+        with user_errors():
+            reco = self.presets.get(preset)
+            query = reco.encoder.query(*self._query(words, photo, k))
+            return [
+                {
+                    "similarity": round(hit.similarity, 4),
+                    "file": hit.record.file,
+                    "title": hit.record.title,
+                    "author": hit.record.author,
+                    "licence": hit.record.licence,
+                    "licence_scope": hit.record.licence_scope,
+                    "source_url": hit.record.source_url,
+                    "landing_url": hit.record.landing_url,
+                }
+                for hit in exemplars(reco.archive, reco.archive.search(query, int(k)))
+            ]
+
+    def look(
+        self,
+        words: str,
+        photo: str | None,
+        k: int,
+        preset: str,
+        user_photos: UserPhotos | None,
+        progress: gr.Progress = gr.Progress(),
+    ) -> tuple[str, UserPhotos | None]:
+        """The same with the visitor's own photos, as tiles."""
+
+        def found() -> Markup:
+            query = self._query(words, photo, k)
+            archive = with_user_photos(self.presets.get(preset), user_photos, progress)
+            tile = partial(self.archive_photos.tile, preset, user_rows=archive.user_rows)
+            return view.search_results(list(map(tile, archive.search(*query, int(k)))), len(archive.reco.archive))
+
+        return or_refused(found, lambda reason: reason), user_photos
+
+    def add(
+        self,
+        files: list[str] | None,
+        name: str,
+        preset: str,
+        user_photos: UserPhotos | None,
+        progress: gr.Progress = gr.Progress(),
+    ) -> tuple:
+        """Keep photos and learn from them. The files that were dropped go as all uploads do: others may have given
+        the same.
+        """
+        kept = user_photos or self.begin()
+
+        def added() -> tuple:
+            if not files:
+                raise OptionError("there are no photos", remedy="Drop some first, or a zip of them")
+            self.presets.get(preset)  # rather than fail when all photos are read
+            wanted = one_name(name) if name and name.strip() else ""
+            uploads = Uploads(files, self.limits)
+            count, left_out = kept.add(
+                uploads,
+                wanted,
+                learn=lambda: self._seeds(kept, preset, progress),
+                progress=lambda done: progress((done, len(uploads)), desc="Looking at photos", unit="photos"),
+            )
+            return None, "", *self._shown(kept, preset, view.added(count, wanted, left_out))
+
+        return or_refused(added, lambda reason: (gr.skip(), gr.skip(), *_unchanged(kept, reason)))
+
+    def cancel(self, user_photos: UserPhotos | None) -> None:
+        """Stop what is being added."""
+        if user_photos:
+            user_photos.cancel()
+
+    def remove(self, user_photos: UserPhotos | None, event: gr.EventData) -> Shown:
+        """Remove a photo, a name with its photos, or everything."""
+        with user_errors():
+            kept, what = user_photos or self.begin(), str(event.what)
+            kind, _, name = what.partition(":")
+            count = kept.remove(lambda photo: what in ("all", photo.file) or (kind == "name" and photo.name == name))
+            return self._shown(kept, None, view.removed(count))
+
+    def learned(self, user_photos: UserPhotos | None, preset: str) -> str:
+        """The list of the visitor's photos with what was learned from each."""
+        with user_errors():
+            return self._list(user_photos or self.begin(), preset)
+
+    def save(self, user_photos: UserPhotos | None, preset: str) -> str:
+        """The zip to download."""
+        with user_errors():
+            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
+            try:
+                target = folder / "my-archive.zip"
+                write_bundle(user_photos or self.begin(), self.presets.get(preset).encoder, target)
+            except RecoError:
+                shutil.rmtree(folder)
+                raise
+            if target.stat().st_size > self.limits.upload_bytes:
+                gr.Warning(
+                    "This zip is larger than 30 MB, so it cannot be loaded here again as a whole. The photos in it can."
+                )
+            return str(target)
+
+    def load(
+        self, file: str | None, preset: str, user_photos: UserPhotos | None, progress: gr.Progress = gr.Progress()
+    ) -> Shown:
+        """Photos and names of a saved zip join those that are there."""
+        kept = user_photos or self.begin()
+
+        def loaded() -> Shown:
+            if not file:
+                raise OptionError("there is no zip", remedy="Choose one that you saved here")
+            photos = read_bundle(Path(file), self.presets.get(preset).encoder, self.limits)
+            count, left_out = kept.add(photos, learn=lambda: self._seeds(kept, preset, progress))
+            return self._shown(kept, preset, view.added(count, "", left_out))
+
+        return or_refused(loaded, lambda reason: _unchanged(kept, reason))
+
+    def _query(self, words: str, photo: str | None, k: int) -> tuple[str, np.ndarray | None]:
+        """What to search for, checked."""
+        most = self.limits.search_results
+        if not 1 <= int(k) <= most:
+            raise OptionError("k is out of range", given=k, expected=f"1 to {most}")
+        if photo and not Path(photo).is_file():  # uploads are deleted after a while
+            raise PhotoError("the photo is no longer kept", remedy="Upload it again")
+        words = " ".join((words or "").split())[:1000]
+        return words, read_photo(photo) if photo else None
+
+    def _shown(self, kept: UserPhotos, preset: str | None, report: Markup) -> Shown:
+        taught = render("components/taught_names.html", names=kept.names)
+        return kept, self._list(kept, preset), report, taught
+
+    def _list(self, kept: UserPhotos, preset: str | None) -> Markup:
+        """preset: for which seeds are shown; None shows none, and is quick."""
+
+        def picture(photo: UserPhoto) -> str:
+            try:
+                return square_url(read_photo(kept.path(photo)), view.USER_TILE_SIDE)
+            except PhotoError:  # removed in this moment
+                return ""
+
+        return view.photo_list(kept.photos, {} if preset is None else self._seeds(kept, preset), picture)
+
+    def _seeds(
+        self, kept: UserPhotos, preset: str, progress: gr.Progress | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """Where in each photo its name was found; learned now if it has to be."""
+        concepts = with_user_photos(self.presets.get(preset), kept, progress).concepts(tuple(kept.names))
+        return {exemplar.record.file: exemplar.seed for concept in concepts.values() for exemplar in concept.exemplars}
+
+
+def _unchanged(kept: UserPhotos, reason: Markup) -> Shown:
+    return kept, gr.skip(), reason, gr.skip()

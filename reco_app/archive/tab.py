@@ -1,0 +1,84 @@
+"""The Archive tab's controls."""
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from reco_app.archive import view
+from reco_app.archive.handlers import FOUND, ArchiveHandlers
+from reco_app.components.controls import html, photo_drop, photo_input, text_line
+from reco_app.context import AppContext
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options, add_endpoint
+from reco_app.page import Page
+from reco_app.templates import render, text
+
+
+class ArchiveTab:
+    """The visitor's photos on one side, search on the other."""
+
+    def build(self, context: AppContext) -> None:
+        """Make the tab with its controls."""
+        with gr.Tab("Archive", id="archive"), gr.Row(elem_id="archive"):
+            with gr.Column(min_width=320, scale=2):
+                self._build_photos(context)
+            with gr.Column(min_width=320, scale=3):
+                self._build_search(context)
+
+    def _build_photos(self, context: AppContext) -> None:
+        html(render("archive/photos_intro.html", limits=context.limits))
+        self.files = photo_drop("drop")
+        self.name = text_line("What is it? (optional)", "what", placeholder="a name of your choice")
+        with gr.Row():
+            self.add = gr.Button("Add", variant="primary", min_width=100, elem_id="add")
+            self.cancel = gr.Button("Cancel", visible=False, min_width=100, elem_id="cancel-add")
+        self.report = html(elem_id="report")
+        self.list = html(view.photo_list([], {}, str), js_on_load=text("archive/photos.js"), elem_id="own")
+        with gr.Row():
+            self.save = gr.Button("Save as zip", size="sm", min_width=100, elem_id="save")
+            self.load = gr.UploadButton(
+                "Load a saved zip", file_types=[".zip"], size="sm", min_width=100, elem_id="load"
+            )
+        self.saved = gr.DownloadButton("Download", visible="hidden", elem_id="saved")
+
+    def _build_search(self, context: AppContext) -> None:
+        html(render("archive/search_intro.html"))
+        with gr.Row():
+            with gr.Column(min_width=200):
+                self.words = text_line("Words", "words", placeholder="red car")
+                self.k = gr.Slider(
+                    1, context.limits.search_results, FOUND, step=1, label="How many photos", elem_id="many"
+                )
+                self.search = gr.Button("Search", variant="primary", elem_id="search")
+            self.photo = photo_input("Photo (optional)", "like", 200, sources=["upload", "clipboard"], min_width=200)
+        self.found = html(elem_id="found")
+
+    def connect(self, context: AppContext, page: Page) -> None:
+        """Make the controls work."""
+        do, kept, preset = ArchiveHandlers(context), page.user_photos, page.segment.preset
+        shown = [kept, self.list, self.report, page.segment.taught]
+        page.blocks.load(do.begin, None, kept, **LIGHT)
+
+        asked = [self.words, self.photo, self.k, preset]
+        searches = [self.search.click, self.words.submit]
+        gr.on(searches, do.look, [*asked, kept], [self.found, kept], show_progress_on=self.found, **MODEL)
+        add_endpoint("search", do.search, asked, [], "photos")
+
+        given = [self.files, self.name, preset, kept]
+        self._cancellable(self.add.click, do.add, given, [self.files, self.name, *shown])
+        self._cancellable(self.load.upload, do.load, [self.load, preset, kept], shown)
+        self.cancel.click(do.cancel, kept, None, **AT_ONCE)
+        quietly: Options = {**PHOTOS, "show_progress": "hidden"}
+        self.list.click(do.remove, kept, shown, trigger_mode="multiple", **LIGHT).success(
+            do.learned, [kept, preset], self.list, **quietly
+        )
+        self.save.click(do.save, [kept, preset], self.saved, **quietly).success(
+            None, js=text("archive/download.js"), **PRIVATE
+        )
+
+    def _cancellable(self, event: Any, call: Any, inputs: list[Any], outputs: list[Any]) -> None:
+        """With the button Cancel for as long as it takes."""
+        show, hide = (partial(gr.update, visible=visible) for visible in (True, False))
+        event(show, None, self.cancel, **AT_ONCE).then(
+            call, inputs, outputs, show_progress_on=self.report, **PHOTOS
+        ).then(hide, None, self.cancel, **AT_ONCE)

@@ -1,0 +1,38 @@
+"""What the app was started with: one object, handed to every tab."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+
+from reco_app.jobs.job_queue import JobQueue
+from reco_app.limits import Limits
+from reco_app.preset_pool import PresetPool
+from reco_core.adaptation.recipe import QUICK, Recipe
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """What all visitors of a server share, and nothing of any one of them.
+
+    photos: folder with the archive's photos, for the gallery; None: from where they were published. device: None is a
+    GPU if there is one. may_install: whether visitors may install presets. recipe: of specialists, but for their steps.
+    cache: the folder that Gradio serves results from.
+    """
+
+    presets: PresetPool
+    photos: Path | None = None
+    device: str | None = None
+    may_install: bool = False
+    recipe: Recipe = QUICK
+    limits: Limits = Limits()
+    cache: Path = field(default_factory=lambda: Path(get_upload_folder()))
+
+    def __post_init__(self) -> None:
+        self.cache.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        """The trainings of all visitors."""
+        return JobQueue(self.limits)

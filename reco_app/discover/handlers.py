@@ -1,0 +1,191 @@
+"""What the Discover tab's controls call."""
+
+import tempfile
+import threading
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from reco_app.context import AppContext
+from reco_app.discover import view
+from reco_app.discover.session import DiscoverySession, write_files
+from reco_app.formats import SHOWN_SIDE
+from reco_app.messages import user_errors
+from reco_app.visitor.user_photos import one_name
+from reco_core.errors import NamesError, PhotoError
+from reco_core.export import describe_discovery
+from reco_core.utils.images import limit_size, read_photo
+from reco_core.utils.names import parse_names
+from reco_core.utils.run_control import RunControl
+from reco_core.zeroguidance.discovery import PARTS, Discoverer, Reading, check_parts
+from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
+
+GONE = "This photo is no longer kept. Press Discover again."
+Shown = tuple[Any, ...]  # picture, legend, names, files
+
+
+class DiscoverHandlers:
+    """Holds what all users share; of sessions only which readings are the newest."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context, self.presets = context, context.presets
+        self._discoverers: dict[str, Discoverer] = {}
+        self._newest: list[DiscoverySession] = []
+        self._lock, self._keeping = threading.Lock(), threading.Lock()
+
+    def begin(self) -> DiscoverySession:
+        """A new visitor's result: none."""
+        return DiscoverySession(self.context.cache)
+
+    def run(
+        self,
+        photo: str | None,
+        parts: int,
+        words: str,
+        preset: str,
+        session: DiscoverySession | None,
+        progress: gr.Progress = gr.Progress(),
+    ) -> tuple:
+        """Find and name what is in the photo, and show it."""
+        with user_errors():
+            pixels, discoverer, reading = self._read(photo, parts, words, preset, progress)
+            found, session = discoverer.divide(reading, int(parts)), session or self.begin()
+            with session.lock:
+                session.source, session.preset, session.parts = str(photo), preset, int(parts)
+                session.vocabulary = discoverer.vocabulary if words and words.strip() else None
+                session.photo, session.found, session.new_names = limit_size(pixels, SHOWN_SIDE), found, {}
+                self._keep(session, reading)
+                return session, gr.Column(visible=True), *_shown(session)
+
+    def divide(self, session: DiscoverySession | None, parts: int, ticked: list[str]) -> tuple:
+        """The same photo in fewer or more parts; nothing is read again."""
+        with user_errors():
+            if session is None or session.found is None or session.parts == parts:
+                return session, *_unchanged()
+            with session.lock:
+                reading = session.kept()
+                if reading is None:
+                    raise gr.Error(GONE, print_exception=False)
+                before = session.names
+                session.found, session.parts = self._again(session).divide(reading, int(parts)), int(parts)
+                return session, *_shown(session, set(before) - set(ticked))
+
+    def rename(self, session: DiscoverySession | None, ticked: list[str], event: gr.EventData) -> tuple:
+        """Another name for what is called `event.old`; without that, all names as they were found."""
+        with user_errors():
+            if session is None or session.found is None:
+                return session, *_unchanged()
+            with session.lock:
+                before = session.names
+                if event.old:
+                    session.rename(str(event.old), one_name(str(event.name)))
+                else:
+                    session.new_names = {}
+                return session, *_shown(session, set(before) - set(ticked))
+
+    def hand_over(self, session: DiscoverySession | None, ticked: list[str]) -> tuple:
+        """Photo and names for the Segment tab, and that tab to the front."""
+        with user_errors():
+            if session is None or not Path(session.source).is_file():  # uploads are deleted after a while
+                raise gr.Error(GONE, print_exception=False)
+            if not ticked:
+                raise NamesError("no names are ticked", remedy="Tick what ReCo shall look for")
+            return session, session.source, ", ".join(ticked), gr.Tabs(selected="segment")
+
+    def hand_over_one(self, session: DiscoverySession | None, event: gr.EventData) -> tuple:
+        """The same with one row's name."""
+        return self.hand_over(session, [str(event.what)])
+
+    def discover(
+        self, photo: str | None, parts: int = PARTS, words: str = "", preset: str = ""
+    ) -> tuple[str, str, dict]:
+        """Find and name everything in a photo, without being told what to look for.
+
+        Args:
+            photo: a JPEG, PNG, WebP, BMP, GIF or TIFF file of at most 50 megapixels.
+            parts: how finely the photo is cut, 1 to 20, before parts that are called alike become one.
+            words: what things may be called, with commas; "" for 18,000 nouns.
+            preset: which models: mini, or another one that this server has; "" for its first.
+
+        Returns:
+            overlay: PNG of the photo with coloured segments and their names, long side at most 1600. labels: PNG as
+            large as the photo; its pixel values are i for the i-th segment. description: per segment its name,
+            colour, share of the photo, confidence (0 to 1), and what else it may be.
+        """
+        with user_errors():
+            pixels, discoverer, reading = self._read(photo, parts, words, preset, None)
+            found = discoverer.divide(reading, int(parts))
+            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
+            files = write_files(limit_size(pixels, SHOWN_SIDE), found, folder, {})
+            return files.overlay, files.labels, describe_discovery(found)
+
+    def _read(
+        self, photo: str | None, parts: int, words: str, preset: str, progress: gr.Progress | None
+    ) -> tuple[np.ndarray, Discoverer, Reading]:
+        if not photo or not Path(photo).is_file():  # uploads are deleted after a while
+            raise PhotoError("there is no photo", remedy="Upload one, paste one, or click an example")
+        check_parts(int(parts))
+        names = parse_names(words, self.context.limits.user_words) if words and words.strip() else ()
+        pixels = read_photo(photo)
+        if progress and not self.presets.loaded(preset):
+            progress(None, desc="Loading the model")
+        discoverer = self._discoverer(preset, names, progress)
+        control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize())) if progress else None
+        return pixels, discoverer, discoverer.read(pixels, control=control)
+
+    def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: gr.Progress | None = None) -> Discoverer:
+        """names: a visitor's own words, in a vocabulary that is theirs alone; none: the one that all share."""
+        reco = self.presets.get(preset)
+        if names:
+            return Discoverer(
+                reco, load_vocabulary(reco.encoder, user_words(names), _embedding(progress, "your words"))
+            )
+        preset = preset or self.presets.first
+        with self._lock:
+            made = self._discoverers.get(preset)
+            if made is None or made.reco is not reco:
+                vocabulary = load_vocabulary(reco.encoder, None, _embedding(progress, "18,000 words, once"))
+                made = Discoverer(reco, vocabulary)
+            # Those of presets that are no longer loaded go, and free their models.
+            kept = {name: old for name, old in self._discoverers.items() if self.presets.loaded(name)}
+            self._discoverers = {**kept, preset: made}
+            return made
+
+    def _again(self, session: DiscoverySession) -> Discoverer:
+        if session.vocabulary is None:
+            return self._discoverer(session.preset)
+        return Discoverer(self.presets.get(session.preset), session.vocabulary)
+
+    def _keep(self, session: DiscoverySession, reading: Reading) -> None:
+        """Readings are large: the oldest of all go first."""
+        session.keep(reading)
+        with self._keeping:
+            others = [other for other in self._newest if other is not session and other.reading is not None]
+            most = self.context.limits.readings
+            self._newest = [*others, session][-most:]
+            for old in others[: max(0, len(others) + 1 - most)]:
+                old.reading = None
+
+
+def _embedding(progress: gr.Progress | None, what: str) -> RunControl:
+    def report(stage: str, done: int, total: int) -> None:
+        if progress:
+            progress((done, total), desc=f"Embedding {what}", unit="words")
+
+    return RunControl(report)
+
+
+def _shown(session: DiscoverySession, off: Collection[str] = ()) -> Shown:
+    """off: names that shall not be ticked."""
+    result, files = session.draw()
+    names = [result.names[i] for i in view.order(result)]
+    ticks = gr.CheckboxGroup(names, value=[name for name in names if name not in off])
+    seconds = sum(seconds for stage, seconds in result.timings.items() if stage != "divide")
+    return files.shown, view.legend(result, session.given, seconds), ticks, *files[1:]
+
+
+def _unchanged() -> Shown:
+    return (gr.skip(),) * 6

@@ -1,0 +1,1 @@
+() => setTimeout(() => document.querySelector('#overlay').scrollIntoView({block: 'center'}), 100)

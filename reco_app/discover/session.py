@@ -1,0 +1,150 @@
+"""What a visitor owns in the Discover tab: a photo, what was found in it, and how its names were changed."""
+
+import json
+import shutil
+import tempfile
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from reco_app.session import private_folder
+from reco_core.export import describe_discovery, label_image
+from reco_core.types import Discovery, Segment
+from reco_core.utils.visualize import overlay, tag
+from reco_core.zeroguidance.discovery import Reading
+from reco_core.zeroguidance.vocabulary import Vocabulary
+
+OPACITY = 0.5  # every pixel is coloured, so less than where most of the photo is background
+
+
+class ResultFiles(NamedTuple):
+    """Paths: a small JPEG for the page, and what can be downloaded."""
+
+    shown: str
+    overlay: str
+    labels: str
+    description: str
+
+
+class DiscoverySession:
+    """A visitor's photo and what was found in it. Everything on disk goes with the object at the latest.
+
+    source: the uploaded file. photo: (h, w, 3) uint8, as large as shown. vocabulary: the visitor's own words; None: the
+    bundled ones. reading: None when it is no longer kept. found: as divided into `parts`. new_names: by the name that
+    was found, the visitor's.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        """cache: a folder that Gradio serves results from."""
+        self.lock = threading.Lock()  # held while anything changes or is drawn, so that answers come in order
+        self.cache = cache
+        self.source, self.preset, self.parts = "", "", 0
+        self.photo: np.ndarray | None = None
+        self.vocabulary: Vocabulary | None = None
+        self.reading: Reading | None = None
+        self.found: Discovery | None = None
+        self.new_names: dict[str, str] = {}
+
+    @cached_property
+    def folder(self) -> Path:
+        """Of its files."""
+        return private_folder(self, self.cache)
+
+    def close(self) -> None:
+        """Delete everything."""
+        self.reading = self.found = self.photo = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def keep(self, reading: Reading) -> None:
+        """For other divisions of the photo, in half of the memory."""
+        self.reading = replace(reading, belongs=reading.belongs.half())
+
+    def kept(self) -> Reading | None:
+        """The reading as it was given, but for rounding."""
+        return self.reading and replace(self.reading, belongs=self.reading.belongs.float())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """As they are shown."""
+        return renamed(self.found, self.new_names).names if self.found else ()
+
+    @property
+    def given(self) -> set[str]:
+        """Those of them that the visitor gave."""
+        return {self.new_names[name] for name in (self.found.names if self.found else ()) if name in self.new_names}
+
+    def rename(self, old: str, new: str) -> None:
+        """Call by another name what is shown as `old`; it stays so when the photo is divided anew."""
+        for name in self.found.names if self.found else ():
+            if self.new_names.get(name, name).casefold() == old.casefold():
+                self.new_names[name] = new
+                if name == new:
+                    del self.new_names[name]
+
+    def draw(self) -> tuple[Discovery, ResultFiles]:
+        """The result with the visitor's names, and its files, each time in a new place: browsers keep old pictures."""
+        if self.found is None or self.photo is None:
+            raise ValueError("there is nothing to draw")
+        result = renamed(self.found, self.new_names)
+        return result, write_files(
+            self.photo,
+            result,
+            Path(tempfile.mkdtemp(dir=self.folder)),
+            {"preset": self.preset, "parts": self.parts},
+            self.given,
+        )
+
+
+def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
+    """The same with other names by old name; segments that come to be called alike become one.
+
+    A new name's confidence is 1, for somebody said so, and what was found in its place is told with the others.
+    """
+    if not any(name in names for name in found.names):
+        return found
+    alike: dict[str, list[int]] = {}
+    for row, name in enumerate(found.names):
+        alike.setdefault(names.get(name, name).casefold(), []).append(row)
+    labels, segments, embeddings = np.zeros(len(found.segments) + 1, np.uint8), [], []
+    for label, rows in enumerate(alike.values(), 1):
+        labels[[row + 1 for row in rows]] = label
+        changed = [row for row in rows if found.names[row] in names]
+        segment = found.segments[(changed or rows)[0]]
+        if changed:
+            others = ((segment.name, segment.confidence), *segment.others)
+            new = names[segment.name]
+            segment = Segment(new, 1.0, tuple(other for other in others if other[0].casefold() != new.casefold()))
+        segments.append(segment)
+        embeddings.append(F.normalize(found.embeddings[rows].mean(0), dim=-1))
+    return Discovery(labels[found.labels], tuple(segments), torch.stack(embeddings), found.timings)
+
+
+def write_files(
+    photo: np.ndarray, result: Discovery, folder: Path, settings: dict, given: Collection[str] = ()
+) -> ResultFiles:
+    """Write a result's files. photo: (h, w, 3) uint8, as large as the overlay shall be. given: names that a user
+    gave.
+    """
+    height, width = photo.shape[:2]
+    pixels = label_image(result)
+    labels = np.asarray(pixels.resize((width, height), Image.Resampling.NEAREST))
+    picture = Image.fromarray(tag(overlay(photo, labels, len(result.names), OPACITY), labels, result.names))
+    files = ResultFiles(*(str(folder / name) for name in ("overlay.jpg", "overlay.png", "labels.png", "result.json")))
+    picture.save(files.shown, quality=92)
+    picture.save(files.overlay, compress_level=1)
+    pixels.save(files.labels)
+    description = describe_discovery(result)
+    for segment in description["segments"]:
+        segment["named_by_user"] = segment["name"] in given
+    Path(files.description).write_text(
+        json.dumps({**settings, **description}, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
+    return files

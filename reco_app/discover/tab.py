@@ -1,0 +1,92 @@
+"""The Discover tab's controls."""
+
+import gradio as gr
+
+from reco_app.components.controls import download_row, html, photo_input, result_picture
+from reco_app.components.examples import example_files
+from reco_app.context import AppContext
+from reco_app.discover.handlers import DiscoverHandlers
+from reco_app.events import LIGHT, MODEL, PRIVATE, add_endpoint
+from reco_app.page import Page
+from reco_app.session import session_state
+from reco_app.templates import render, text
+from reco_core.zeroguidance.discovery import MOST_PARTS, PARTS
+
+
+class DiscoverTab:
+    """The photo on one side, what was found in it on the other."""
+
+    def build(self, context: AppContext) -> None:
+        """Make the tab with its controls."""
+        with gr.Tab("Discover", id="discover"), gr.Row(elem_id="discover"):
+            self.session = session_state(context.limits)
+            with gr.Column(min_width=320):
+                self._build_question(context)
+            with gr.Column(min_width=320):
+                self.shown = result_picture("Found", "discover-overlay", 400)
+                with gr.Column(visible=False, elem_id="discover-results") as self.column:
+                    self._build_result()
+
+    def _build_question(self, context: AppContext) -> None:
+        html(render("discover/intro.html"))
+        with example_files() as rows:
+            photos = [[photo] for photo, _ in rows]
+            self.photo = photo_input("Photo", "discover-photo", 360, photos[1][0])
+            self.button = gr.Button("Discover", variant="primary", elem_id="discover-start")
+            self.examples = gr.Examples(
+                photos,
+                [self.photo],
+                label="Examples: one click",
+                cache_examples=False,
+                api_visibility="private",
+                elem_id="discover-examples",
+            )
+        with gr.Accordion("Options", open=False, elem_id="discover-options"):
+            self.words = gr.Textbox(
+                "",
+                label="Your own words",
+                placeholder="cup, spoon, table",
+                lines=2,
+                max_lines=6,
+                info=f"What things may be called, with commas, up to {context.limits.user_words:,}. Empty: 18,000 "
+                "nouns. Words for surroundings, such as wall and sky, compete in any case",
+                elem_id="discover-words",
+            )
+
+    def _build_result(self) -> None:
+        self.parts = gr.Slider(
+            1,
+            MOST_PARTS,
+            PARTS,
+            step=1,
+            label="Coarser – finer",
+            elem_id="discover-parts",
+            info="How many parts the photo is cut into, before alike ones become one",
+        )
+        self.legend = html(elem_id="discover-legend", js_on_load=text("discover/legend.js"))
+        self.names = gr.CheckboxGroup(label="Look for these in the whole photo", elem_id="discover-names")
+        self.send = gr.Button("Segment these with ReCo", elem_id="discover-send")
+        self.files = download_row("discover-download")
+
+    def connect(self, context: AppContext, page: Page) -> None:
+        """Make the controls work."""
+        do, session, segment = DiscoverHandlers(context), self.session, page.segment
+        shown = [self.shown, self.legend, self.names, *self.files]
+        page.blocks.load(do.begin, None, session, **LIGHT)
+        asked = [self.photo, self.parts, self.words, segment.preset]
+        divided = do.divide, [session, self.parts, self.names], [session, *shown]
+        for press in (self.button.click, self.examples.load_input_event.then):
+            event = press(
+                do.run, [*asked, session], [session, self.column, *shown], show_progress_on=self.shown, **MODEL
+            )
+            event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
+        self.parts.release(*divided, trigger_mode="always_last", **LIGHT)
+        self.legend.submit(do.rename, [session, self.names], [session, *shown], trigger_mode="multiple", **LIGHT)
+        given = [session, segment.photo, segment.names, page.tabs]
+        for event in (
+            self.send.click(do.hand_over, [session, self.names], given, **LIGHT),
+            self.legend.click(do.hand_over_one, session, given, **LIGHT),
+        ):
+            event.success(None, js=text("discover/scroll_to_result.js"), **PRIVATE)
+            segment.run_on(event.success)
+        add_endpoint("discover", do.discover, asked, ["overlay", "labels"], "description")

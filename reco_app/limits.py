@@ -1,0 +1,27 @@
+"""What one visitor may use, so that the server lasts for all of them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a server. Seconds, bytes, or counts."""
+
+    keep_seconds: float = 3600  # for which a visitor's things are kept when nobody uses them
+    sessions: int = 200  # visitors whose things are kept
+    upload_bytes: int = 30_000_000  # of one file
+    exemplars: int = 50  # that a name is learned from
+    search_results: int = 60
+    user_photos: int = 200  # of a visitor
+    user_bytes: int = 100_000_000  # of a visitor's photos as they are kept, and of what a zip unpacks to
+    user_words: int = 1000  # of a visitor's own vocabulary
+    readings: int = 40  # photos read for Discover, of all visitors at once, up to 20 MB each
+    specialist_names: int = 30
+    job_seconds: float = 1800  # of one training; then it ends with the best that there is
+    jobs: int = 20  # on a server: the one that runs, and those that wait
+    absent_seconds: float = 300  # without a question about a job, after which nobody is there any more
+
+    @property
+    def zip_files(self) -> int:
+        """Files in a zip, whatever they are."""
+        return 5 * self.user_photos

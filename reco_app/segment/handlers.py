@@ -1,0 +1,183 @@
+"""What the Segment tab's controls call."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from reco_app.components.archive_photos import ArchivePhotos
+from reco_app.components.exemplar_grid import exemplar_grid
+from reco_app.context import AppContext
+from reco_app.formats import SHOWN_SIDE
+from reco_app.messages import user_errors
+from reco_app.segment import view
+from reco_app.segment.request import SegmentRequest
+from reco_app.segment.session import SegmentResult
+from reco_app.templates import render
+from reco_app.visitor.user_photos import UserPhotos, with_user_photos
+from reco_core.errors import OptionError, PhotoError
+from reco_core.export import FOUND_FROM, describe, label_image
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.types import Segmentation
+from reco_core.utils.images import limit_size, read_photo, resize_labels
+from reco_core.utils.run_control import RunControl
+
+OPACITY = 0.6
+
+
+class SegmentHandlers:
+    """Holds only what all users share."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
+        self.archive_photos = ArchivePhotos(context.presets, context.photos)
+
+    def run(
+        self,
+        opacity: float,
+        user_photos: UserPhotos | None,
+        found_from: float = FOUND_FROM,
+        progress: gr.Progress = gr.Progress(),
+        **asked: Any,
+    ) -> tuple:
+        """Segment and show; the exemplars follow by themselves. asked: a SegmentRequest's fields."""
+        with user_errors():
+            _, result = self._segment(SegmentRequest(**asked), user_photos, progress)
+            result = replace(result, found_from=found_from)
+            drawn = [i for i, found in enumerate(result.found) if found]
+            files = [str(result.folder / name) for name in ("labels.png", "result.json")]
+            return result, gr.Column(visible=True), *_shown(result, drawn, opacity), *files
+
+    def segment(
+        self,
+        photo: str | None,
+        names: str,
+        method: str = "reco2",
+        k: int = 20,
+        background: str = ", ".join(BACKGROUND_WORDS),
+        context: str = ", ".join(CONTEXT_WORDS),
+        preset: str = "",
+    ) -> tuple[str, str, dict]:
+        """Mark named things in a photo.
+
+        Args:
+            photo: a JPEG, PNG, WebP, BMP, GIF or TIFF file of at most 50 megapixels.
+            names: what to look for, with commas between the names, such as "cat, wall".
+            method: reco2 (ours), reco (the paper's), denseclip (the baseline), reco2_crf or reco_crf.
+            k: how many archive photos each name is learned from, 1 to 50.
+            background: words that compete as background, with commas.
+            context: words that are kept out of what a name is learned from, with commas.
+            preset: which models: mini, or another one that this server has; "" for its first.
+
+        Returns:
+            overlay: PNG of the photo with every mask, long side at most 1600. labels: PNG as large as
+            the photo; its pixel values are 0 for background and i for the i-th name. description: per
+            name its colour, share of the photo, presence (0 to 1, is it there at all), found or not, and exemplars.
+        """
+        with user_errors():
+            request = SegmentRequest(photo, names, method, k, background, context, preset)
+            segmentation, result = self._segment(request)
+            _, file = view.draw(result, range(len(segmentation.names)), OPACITY)
+            return file, str(result.folder / "labels.png"), describe(segmentation)
+
+    def redraw(self, result: SegmentResult | None, drawn: list[int], opacity: float) -> tuple[str, str, str]:
+        """The overlay and the legend with other concepts or opacity."""
+        with user_errors():
+            kept = _kept(result)
+            return *view.draw(kept, drawn, opacity), view.legend(kept, drawn)
+
+    def judge(self, result: SegmentResult | None, drawn: list[int], opacity: float, found_from: float) -> tuple:
+        """Say "found" from another presence on; what this changes is drawn or no longer drawn, the rest stays."""
+        with user_errors():
+            if result is None or result.found_from == found_from:
+                return (gr.skip(),) * 5
+            old, new = _kept(result), replace(result, found_from=found_from)
+            pairs = enumerate(zip(old.found, new.found, strict=True))
+            drawn = [i for i, (before, now) in pairs if (now if now != before else i in drawn)]
+            return new, *_shown(new, drawn, opacity)
+
+    def exemplars(
+        self, result: SegmentResult | None, user_photos: UserPhotos | None
+    ) -> tuple[gr.Column, str, UserPhotos | None, str]:
+        """What each concept was learned from. That the visitor's photos were used keeps them longer."""
+        with user_errors():
+            shown = ""
+            if result:
+                tile = partial(self.archive_photos.tile, result.preset, user_rows=result.user_rows)
+                shown = exemplar_grid(result.concepts, tile)
+            taught = render("components/taught_names.html", names=user_photos.names if user_photos else {})
+            return gr.Column(visible=True), shown, user_photos, taught
+
+    def _segment(
+        self, request: SegmentRequest, user_photos: UserPhotos | None = None, progress: gr.Progress | None = None
+    ) -> tuple[Segmentation, SegmentResult]:
+        if not request.photo or not Path(request.photo).is_file():  # uploads are deleted after a while
+            raise PhotoError("there is no photo", remedy="Upload one, paste one, or click an example")
+        names, k, most = request.wanted(), int(request.k), self.context.limits.exemplars
+        if not 1 <= k <= most:
+            raise OptionError("k is out of range", given=request.k, expected=f"1 to {most}")
+        background, context = request.background_words(), request.context_words()
+        pixels = read_photo(request.photo)
+        if progress and not self.context.presets.loaded(request.preset):
+            progress(None, desc="Loading the model")
+        archive = with_user_photos(self.context.presets.get(request.preset), user_photos, progress)
+
+        def learning(stage: str, done: int, total: int) -> None:
+            if progress:
+                progress((done, total), desc=stage[0].upper() + stage[1:], unit="names")
+
+        references = archive.reco.prepare(
+            names,
+            k=k,
+            method=request.method,
+            background=background,
+            context=context,
+            taught=list(archive.concepts(names, request.method, k, context).values()),
+            control=RunControl(learning),
+        )
+        segmentation = archive.reco.segment(pixels, references, method=request.method)
+        folder = Path(tempfile.mkdtemp(dir=self.context.cache))
+        settings = {
+            "preset": archive.reco.encoder.preset.name,
+            "method": request.method,
+            "k": k,
+            "context_words": context,
+        }
+        _write(folder, segmentation, settings)
+        shown, times = limit_size(pixels, SHOWN_SIDE), segmentation.timings
+        return segmentation, SegmentResult(
+            photo=shown,
+            labels=resize_labels(segmentation.labels, shown.shape[:2]),
+            concepts=references.concepts,
+            shares=tuple(segmentation.share(i + 1) for i in range(len(segmentation.names))),
+            presence=segmentation.presence,
+            folder=folder,
+            preset=request.preset,
+            user_rows=archive.user_rows,
+            learned=times["prepare"],
+            marked=sum(times.values()) - times["prepare"],
+        )
+
+
+def _kept(result: SegmentResult | None) -> SegmentResult:
+    if result is None or not result.folder.is_dir():
+        raise gr.Error("This result is no longer kept. Press Segment again.", print_exception=False)
+    return result
+
+
+def _shown(result: SegmentResult, drawn: Sequence[int], opacity: float) -> tuple[str, str, gr.CheckboxGroup, str]:
+    """Picture, file, what is ticked, legend."""
+    ticks = gr.CheckboxGroup(view.choices(result), value=list(drawn))
+    return *view.draw(result, drawn, opacity), ticks, view.legend(result, drawn)
+
+
+def _write(folder: Path, segmentation: Segmentation, settings: dict[str, Any]) -> None:
+    """What can be downloaded, as large as the photo."""
+    label_image(segmentation).save(folder / "labels.png")
+    description = {**settings, **describe(segmentation)}
+    (folder / "result.json").write_text(json.dumps(description, indent=1, ensure_ascii=False))

@@ -1,0 +1,42 @@
+"""The page's texts, all of them files of this package: HTML by Jinja2, escaped; styles, scripts, prose as they are."""
+
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reco_app import formats
+from reco_core.utils.visualize import colour
+
+
+def render(name: str, /, **values: Any) -> Markup:
+    """HTML of a template, such as "segment/legend.html"; values that are no `Markup` are escaped."""
+    return Markup(ENVIRONMENT.get_template(name).render(values))
+
+
+def text(name: str) -> str:
+    """A file as it is."""
+    return files("reco_app").joinpath(name).read_text("utf-8")
+
+
+def stylesheet() -> str:
+    """Every style sheet of the package."""
+    return "".join(text(name) for name in ENVIRONMENT.list_templates(extensions=["css"]))
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("reco_app", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = (formats.percent, formats.counted, formats.minutes, formats.host, formats.web_url, formats.licence_name)
+    made.filters |= {function.__name__: function for function in filters}
+    made.globals["colour"] = colour
+    return made
+
+
+ENVIRONMENT = _environment()

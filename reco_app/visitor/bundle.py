@@ -1,0 +1,100 @@
+"""A session's photos as one zip, to take home and to bring back.
+
+It is an archive like any other (`--archive FOLDER --photos FOLDER/photos`), with its photos and photos.json, their
+names, beside it. What is brought back is verified as a whole, but only photos and names are taken from it: the archive
+is derived from them anew, byte for byte the same, so that nobody's embeddings or codecs need to be trusted.
+"""
+
+import hashlib
+import json
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+
+from reco_app.limits import Limits
+from reco_app.visitor.uploads import ZIP_ERRORS, open_zip
+from reco_app.visitor.user_photos import SIDE, SmallPhoto, UserPhotos, one_name
+from reco_core.archives.manifest import MANIFEST, PLAIN, check, read_manifest
+from reco_core.errors import ArchiveError, OptionError, RecoError
+from reco_core.models.encoders import Encoder
+from reco_core.utils.images import read_photo
+
+LIST, PHOTOS = "photos.json", "photos"
+FILE = re.compile(r"[0-9a-f]{32}\.jpg")  # as `UserPhotos` names photos
+
+
+def write_bundle(user_photos: UserPhotos, encoder: Encoder, target: Path) -> None:
+    """Write what a session has.
+
+    Raises:
+        OptionError: it has nothing, or is being changed.
+    """
+    with user_photos.changing(), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
+        if not user_photos.photos:
+            raise OptionError("there is nothing to save yet", remedy="Add photos first")
+        archive = user_photos.archive(encoder)
+        for name in (MANIFEST, *sorted(read_manifest(archive).named)):
+            out.write(archive / name, name)
+        for photo in user_photos.photos:
+            out.write(user_photos.path(photo), f"{PHOTOS}/{photo.file}", zipfile.ZIP_STORED)
+        listed = [{"file": photo.file, "name": photo.name} for photo in user_photos.photos]
+        out.writestr(LIST, json.dumps(listed, indent=1, ensure_ascii=False))
+
+
+def read_bundle(file: Path, encoder: Encoder, limits: Limits = Limits()) -> list[SmallPhoto]:
+    """The photos that were saved, verified.
+
+    Raises:
+        ArchiveError: it is no such zip, damaged, changed, or of another preset.
+    """
+    with open_zip(file, limits) as opened, tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        try:
+            _unpack(opened, folder)
+            manifest = read_manifest(folder)
+            for name, problem in check(folder, manifest, every_byte=True):
+                raise ValueError(f"{name}: {problem}")
+            if manifest.preset == encoder.preset.name and manifest.weights == encoder.hash:
+                return _photos(folder, manifest.photos, limits)
+        except (*ZIP_ERRORS, KeyError, TypeError, RecoError) as error:  # a RecoError would name the server's folders
+            reason = str(error).partition(". ")[0].replace(f"{folder}", "").removeprefix("/")
+            raise ArchiveError(
+                f"{file.name} is not what was saved here, or it is damaged",
+                given=reason,
+                expected="a zip made by Save",
+                remedy="Nothing was changed",
+            ) from error
+    raise ArchiveError(
+        f"{file.name} was saved with other models",
+        given=f"preset {manifest.preset}, weights {manifest.weights[:12]}",
+        expected=f"preset {encoder.preset.name}, weights {encoder.hash[:12]}",
+        remedy="Choose that preset in the Segment tab under Options, or add the photos themselves: they lie in the zip",
+    )
+
+
+def _unpack(opened: zipfile.ZipFile, folder: Path) -> None:
+    """Only names that `write_bundle` gives; so none leaves the folder."""
+    (folder / PHOTOS).mkdir()
+    for entry in opened.infolist():
+        name = entry.filename
+        ours = PLAIN.fullmatch(name) or (name.startswith(f"{PHOTOS}/") and FILE.fullmatch(name[len(PHOTOS) + 1 :]))
+        if not ours or (folder / name).exists():
+            raise ValueError(f"an unexpected file, {name!r}")
+        (folder / name).write_bytes(opened.read(entry))
+
+
+def _photos(folder: Path, count: int, limits: Limits) -> list[SmallPhoto]:
+    found = []
+    listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+    if not isinstance(listed, list) or len(listed) != count or count > limits.user_photos:
+        raise ValueError(f"{LIST} does not list the archive's photos")
+    for entry in listed:
+        name, text = entry["file"], entry["name"]
+        data = (folder / PHOTOS / name).read_bytes() if FILE.fullmatch(name) else b""
+        if not name.startswith(hashlib.sha256(data).hexdigest()[:32]):
+            raise ValueError(f"photo {name!r} was changed")
+        if min(read_photo(data).shape[:2]) > SIDE:
+            raise ValueError(f"photo {name} is larger than any that is kept")
+        found.append(SmallPhoto(name, data, one_name(text) if text else ""))
+    return found

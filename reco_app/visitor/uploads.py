@@ -1,0 +1,89 @@
+"""What people drop: photos, and zips of photos. Read one after the other, with bounds on all that a zip can do."""
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from reco_app.limits import Limits
+from reco_app.visitor.user_photos import SmallPhoto, shrink
+from reco_core.errors import ArchiveError, PhotoError
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, hidden
+from reco_core.types import LeftOut
+
+ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+)  # what zipfile raises
+Read = Callable[[], bytes]
+
+
+class Uploads:
+    """Dropped files, as photos that may be kept."""
+
+    def __init__(self, files: Sequence[str], limits: Limits = Limits()) -> None:
+        """Raises ArchiveError if a zip is damaged or too large; nothing has been unpacked then."""
+        self._found: list[tuple[str, Read | None]] = []  # None: it is no photo by its name
+        for file in map(Path, files):
+            if file.suffix.lower() == ".zip":
+                self._found += _members(file, limits)
+            else:
+                self._found.append((file.name, file.read_bytes))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[SmallPhoto | LeftOut]:
+        for label, read in self._found:
+            yield _read(label, read)
+
+
+def open_zip(file: Path, limits: Limits) -> zipfile.ZipFile:
+    """A zip whose contents are bounded: by their count, and by the sizes it states, beyond which zipfile reads nothing.
+
+    Raises:
+        ArchiveError: it is no zip, or too large.
+    """
+    try:
+        opened = zipfile.ZipFile(file)
+    except ZIP_ERRORS as error:
+        raise ArchiveError(f"{file.name} is no zip, or damaged", remedy="Make it again") from error
+    total = sum(entry.file_size for entry in opened.infolist())
+    if total > limits.user_bytes or len(opened.infolist()) > limits.zip_files:
+        opened.close()
+        raise ArchiveError(
+            f"{file.name} is too large",
+            given=f"{total / 1e6:,.0f} MB unpacked, in {len(opened.infolist()):,} files",
+            expected=f"at most {limits.user_bytes // 1_000_000} MB in {limits.zip_files:,} files",
+        )
+    return opened
+
+
+def _members(file: Path, limits: Limits) -> list[tuple[str, Read | None]]:
+    """Names serve to tell them apart for the user; no file is ever called by them."""
+    opened, found = open_zip(file, limits), []
+    for entry in opened.infolist():
+        path = PurePosixPath(entry.filename)
+        if entry.is_dir() or hidden(path.parts):
+            continue
+        read: Read | None = (lambda entry=entry: opened.read(entry)) if path.suffix.lower() in PHOTO_SUFFIXES else None
+        found.append((path.name, read))
+    if not found:
+        raise ArchiveError(f"{file.name} is empty", expected="photos")
+    return found
+
+
+def _read(label: str, read: Read | None) -> SmallPhoto | LeftOut:
+    if read is None:
+        return LeftOut(label, "no photo")
+    try:
+        data = read()
+    except ZIP_ERRORS as error:
+        return LeftOut(label, f"damaged: {error}")
+    try:
+        return shrink(label, data)
+    except PhotoError as error:
+        return LeftOut(label, str(error).removeprefix("the photo is "))

@@ -1,0 +1,97 @@
+"""A preset's models and archive together with a visitor's own photos: what is searched and learned from."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from reco_core.archives.archive import Archive
+from reco_core.errors import PhotoError
+from reco_core.methods import CONTEXT_WORDS, find_method
+from reco_core.pipeline import ReCo
+from reco_core.types import Concept, Exemplar, PhotoRecord, Retrieved
+from reco_core.utils.images import read_photo
+from reco_core.utils.visualize import feature_picture
+
+
+@dataclass(frozen=True)
+class UserRows:
+    """The rows of an archive from `start` on are a visitor's photos; shows them, long after they were removed too.
+
+    photos: folder of their files.
+    """
+
+    archive: Archive
+    start: int
+    photos: Path
+
+    def has(self, row: int) -> bool:
+        """Whether a row of the archive is a visitor's photo."""
+        return row >= self.start
+
+    def photo(self, record: PhotoRecord) -> np.ndarray | None:
+        """A visitor's photo (H, W, 3) uint8, if it is still there."""
+        try:
+            return read_photo(self.photos / record.file)
+        except PhotoError:
+            return None
+
+    def picture(self, row: int) -> np.ndarray:
+        """What the model sees of a photo, (h, w, 3) uint8."""
+        return feature_picture(self.archive.features(np.array([row]))[0], self.archive.grid)
+
+
+class UserArchive:
+    """For one preset and one set of photos; keeps what it learned from them."""
+
+    def __init__(self, shared: ReCo, user: Archive | None = None, photos: Path = Path()) -> None:
+        """shared: models and archive of all. user: an archive of the visitor's photos, whose files lie in `photos`."""
+        self.reco = shared if user is None else shared.extended(user)
+        self.user_rows = UserRows(self.reco.archive, len(shared.archive), photos)
+        self._by_name: dict[str, list[int]] = {}
+        for row in range(self.user_rows.start, len(self.reco.archive)):
+            self._by_name.setdefault(self.reco.archive.records[row].title.casefold(), []).append(row)
+        self._by_name.pop("", None)
+        self._concepts: dict[tuple, Concept] = {}
+        self._lock = threading.Lock()
+
+    def concepts(
+        self, names: tuple[str, ...], method: str = "", k: int = 0, context: tuple[str, ...] = CONTEXT_WORDS
+    ) -> dict[str, Concept]:
+        """What the visitor's photos teach of these names. method, k: the preset's if not given."""
+        preset = self.reco.encoder.preset
+        method, k = method or preset.method, k or preset.k
+        found = {}
+        for name in names:
+            rows = self._by_name.get(name.casefold())
+            key = (name, find_method(method).learning, k, context)
+            with self._lock:
+                if rows and key not in self._concepts:
+                    self._concepts[key] = self.reco.teach(name, rows, k=k, method=method, context=context)
+                if rows:
+                    found[name] = self._concepts[key]
+        return found
+
+    def search(self, words: str, photo: np.ndarray | None, k: int) -> list[Exemplar]:
+        """The k photos nearest to words, a photo, or both, best first; a taught name is looked for by its photos.
+
+        Raises:
+            OptionError: neither words nor a photo.
+        """
+        archive, words = self.reco.archive, " ".join(words.split())
+        if rows := self._by_name.get(words.casefold()):
+            parts = [F.normalize(archive.embeddings(np.array(rows)).mean(0), dim=0)]
+            parts += [self.reco.encoder.query("", photo)] if photo is not None else []
+            query = F.normalize(torch.stack(parts).mean(0), dim=0)
+        else:
+            query = self.reco.encoder.query(words, photo)
+        return exemplars(archive, archive.search(query, k))
+
+
+def exemplars(archive: Archive, found: Retrieved) -> list[Exemplar]:
+    """What was found, as what tiles show; without seeds, since nothing was learned from it."""
+    pairs = zip(found.rows.tolist(), found.similarity.tolist(), strict=True)
+    return [Exemplar(row, similarity, (0.5, 0.5), 0.0, archive.records[row]) for row, similarity in pairs]

@@ -1,0 +1,108 @@
+"""The commands `segment` and `predict`: named things in a photo, by ReCo or by a specialist."""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from reco_core.adaptation.specialist import Specialist
+from reco_core.cli.options import (
+    Commands,
+    add_command,
+    add_device,
+    add_learning,
+    add_out,
+    load,
+    parse_words,
+    split_commas,
+)
+from reco_core.errors import OptionError
+from reco_core.export import is_found, write_report
+from reco_core.install import teach_from
+from reco_core.methods import METHODS
+from reco_core.pipeline import usual_method
+from reco_core.types import Segmentation
+from reco_core.utils.images import read_photo
+from reco_core.utils.names import parse_names
+
+log = logging.getLogger("reco_core")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `segment` and `predict`."""
+    command = add_command(
+        commands, "segment", segment, "mark named things in a photo", 'photo.jpg "cat, wall" --out out'
+    )
+    command.add_argument("photo", type=Path)
+    command.add_argument("names", help='for example "cat, wall"')
+    add_out(command)
+    command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
+    alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
+    command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
+    command.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
+    add_learning(command)
+
+    summary = "mark what a specialist knows in a photo, without ReCo"
+    command = add_command(commands, "predict", predict, summary, "street photo.jpg --out out")
+    command.add_argument("specialist", type=Path, help="folder that `adapt` made")
+    command.add_argument("photo", type=Path)
+    add_out(command)
+    add_device(command)
+
+
+def segment(args: argparse.Namespace) -> None:
+    """Mark names in a photo, some of them taught now."""
+    names, photo = parse_names(args.names), read_photo(args.photo)
+    reco = load(args)
+    method = args.method or usual_method(reco.encoder.preset)
+    background, context = parse_words(args.background), parse_words(args.context)
+    with tempfile.TemporaryDirectory() as scratch:
+        taught = []
+        for i, text in enumerate(args.teach):
+            name, equals, source = text.partition("=")
+            if not equals or name.strip().casefold() not in map(str.casefold, names):
+                raise OptionError(
+                    "--teach is not understood", given=text, expected="NAME=PHOTOS, with one of the names"
+                )
+            reco, concept = teach_from(reco, name, source, Path(scratch) / str(i), method=method, context=context)
+            taught.append(concept)
+        references = reco.prepare(
+            names,
+            k=args.k,
+            method=method,
+            background=background,
+            context=context,
+            exclude=frozenset(split_commas(args.exclude)),
+            taught=taught,
+        )
+    result = reco.segment(photo, references, method=method)
+    _write(result, photo, args, {"method": method, "preset": args.preset})
+    for concept in references.concepts:
+        if not concept.in_archive:
+            log.warning(
+                'not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or --teach it',
+                concept.name,
+            )
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Mark what a specialist knows; that is all there is to ask it."""
+    photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
+    _write(specialist.segment(photo), photo, args, {"specialist": args.specialist.name})
+
+
+def _write(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, settings: dict[str, str]) -> None:
+    """The result as files, and its figures in the log."""
+    write_report(result, photo, args.out, {"photo": args.photo.name, **settings})
+    for index, name in enumerate(result.names, 1):
+        share, presence = result.share(index), result.presence[index - 1]
+        log.info(
+            "%-20s %5.1f %% of the photo, presence %.2f%s",
+            name,
+            100 * share,
+            presence,
+            "" if is_found(presence, share) else ": not found",
+        )
+    log.info("written to %s", args.out)

@@ -1,0 +1,105 @@
+"""One browser and one server for all tests of the app; each test is a visitor of its own."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from support.chromium import launch
+from support.page import PATIENCE
+from support.server import serving
+
+from reco_app.context import AppContext
+from reco_app.preset_pool import PresetPool
+from reco_app.visitor.uploads import Uploads
+from reco_app.visitor.user_photos import UserPhotos
+
+VIEWS = ((50, 150, 300), (80, 120, 300), (20, 180, 320), (60, 80, 330), (90, 200, 300))  # top, left, side
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the server stays together, so that one worker has it."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "browser" in fixtures:
+            item.add_marker("browser")
+        if {"browser", "address"} & set(fixtures):
+            item.add_marker(pytest.mark.xdist_group("app"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server_folder(tmp_path_factory) -> Path:
+    """Where the server keeps what is temporary."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="session")
+def address(server_folder) -> Iterator[str]:
+    with serving([sys.executable, "app.py"], server_folder) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser: Browser, request) -> Iterator[Callable[..., Page]]:
+    """Opens the app as a new visitor; notes which addresses the page asks for."""
+    contexts = []
+
+    def open_page(width: int = 1280, height: int = 900, address: str = "") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(address or request.getfixturevalue("address"))
+        page.wait_for_selector("#segment")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def context(reco, tmp_path) -> AppContext:
+    """Of an app that no one serves."""
+    return AppContext(PresetPool(lambda name: reco, "mini"), cache=tmp_path / "cache")
+
+
+@pytest.fixture(scope="session")
+def cup_photos(tmp_path_factory) -> list[Path]:
+    """Five photos of a cup, for which no model has the name that it is given in tests."""
+    folder, files = tmp_path_factory.mktemp("cups"), []
+    for i, (top, left, side) in enumerate(VIEWS):
+        view = skimage.data.coffee()[top : top + side, left : left + side][:, :: -1 if i % 2 else 1] * (0.8 + 0.1 * i)
+        files.append(folder / f"cup{i}.jpg")
+        Image.fromarray(view.clip(0, 255).astype(np.uint8)).save(files[-1])
+    return files
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory) -> Path:
+    """A photo to find the cup in."""
+    file = tmp_path_factory.mktemp("table") / "table.png"
+    Image.fromarray(skimage.data.coffee()).save(file)
+    return file
+
+
+@pytest.fixture
+def user_photos(cup_photos) -> UserPhotos:
+    fresh = UserPhotos()
+    assert fresh.add(Uploads(list(map(str, cup_photos))), "Zorbl") == (5, [])
+    return fresh

@@ -1,0 +1,71 @@
+"""The Adapt tab's words and charts, without a browser."""
+
+import numpy as np
+from support.page import EVIL
+
+from reco_app.adapt import view
+from reco_app.adapt.charts import curves
+from reco_app.formats import minutes
+from reco_app.jobs.training_job import Pace, Preview, StageProgress, TrainingJob
+from reco_core.adaptation.curve import Curve, Look
+from reco_core.adaptation.job import Job
+from reco_core.types import LeftOut
+
+
+def test_words_and_charts_are_plain_and_escaped():
+    assert [minutes(s) for s in (3, 47, 55, 100, 1790)] == [
+        "10 seconds",
+        "50 seconds",
+        "1 minute",
+        "2 minutes",
+        "30 minutes",
+    ]
+    assert "These are 500 files" in view.estimate(500, 300, Pace(), 0)
+    assert "2 jobs before yours first" in view.estimate(0, 300, Pace(), 2)
+    curve = Curve((Look(5, 1.0, 0.2, 0.7), Look(10, 0.5, 0.4, 0.9)))
+    html = curves(curve, 20)
+    assert html.count("<polyline") == 3
+    assert html.count("<circle") == 6
+    assert "agrees with itself 90 %" in html
+    assert "fewer than six photos" in curves(Curve((Look(5, 1.0),)), 20)
+    assert "<img" not in view.left_out([LeftOut(EVIL, EVIL)] * 20)
+
+
+def test_what_reco_never_found_is_said_plainly(tmp_path):
+    job = TrainingJob(lambda *_: None, Job(("cat", EVIL)), tmp_path)
+    job.about = {
+        "names": ["cat", EVIL],
+        "unknown": [EVIL],
+        "shares": {"background": 0.9, "cat": 0.1, EVIL: 0.0},
+        "photos": 7,
+        "held_out": 1,
+        "step": 50,
+    }
+    html = view.learned(job, b"")
+    assert "ReCo found nothing in these photos that it takes for <b>&lt;img" in html
+    assert "10.0 %" in html
+    assert "<img src=x" not in html
+    for words in ("6 photos", f"step 50 of {job.job.recipe.steps}", "by 1 photo kept aside"):
+        assert words in html
+
+
+def test_how_a_job_goes_is_said(tmp_path):
+    job = TrainingJob(lambda *_: None, Job(("cat", EVIL)), tmp_path)
+    job.left_out.append(LeftOut(EVIL, "no photo"))
+
+    def said(stage: str, done: int, of: int, before: tuple[int, float] = (0, 0.0)) -> str:
+        job.at = StageProgress(stage, done, of, 0.0)
+        return view.status(job, before)
+
+    assert "<b>2 jobs before yours</b>, about 2 minutes" in said("waiting", 0, 0, (2, 120))
+    assert "Your job starts now" in said("waiting", 0, 0)
+    assert "ReCo learns the names" in said("labelling", 0, 8)
+    assert "labels photo 4 of 8" in said("labelling", 3, 8)
+    assert 'now" aria-current="step"><b>2. Learn</b><i><i style="width:25%"' in said("training", 75, 300)
+    job.finish()
+    assert "Finishing at step 75" in said("training", 75, 300)
+    assert "Checking and packing" in said("exporting", 0, 1)
+    photo = np.zeros((4, 6, 3), np.uint8)
+    job.previews = (Preview(photo, photo[..., 0]),)
+    assert "first marks soon" in view.training(job)
+    assert "<img src=x" not in view.training(job) + said("training", 1, 2)

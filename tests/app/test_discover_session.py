@@ -1,0 +1,63 @@
+"""Discover without a browser: what a visitor keeps, new names, the legend, which readings are kept."""
+
+from dataclasses import replace
+from html import escape
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from support.page import EVIL
+
+from reco_app.discover import view
+from reco_app.discover.handlers import DiscoverHandlers
+from reco_app.discover.session import renamed
+from reco_app.limits import Limits
+from reco_core.types import Discovery, Segment
+
+
+def test_names_that_become_alike_are_one_segment():
+    labels = np.array([[1, 1, 2], [3, 3, 2]], np.uint8)
+    segments = (Segment("cat", 0.9, (("dog", 0.1),)), Segment("wall", 0.5), Segment("sofa", 0.4))
+    result = Discovery(labels, segments, torch.eye(3))
+    assert renamed(result, {"table": "desk"}) is result
+    one = renamed(result, {"sofa": "Cat"})
+    assert one.names == ("Cat", "wall")
+    np.testing.assert_array_equal(one.labels, [[1, 1, 2], [1, 1, 2]])
+    torch.testing.assert_close(one.embeddings.norm(dim=1), torch.ones(2))
+    two = renamed(result, {"cat": "dog"})
+    assert two.segments[0] == Segment("dog", 1.0, (("cat", 0.9),))
+
+
+def test_every_text_is_escaped():
+    result = Discovery(np.ones((2, 2), np.uint8), (Segment(f"'{EVIL}", 0.5, ((f"'{EVIL}", 0.2),)),), torch.eye(1))
+    html = view.legend(result, [], 1.0)
+    assert "<img" not in html
+    assert html.count(f"&#39;{escape(EVIL)}") == 8
+
+
+def test_only_the_newest_readings_are_kept(context, chelsea):
+    handlers = DiscoverHandlers(replace(context, limits=Limits(readings=2)))
+    first, second, third = (handlers.run(str(chelsea), 8, "cat, wall, dog", "", None)[0] for _ in range(3))
+    assert [session.reading is not None for session in (first, second, third)] == [False, True, True]
+    assert second.folder.is_dir()
+    with pytest.raises(gr.Error, match="no longer kept"):
+        handlers.divide(first, 2, [])
+    again, *_ = handlers.divide(second, 2, list(second.names))
+    assert again is second
+    assert len(second.names) <= 2
+    second.close()
+    assert not second.folder.exists()
+
+
+def test_a_photo_that_went_or_was_never_given(context, chelsea):
+    handlers = DiscoverHandlers(context)
+    for missing in (None, str(chelsea) + "x"):
+        with pytest.raises(gr.Error, match="There is no photo"):
+            handlers.discover(missing)
+    with pytest.raises(gr.Error, match=r"(?i)parts is out of range"):
+        handlers.discover(str(chelsea), parts=21)
+    session = handlers.begin()
+    with pytest.raises(gr.Error, match="no longer kept"):
+        handlers.hand_over(session, ["cat"])
+    assert handlers.divide(session, 3, [])[1:] == (gr.skip(),) * 6

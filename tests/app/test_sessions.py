@@ -1,0 +1,133 @@
+"""What visitors own is kept for an hour after they last used it, and then deleted, whatever it is."""
+
+import datetime
+import time
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from gradio import state_holder
+from gradio.state_holder import StateHolder
+
+from reco_app.adapt.session import TrainingSession
+from reco_app.app import build_app
+from reco_app.context import AppContext
+from reco_app.jobs.training_job import TrainingJob
+from reco_app.visitor.uploads import Uploads
+from reco_app.visitor.user_photos import UserPhotos
+from reco_core.adaptation.job import Job
+from reco_core.errors import Cancelled
+
+HOUR = 3600
+BORROWED = {  # what events use without keeping it longer
+    ("run", "user photos"),  # `exemplars`, which follows, does
+    ("exemplars", "result"),  # it is new
+    ("redraw", "result"),
+    ("learned", "user photos"),  # follows `remove`
+    ("save", "user photos"),
+    ("cancel", "user photos"),
+    ("cancel", "training"),
+    ("finish", "training"),
+}
+
+
+class Clock(datetime.datetime):
+    """Stands in for `datetime.datetime` of Gradio."""
+
+    passed = 0.0
+
+    @classmethod
+    def now(cls, tz=None) -> datetime.datetime:
+        return datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=cls.passed)
+
+
+@pytest.fixture
+def clock(monkeypatch) -> type[Clock]:
+    monkeypatch.setattr(Clock, "passed", 0.0)
+    monkeypatch.setattr(state_holder, "datetime", SimpleNamespace(datetime=Clock))
+    return Clock
+
+
+@pytest.fixture
+def blocks(context) -> gr.Blocks:
+    return build_app(context)
+
+
+@pytest.fixture
+def holder(blocks) -> StateHolder:
+    fresh = StateHolder()
+    blocks.state_session_capacity = 5
+    fresh.set_blocks(blocks)
+    return fresh
+
+
+def states(blocks: gr.Blocks) -> dict[str, int]:
+    """Where a visitor's things are held, by an event that uses them."""
+    events = {"user photos": "look", "result": "redraw", "discovery": "divide", "training": "tick"}
+    held = {}
+    for what, name in events.items():
+        inputs = next(fn.inputs for fn in blocks.fns.values() if fn.name == name)
+        held[what] = next(block._id for block in reversed(inputs) if isinstance(block, gr.State))
+    return held
+
+
+def test_every_state_is_one_of_four(blocks):
+    found = {block._id for block in blocks.blocks.values() if isinstance(block, gr.State)}
+    assert found == set(states(blocks).values())
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("what", ["user photos", "result", "discovery", "training"])
+def test_it_is_closed_when_nobody_used_it_for_an_hour(blocks, holder, clock, what):
+    closed = []
+    kept = SimpleNamespace(close=lambda: closed.append(what))
+    number = states(blocks)[what]
+    holder["someone"][number] = kept
+    clock.passed += HOUR - 1
+    holder.delete_all_expired_state()
+    holder["someone"][number] = kept  # used again
+    clock.passed += HOUR - 1
+    holder.delete_all_expired_state()
+    assert not closed
+    clock.passed += 2
+    holder.delete_all_expired_state()
+    assert closed == [what]
+    assert holder["someone"][number] is None
+
+
+def test_nothing_to_close_is_no_error(blocks, holder, clock):
+    for number in states(blocks).values():
+        holder["someone"][number] = None
+    clock.passed += HOUR + 1
+    holder.delete_all_expired_state()
+
+
+def test_whatever_uses_it_keeps_it(blocks):
+    """Gradio counts from when an event last gave it back."""
+    held, borrowed = states(blocks), set()
+    for fn in blocks.fns.values():
+        given, back = ({block._id for block in side} for side in (fn.inputs, fn.outputs))
+        borrowed |= {(fn.name, what) for what, number in held.items() if number in given - back}
+    assert borrowed == BORROWED
+
+
+def test_photos_and_jobs_go_with_their_sessions(blocks, holder, clock, context: AppContext, cup_photos):
+    def adapt(*_, cancelled, **__) -> None:
+        while not cancelled():
+            time.sleep(0.01)
+        raise Cancelled("stopped")
+
+    photos, uploads = UserPhotos(), Uploads([str(cup_photos[0])])
+    photos.add(uploads)
+    job = TrainingJob(adapt, Job(("cat",)), context.cache)
+    job.take(uploads)
+    number = states(blocks)
+    holder["someone"][number["user photos"]] = photos
+    holder["someone"][number["training"]] = TrainingSession(context.queue, job)
+    clock.passed += HOUR + 1
+    holder.delete_all_expired_state()
+    while not job.over:
+        time.sleep(0.01)
+    assert not photos.folder.exists()
+    assert not job.folder.exists()
+    assert not job.zip.parent.exists()

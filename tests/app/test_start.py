@@ -1,0 +1,106 @@
+"""Starting the app: what its arguments do, and what is said when it cannot start."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from support.server import ROOT, free_port
+
+from reco_app import launch
+from reco_app.context import AppContext
+from reco_core.errors import OptionError
+from reco_core.pipeline import ReCo
+
+
+@pytest.fixture
+def started(monkeypatch, tmp_path):
+    """What `main` makes of arguments: the app's context, and what it is launched with."""
+    monkeypatch.setenv("RECO_CACHE", str(tmp_path / "reco"))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+
+    def start(*arguments: str) -> tuple[AppContext, dict]:
+        contexts, options = [], {}
+        blocks = SimpleNamespace(launch=lambda **given: options.update(given) or (None, "http://here/", None))
+        blocks.close = lambda: None
+        monkeypatch.setattr(launch, "build_app", lambda context: contexts.append(context) or blocks)
+
+        def load(name: str, **how: object) -> ReCo:
+            options["loaded"] = {"name": name, **how}
+            raise OptionError("far enough")
+
+        monkeypatch.setattr(ReCo, "load", load)
+        assert launch.main(list(arguments)) == 2
+        return contexts[0], options
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("arguments", "may"),
+    [
+        ([], True),
+        (["--host", "localhost"], True),
+        (["--host", "::1"], True),
+        (["--host", "0.0.0.0"], False),
+        (["--host", "192.168.1.7"], False),
+        (["--host", "example.org"], False),
+        (["--share"], False),
+        (["--host", "127.0.0.1", "--share"], False),
+        (["--share", "--may-install"], True),
+        (["--host", "0.0.0.0", "--may-install"], True),
+    ],
+)
+def test_who_may_install(started, arguments, may):
+    context, options = started(*arguments)
+    assert context.may_install is may
+    assert options["share"] is ("--share" in arguments)
+
+
+def test_arguments_reach_what_they_are_for(started, tmp_path):
+    context, options = started()
+    assert (context.presets.first, context.photos, context.device) == ("mini", tmp_path / "reco" / "photos", None)
+    assert (options["server_name"], options["server_port"]) == ("127.0.0.1", 7860)
+    assert (options["max_file_size"], options["state_session_capacity"]) == ("30mb", 200)
+    assert options["show_error"] is False
+    assert options["loaded"] == {"name": "mini", "archive": None, "device": None, "fetch": False}
+    more = [
+        "--preset",
+        "clip",
+        "--archive",
+        "a",
+        "--photos",
+        "p",
+        "--device",
+        "cpu",
+        "--port",
+        "80",
+        "--host",
+        "0.0.0.0",
+    ]
+    context, options = started(*more)
+    assert (context.presets.first, context.photos, context.device) == ("clip", Path("p"), "cpu")
+    assert (options["server_name"], options["server_port"]) == ("0.0.0.0", 80)
+    assert options["loaded"] == {"name": "clip", "archive": Path("a"), "device": "cpu", "fetch": False}
+    with pytest.raises(OptionError):
+        context.presets.get("mini")
+    assert options["loaded"]["archive"] is None  # it is the chosen preset's
+
+
+def test_a_start_that_fails_says_why(tmp_path, caplog, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    no_archive = ["--archive", str(tmp_path), "--port", str(free_port())]
+    for options, message in ((["--preset", "mimi"], 'Did you mean "mini"'), (no_archive, "there is no archive here")):
+        assert launch.main(options) == 2
+        assert message in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.slow
+def test_a_process_that_cannot_start_ends_with_a_message():
+    command = [sys.executable, "app.py", "--preset", "mimi"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert 'Did you mean "mini"' in done.stderr
+    assert "Traceback" not in done.stderr

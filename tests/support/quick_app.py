@@ -1,0 +1,15 @@
+"""The app as it is, but its specialists learn in seconds, and nothing much.
+
+python tests/support/quick_app.py --port N
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from reco_app import launch
+from reco_core.adaptation.recipe import QUICK
+
+if __name__ == "__main__":
+    sys.exit(launch.main(recipe=replace(QUICK, views=(1.0,), side=96, crop=64, batch=2, channels=16)))
