@@ -74,7 +74,7 @@ def test_every_benchmark_has_help(capsys):
             "--json",
             "OUT/r.json",
         ),
-        ("compression", "PHOTOS", "--out", "OUT", "--names", "4", "--labelled", "SET", "--limit", "1"),
+        ("compression", "PHOTOS", "--out", "OUT", "--names", "12", "--labelled", "SET", "--limit", "1"),
         ("cosegmentation", "--images", "4", "--grid", "6", "--channels", "8", "--repeats", "1"),
     ],
     ids=lambda arguments: " ".join(arguments[:2]),
