@@ -23,14 +23,14 @@ class Tab(Protocol):
 class Segmenter(Tab, Protocol):
     """What the other tabs may use of the one that segments.
 
-    photo, names: what is to be segmented. preset: the models chosen for all tabs. taught: a line about the names that
-    the visitor's photos teach.
+    photo, names: what is to be segmented. preset: the models chosen for all tabs. taught_names: a line about the names
+    that the visitor's photos teach.
     """
 
     photo: PhotoInput
     names: gr.Textbox
     preset: gr.Dropdown
-    taught: gr.HTML
+    taught_names: gr.HTML
 
     def run_on(self, listen: Callable[..., Any]) -> None:
         """Segment when something happens. listen: registers what an event calls, such as `button.click`."""

@@ -27,7 +27,7 @@ from reco_core.utils.images import limit_size, read_photo
 from reco_core.utils.names import clean_names, parse_names
 
 LOOKS, CHECK = 12, 10  # at the photos that are kept aside, in a training; steps between two of them at least
-SHOWN = ("timer", "start", "finish", "cancel", "report", "look", "result", "download", "compared")  # of AdaptTab
+SHOWN = ("timer", "start", "finish", "cancel", "report", "training", "result", "download", "compared")  # of AdaptTab
 
 
 class AdaptHandlers:
@@ -140,17 +140,17 @@ class AdaptHandlers:
         session.shown = changes
         if at.stage == FAILED:
             problem = or_refused(job.raise_problem, lambda reason: reason)
-            return session, *_changed(**_ended(), report=problem, look=view.plan())
+            return session, *_changed(**_ended(), report=problem, training=view.plan())
         if at.stage == DONE:
             return session, *_changed(
                 **_ended(),
                 report=view.left_out(job.left_out),
                 result=gr.Column(visible=True),
                 compared="",
-                look=view.learned(job, (job.out / specialist_card.EXAMPLES).read_bytes()),
+                training=view.learned(job, (job.out / specialist_card.EXAMPLES).read_bytes()),
                 download=gr.DownloadButton(value=str(job.zip)),
             )
-        seen = {"look": view.training(job) or view.plan(), "result": gr.Column(visible=False)} if fresh else {}
+        seen = {"training": view.training(job) or view.plan(), "result": gr.Column(visible=False)} if fresh else {}
         return session, *_changed(
             **seen,
             timer=gr.Timer(active=True),

@@ -61,7 +61,7 @@ class AdaptTab:
 
     def _build_result(self) -> None:
         self.report = html(elem_id="adapt-report")
-        self.look = html(view.plan(), elem_id="adapt-look")
+        self.training = html(view.plan(), elem_id="adapt-look")
         with gr.Column(visible=False, elem_id="adapt-result") as self.result:
             self.download = gr.DownloadButton("Download (zip)", variant="primary", elem_id="adapt-download")
             html(render("adapt/try.html"))

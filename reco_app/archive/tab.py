@@ -56,7 +56,7 @@ class ArchiveTab:
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
         do, kept, preset = ArchiveHandlers(context), page.user_photos, page.segment.preset
-        shown = [kept, self.list, self.report, page.segment.taught]
+        shown = [kept, self.list, self.report, page.segment.taught_names]
         page.blocks.load(do.begin, None, kept, **LIGHT)
 
         asked = [self.words, self.photo, self.k, preset]

@@ -197,7 +197,7 @@ class TrainingJob:
                 file.unlink()
         except Cancelled as error:
             self.problem = self._reason_to_end() or error
-        except Exception as error:  # whatever it is, it is told, and the next job has its turn
+        except Exception as error:  # whatever it is, the visitor reads it, and the next job has its turn
             self.problem = error
         self.seconds = time.monotonic() - started
 

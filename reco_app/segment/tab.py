@@ -51,7 +51,7 @@ class SegmentTab:
         self.names = text_line(
             "Names", "names", names, info="What to look for, with commas between", placeholder="cat, wall"
         )
-        self.taught = html(elem_id="taught")
+        self.taught_names = html(elem_id="taught")
         self.button = gr.Button("Segment", variant="primary", elem_id="segment")
         self.examples = gr.Examples(
             examples,
@@ -124,7 +124,7 @@ class SegmentTab:
         event.success(
             self.handlers.exemplars,
             [self.result, self.user_photos],
-            [self.evidence, self.exemplars, self.user_photos, self.taught],
+            [self.evidence, self.exemplars, self.user_photos, self.taught_names],
             **LIGHT,
         )
         self._judge_on(event.success)  # in case that it was changed meanwhile

@@ -40,12 +40,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class UserPhoto:
-    """A kept photo. file: named by its bytes. name: what it teaches, or "". look: its perceptual hash."""
+    """A kept photo. file: named by its bytes. name: what it teaches, or "". phash: its perceptual hash."""
 
     file: str
     name: str
     size: int
-    look: int
+    phash: int
 
 
 @dataclass(frozen=True)
@@ -196,16 +196,16 @@ class UserPhotos:
     def _keep(self, small: SmallPhoto, name: str, kept: dict[str, UserPhoto]) -> str:
         """Put a photo among those kept; or say why not."""
         try:
-            look = perceptual_hash(read_photo(small.data))
+            phash = perceptual_hash(read_photo(small.data))
         except PhotoError as error:
             return str(error)
-        twin = next((photo for photo in kept.values() if (photo.look ^ look).bit_count() <= BITS), None)
+        twin = next((photo for photo in kept.values() if (photo.phash ^ phash).bit_count() <= BITS), None)
         if twin and name and not twin.name:
             kept[twin.file] = replace(twin, name=name)
             return ""
         if twin:
             return "looks the same as another of your photos"
-        photo = UserPhoto(f"{hashlib.sha256(small.data).hexdigest()[:32]}.jpg", name, len(small.data), look)
+        photo = UserPhoto(f"{hashlib.sha256(small.data).hexdigest()[:32]}.jpg", name, len(small.data), phash)
         most, size = self.limits.user_photos, self.limits.user_bytes
         if len(kept) >= most or sum(p.size for p in kept.values()) + photo.size > size:
             raise OptionError(

@@ -15,7 +15,7 @@ from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.models.clip import Clip
-from reco_core.models.encoders import ClipEncoder, Networks
+from reco_core.models.clip_encoder import ClipEncoder, Networks
 from reco_core.models.timm_backbone import Backbone
 from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
@@ -29,7 +29,7 @@ def test_another_preset_reads_the_photos_anew(user_photos, reco, photo_folder, t
         str(tmp_path / "a"),
     )
     clip = Clip(tiny_preset.CLIP_NAME, "clearclip", True)
-    encoder = ClipEncoder(preset, Networks(clip, clip, Backbone(tiny_preset.BACKBONE_NAME)), "cpu", torch.float32)
+    encoder = ClipEncoder.build(preset, Networks(clip, clip, Backbone(tiny_preset.BACKBONE_NAME)), "cpu", torch.float32)
     write_archive(tmp_path / "a", open_source(photo_folder), encoder)
     other = ReCo(encoder, Archive(tmp_path / "a"))
     for models in (reco, other, reco):

@@ -63,28 +63,28 @@ class Adapt:
         self.error, self.may = error, threading.Semaphore(0)
         self.calls: list[int] = []
 
-    def __call__(self, source, job, out, *, progress, cancelled, enough, watch):
+    def __call__(self, source, job, out, *, control, enough, watch):
         self.calls.append(len(source.records))
         folder = out / WORK / "labels-1"
         folder.mkdir(parents=True)
         for i in range(len(source.records)):
             photo = np.asarray(Image.open(source.paths[i]))
             Example.at(folder, f"{i:05d}").write(photo, Labelled(*np.ones((2, *photo.shape[:2]), np.uint8)))
-            progress(LABELLING, i + 1, len(source.records))
+            control.report(LABELLING, i + 1, len(source.records))
         if self.error:
             raise self.error
         curve = Curve()
         for step in range(1, job.recipe.steps + 1):
             while not self.may.acquire(timeout=0.01):
-                if cancelled():
+                if control.cancelled:
                     raise Cancelled("stopped")
-            progress(TRAINING, step, job.recipe.steps)
+            control.report(TRAINING, step, job.recipe.steps)
             if step % 2 == 0:
                 curve = Curve((*curve.looks, Look(step, 1 / step, 0.5, 0.6)))
                 watch(curve, lambda photo: np.full(photo.shape[:2], 1, np.uint8))
             if curve and enough():
                 break
-        progress("exporting", 0, 1)
+        control.report("exporting", 0, 1)
         for name in FILES:
             (out / name).write_text(name)
         return SimpleNamespace(about={"step": step})

@@ -120,7 +120,7 @@ def test_a_preset_is_offered_installed_cancelled_and_switched_to(visit, tiny_ser
 def test_visitors_of_a_public_server_are_told_and_cannot_install(context):
     choosing = PresetHandlers(context)
     card, install, *_ = choosing.choose("paper")
-    assert "python -m reco_core install paper" in card
+    assert "reco install paper" in card
     assert not install.visible
     with pytest.raises(gr.Error, match="does not let visitors install"):
         next(choosing.install("paper"))
