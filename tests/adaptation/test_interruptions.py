@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 from support.adapting import FILES, HERE, NAMES, TINY, alike, make
-from support.recorder import Recorder, cancelled
+from support.recorder import Recorder
 
 from reco_core.adaptation import specialist, specialist_card, training
 from reco_core.adaptation.crops import Example
@@ -55,7 +55,7 @@ def test_enough_ends_the_training(fast, few, tmp_path):
 def test_another_job_in_an_unfinished_folder(fast, few, photos, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(Cancelled):
-        make(fast, few, out, control=cancelled())
+        make(fast, few, out, control=Recorder(1))
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     for folder, options in (
         (few, {"seed": 9}),
