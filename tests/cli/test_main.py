@@ -203,6 +203,19 @@ def test_large_downloads_are_asked_about(small, monkeypatch, caplog, capsys):
     assert "nothing was downloaded" in caplog.text
 
 
+def test_presets_and_what_installing_one_would_download(monkeypatch, tmp_path, caplog, capsys):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv("RECO_CACHE", str(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))  # nobody is there to ask
+    assert main(["install", "clip"]) == 2
+    assert "ViT-B-16.pt: 351 MB, MIT, https://openaipublic" in caplog.text
+    assert "439 MB would be downloaded. Say so with --yes" in caplog.text
+    assert main(["presets"]) == 0
+    listed = capsys.readouterr().out
+    assert "12 MB, Apache-2.0; ready" in listed
+    assert "1685 MB, MIT; needs: reco install paper" in listed
+
+
 def test_photos_of_an_archive_are_fetched(reco, web, photo_folder, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     records = list_photos(photo_folder)[:6]
