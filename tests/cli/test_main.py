@@ -25,6 +25,7 @@ from reco_core.cli.main import build_parser, main
 from reco_core.export import is_found
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
+from reco_core.pipeline import ReCo
 from reco_core.presets import PRESETS
 from reco_core.utils.paths import bundled_folder
 from reco_core.utils.visualize import colour
@@ -106,6 +107,20 @@ def test_segment_options(photo, tmp_path):
     assert main([*arguments, "--exclude", first[0]["file"]]) == 0
     second = json.loads((out / "result.json").read_text())["concepts"][0]["exemplars"]
     assert first[0]["file"] not in [e["file"] for e in second]
+
+
+def test_words_reach_the_model_in_their_roles(photo, tmp_path, monkeypatch):
+    asked, prepare = {}, ReCo.prepare
+    monkeypatch.setattr(
+        ReCo,
+        "prepare",
+        lambda self, names, **options: asked.update(options, names=names) or prepare(self, names, **options),
+    )
+    words = ["--background", "sofa, wall", "--context", "sky, tree", "-k", "2"]
+    assert main(["segment", str(photo), "cat, dog", "--out", str(tmp_path / "o"), *words]) == 0
+    assert list(asked["names"]) == ["cat", "dog"]
+    assert (tuple(asked["background"]), tuple(asked["context"]), asked["k"]) == (("sofa", "wall"), ("sky", "tree"), 2)
+    assert json.loads((tmp_path / "o" / "result.json").read_text())["background_words"] == ["sofa", "wall"]
 
 
 @pytest.mark.parametrize(
