@@ -111,11 +111,12 @@ def test_segment_options(photo, tmp_path):
 
 def test_words_reach_the_model_in_their_roles(photo, tmp_path, monkeypatch):
     asked, prepare = {}, ReCo.prepare
-    monkeypatch.setattr(
-        ReCo,
-        "prepare",
-        lambda self, names, **options: asked.update(options, names=names) or prepare(self, names, **options),
-    )
+
+    def spy(self, names, **options):
+        asked.update(options, names=names)
+        return prepare(self, names, **options)
+
+    monkeypatch.setattr(ReCo, "prepare", spy)
     words = ["--background", "sofa, wall", "--context", "sky, tree", "-k", "2"]
     assert main(["segment", str(photo), "cat, dog", "--out", str(tmp_path / "o"), *words]) == 0
     assert list(asked["names"]) == ["cat", "dog"]
