@@ -74,10 +74,8 @@ class BuildJournal:
         """All photos that were not."""
         return [LeftOut(**row) for row in self._rows(LEFT_OUT)]
 
-    def array(self, name: str) -> np.ndarray | None:
-        """All rows of an array, memory-mapped; None if no batch had it."""
-        if name not in self._state["arrays"]:
-            return None
+    def array(self, name: str) -> np.ndarray:
+        """All rows of an array, memory-mapped; raises KeyError if no batch had it."""
         kind, shape = self._state["arrays"][name]
         return np.memmap(self.folder / name, kind, "r").reshape(-1, *shape)
 

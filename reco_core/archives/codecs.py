@@ -22,6 +22,7 @@ CHANNELS = 8
 # map.
 MINI_COMPACT = "RQ10x8"
 FEW = 40_000  # positions that are too few to learn a codebook from: then fine it is
+MAPS = ("features", "language")  # of a photo, each with a codec of its own
 NONE = "none"
 DENSE = ("fine", "compact", NONE)
 

@@ -8,12 +8,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from reco_core.archives.codecs import Codec
+from reco_core.archives.codecs import MAPS, Codec
 from reco_core.archives.embedding import Batch
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.atomic_write import atomic_write
-
-MAPS = ("features", "language")
 
 
 @dataclass(frozen=True)

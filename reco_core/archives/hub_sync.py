@@ -166,7 +166,7 @@ def pull(
             shifted = RunControl(partial(_shift, control, done, total), control)
             _fetch(url(name), target, manifest.files[name], web, shifted)
             done += manifest.files[name].bytes
-        store.commit(out, manifest, new)
+        store.commit(out, manifest, {name: store.NewFile(path, manifest.files[name]) for name, path in new.items()})
         shutil.rmtree(kept, ignore_errors=True)
 
 

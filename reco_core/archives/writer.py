@@ -1,13 +1,12 @@
 """Making an archive: photos through a model, compressed, indexed, written."""
 
 import csv
-import io
 import logging
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -17,9 +16,9 @@ from safetensors.torch import save
 from reco_core.archives import codecs, embedded_batches, embedding
 from reco_core.archives.arrays import write_array
 from reco_core.archives.build_journal import BuildJournal
-from reco_core.archives.codecs import Codec
-from reco_core.archives.embedded_batches import MAPS, StoredBatch
-from reco_core.archives.manifest import FORMAT, File, Manifest, Part, changing, commit, name_by_contents
+from reco_core.archives.codecs import MAPS, Codec
+from reco_core.archives.embedded_batches import StoredBatch
+from reco_core.archives.manifest import FORMAT, Manifest, NewFile, Part, changing, commit, name_by_contents
 from reco_core.archives.near_duplicates import NearDuplicates
 from reco_core.archives.records import write_records
 from reco_core.archives.vectors import write_vectors
@@ -52,13 +51,15 @@ class Options:
 
 
 @dataclass(frozen=True)
-class WrittenPart:
-    """A part's files, not in their folder yet: new: name -> where it lies; known: name -> size and hash."""
+class Compression:
+    """How photos of a part are stored.
 
-    part: Part
-    dimension: int
-    new: dict[str, Path]
-    known: dict[str, File]
+    codec: of dense features. codec_files: role -> name of the file that decodes it. precision: of embeddings.
+    """
+
+    codec: str
+    codec_files: Mapping[str, str]
+    precision: str
 
 
 def write_archive(
@@ -91,24 +92,18 @@ def write_archive(
         learned = embedded.learn()
         journal = embedded.run(learned, NearDuplicates())
         files = {f"{role}_codec": codec.save(work / role) for role, codec in learned.items()}
-        shared, known = name_by_contents({**files, "typical": embedded.typical(work / "typical.safetensors")})
-        codec_names = {role: shared[f"{role}_codec"].name for role in learned}
-        codec = learned["features"].spec if learned else codecs.NONE
-        precision = "int8" if options.dense == "compact" else "fp16"
-        written = write_part(work, journal, codec, codec_names, precision, control)
-        new = {file.name: file for file in shared.values()} | written.new
-        grids, dimension = embedded.grids(), written.dimension
-        manifest = Manifest(
-            encoder.preset.name,
-            encoder.hash,
-            dimension,
-            grids["features"],
-            grids["language"],
-            (written.part,),
-            {"typical": shared["typical"].name},
-            {**known, **written.known},
+        shared = name_by_contents({**files, "typical": embedded.typical(work / "typical.safetensors")})
+        compression = Compression(
+            learned["features"].spec if learned else codecs.NONE,
+            {role: shared[f"{role}_codec"].path.name for role in learned},
+            "int8" if options.dense == "compact" else "fp16",
         )
-        commit(folder, manifest, new)
+        part, new = write_part(work, journal, compression, control)
+        grid, language_grid = ((maps.shape[1], maps.shape[2]) for maps in embedded.maps.values())
+        typical = {"typical": shared["typical"].path.name}
+        preset, dimension = encoder.preset.name, embedded.dimension
+        manifest = Manifest(preset, encoder.hash, dimension, grid, language_grid, (part,), typical, {})
+        commit(folder, manifest, {**new, **{file.path.name: file for file in shared.values()}})
         embedded.clean()
 
 
@@ -152,7 +147,7 @@ class EmbeddingRun:
                 given=f"{len(self.source.records)} photos",
                 expected="JPEG, PNG, WebP, BMP, GIF or TIFF files",
             )
-        self.photo_embeddings = raw.get("whole", raw["embedding"])
+        self.photo_embeddings, self.dimension = raw.get("whole", raw["embedding"]), raw["embedding"].shape[1]
         self.maps = {role: raw[role] for role in MAPS}
         names = None if self.encoder.names is None else self.encoder.names.cpu()
         return {} if self.options.dense == codecs.NONE else codecs.learn(self.maps, names, self.options.dense)
@@ -162,8 +157,7 @@ class EmbeddingRun:
         journal = self.journal
         todo = [start for start in self.starts if start >= journal.done]
         missing = self._missing(todo, learned)
-        hashes = journal.array("hash")
-        for value in () if hashes is None else hashes.tolist():
+        for value in journal.array("hash").tolist() if journal.count else ():
             seen.add(value)
         fresh, to_embed = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
@@ -205,10 +199,6 @@ class EmbeddingRun:
         file.write_bytes(save(tensors))
         return file
 
-    def grids(self) -> dict[str, tuple[int, int]]:
-        """(height, width) of features and language maps."""
-        return {role: (maps.shape[1], maps.shape[2]) for role, maps in self.maps.items()}
-
     def clean(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -244,27 +234,21 @@ class EmbeddingRun:
 def write_part(
     work: Path,
     journal: BuildJournal,
-    codec: str,
-    codec_names: Mapping[str, str],
-    precision: str,
+    compression: Compression,
     control: RunControl,
     taken: frozenset[str] = frozenset(),
-) -> WrittenPart:
-    """A part from everything that was embedded.
-
-    codec_names: role -> file that decodes it. taken: names of photos that the archive has already.
-    """
-    vectors, hashes = journal.array("embedding"), journal.array("hash")
-    if vectors is None or hashes is None:
+) -> tuple[Part, dict[str, NewFile]]:
+    """A part from everything that was embedded, and its files; taken: names of photos that the archive has already."""
+    if not journal.count:
         raise ArchiveError(
             "no photo is new",
             given=f"{journal.done} photos, {len(journal.left_out())} left out",
             expected="readable photos that the archive lacks",
         )
-    blocks = {role: _blocks(journal.array(role)) for role in codec_names}
+    codes = {role: _blocks(journal.array(role)) for role in compression.codec_files}
     records = [_named(record, taken) for record in journal.records()]
-    left_out = journal.left_out()
-    return assemble(work, records, hashes, vectors, blocks, codec, codec_names, left_out, precision, control)
+    vectors, hashes = journal.array("embedding"), journal.array("hash")
+    return assemble(work, records, hashes, vectors, codes, compression, journal.left_out(), control)
 
 
 def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
@@ -281,49 +265,35 @@ def assemble(
     hashes: np.ndarray,
     vectors: np.ndarray,
     codes: Mapping[str, Iterator[np.ndarray]],
-    codec: str,
-    codec_names: Mapping[str, str],
-    left_out: Sequence[LeftOut],
-    precision: str,
+    compression: Compression,
+    left_out: Sequence[LeftOut] = (),
     control: RunControl | None = None,
-) -> WrittenPart:
-    """Write a part's files into `work`, which is on the archive's disk.
+) -> tuple[Part, dict[str, NewFile]]:
+    """Write a part's files into `work`, which is on the archive's disk: the part, and its files by name.
 
     vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
     """
     folder = Path(tempfile.mkdtemp(dir=work))
-    found = write_vectors(vectors, folder, precision=precision, control=RunControl(parent=control))
+    found = write_vectors(vectors, folder, precision=compression.precision, control=RunControl(parent=control))
     files = dict(found.files)
     for role, blocks in codes.items():
         files[role] = write_array(blocks, len(records), folder / f"{role}.npy")
     files["photos"] = folder / "photos.zip"
     write_records(records, hashes, files["photos"])
     if left_out:
-        files["left_out"] = _write_left_out(left_out, folder / "left_out.tsv")
-    named, known = name_by_contents(files)
-    part = Part(
-        len(records),
-        {
-            **{role: file.name for role, file in named.items()},
-            **{f"{role}_codec": name for role, name in codec_names.items()},
-        },
-        codec,
-        dict(Counter(record.licence for record in records).most_common()),
-        found.recall,
-        dict(Counter(entry.reason.partition(":")[0] for entry in left_out)),
-    )
-    return WrittenPart(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
+        files["left_out"] = folder / "left_out.tsv"
+        with files["left_out"].open("w", encoding="utf-8", newline="") as stream:
+            rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+            rows.writerows([("file", "reason"), *map(astuple, left_out)])
+    named = name_by_contents(files)
+    names = {role: file.path.name for role, file in named.items()}
+    names |= {f"{role}_codec": name for role, name in compression.codec_files.items()}
+    licences = dict(Counter(record.licence for record in records).most_common())
+    reasons = dict(Counter(entry.reason.partition(":")[0] for entry in left_out))
+    part = Part(len(records), names, compression.codec, licences, found.recall, reasons)
+    return part, {file.path.name: file for file in named.values()}
 
 
-def _blocks(codes: np.ndarray | None) -> Iterator[np.ndarray]:
-    if codes is not None:
-        yield from (codes[start : start + BLOCK] for start in range(0, len(codes), BLOCK))
-
-
-def _write_left_out(entries: Sequence[LeftOut], file: Path) -> Path:
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, delimiter="\t", lineterminator="\n")
-    rows.writerow(("file", "reason"))
-    rows.writerows((entry.file, entry.reason) for entry in entries)
-    file.write_text(text.getvalue(), encoding="utf-8")
-    return file
+def _blocks(codes: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(codes), BLOCK):
+        yield codes[start : start + BLOCK]

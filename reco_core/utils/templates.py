@@ -1,4 +1,4 @@
-"""Texts that this package writes for people: Markdown of Jinja2's templates, which lie beside the code that fills them."""
+"""Texts that this package writes for people: templates of Jinja2, which lie beside the code that fills them."""
 
 from typing import Any
 
