@@ -8,13 +8,12 @@ from pathlib import Path
 
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources import hub_dataset, shards, tables
-from reco_core.photo_sources.credits import UNKNOWN, is_allowed, read_rows, unescape
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, read_rows
 from reco_core.photo_sources.fetch import TABLE
 from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Source, hidden, path_inside
 from reco_core.types import PhotoRecord
 from reco_core.utils.run_control import RunControl
 
-__all__ = ["PHOTO_SUFFIXES", "TABLE", "Source", "list_photos", "open_source", "unescape"]
 log = logging.getLogger(__name__)
 KINDS = "a folder, .zip, .tar (.gz, .bz2, .xz), .csv, .tsv, .parquet, or hf:OWNER/NAME[:SPLIT]"
 
