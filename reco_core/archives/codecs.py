@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from reco_core.archives import sparse_coding
-from reco_core.errors import OptionError
 
 SAMPLE = 100_000  # positions that a quantiser learns from
 FINE = "SQ8"  # a byte per channel: references keep a cosine of 0.99 and more (benchmarks/compression.py)
@@ -124,9 +123,3 @@ def sample(maps: np.ndarray) -> np.ndarray:
     flat = maps.reshape(-1, maps.shape[-1])
     picked = np.sort(np.random.default_rng(0).permutation(len(flat))[:SAMPLE])
     return flat[picked].astype(np.float32)
-
-
-def check_dense(dense: str) -> str:
-    if dense not in DENSE:
-        raise OptionError("unknown way to store dense features", given=dense, expected=", ".join(DENSE))
-    return dense

@@ -163,8 +163,7 @@ def pull(
         require_space(out.parent, total - kept_bytes, "the archive")
         done = 0
         for name, target in new.items():
-            shifted = RunControl(partial(_shift, control, done, total), control)
-            _fetch(url(name), target, manifest.files[name], web, shifted)
+            _fetch(url(name), target, manifest.files[name], web, _after(done, total, control))
             done += manifest.files[name].bytes
         store.commit(out, manifest, {name: store.NewFile(path, manifest.files[name]) for name, path in new.items()})
         shutil.rmtree(kept, ignore_errors=True)
@@ -303,5 +302,6 @@ def _fetch(url: str, target: Path, file: store.File, web: httpx.Client, control:
         )
 
 
-def _shift(control: RunControl, before: int, total: int, _file: str, done: int, _of: int) -> None:
-    control.report("bytes downloaded", before + done, total)
+def _after(before: int, total: int, control: RunControl) -> RunControl:
+    """A control for a file that comes after so many bytes."""
+    return RunControl(lambda _, done, __: control.report("bytes downloaded", before + done, total), control)

@@ -22,7 +22,7 @@ from reco_core.archives.manifest import FORMAT, Manifest, NewFile, Part, changin
 from reco_core.archives.near_duplicates import NearDuplicates
 from reco_core.archives.records import write_records
 from reco_core.archives.vectors import write_vectors
-from reco_core.errors import ArchiveError
+from reco_core.errors import ArchiveError, OptionError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.segmentation.background_stats import background_stats
@@ -85,7 +85,9 @@ def write_archive(
         ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
         Cancelled: `control` was cancelled; what is embedded is kept.
     """
-    codecs.check_dense(options.dense)
+    if options.dense not in codecs.DENSE:
+        expected = ", ".join(codecs.DENSE)
+        raise OptionError("unknown way to store dense features", given=options.dense, expected=expected)
     control = control or RunControl()
     with changing(folder) as work:
         embedded = EmbeddingRun(folder, source, encoder, options, remote, control)
@@ -138,7 +140,7 @@ class EmbeddingRun:
         missing = self._missing(self.learning, None)
         ahead = len(self.learning) - len(missing)
         for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
-            StoredBatch.from_batch(batch).save(self.batches)
+            batch.save(self.batches)
             self._report(min((ahead + i) * embedding.BATCH, len(self.source.records)))
         raw = self._raw()
         if not raw:
@@ -161,15 +163,12 @@ class EmbeddingRun:
             seen.add(value)
         fresh, to_embed = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
-            stored = (
-                StoredBatch.from_batch(next(fresh)) if start in to_embed else embedded_batches.load(self.batches, start)
-            )
+            stored = next(fresh) if start in to_embed else embedded_batches.load(self.batches, start)
             if stored is None:
-                embedded_batches.batch_file(self.batches, start).unlink()
+                file = embedded_batches.batch_file(self.batches, start)
+                file.unlink()
                 raise ArchiveError(
-                    "what was embedded before is damaged",
-                    given=embedded_batches.batch_file(self.batches, start),
-                    remedy="Give the same command again",
+                    "what was embedded before is damaged", given=file, remedy="Give the same command again"
                 )
             self._append(stored.compressed(learned), seen)
             self._report(stored.done)
