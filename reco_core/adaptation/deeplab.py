@@ -92,16 +92,9 @@ class DeepLab(nn.Module):
         self.register_buffer("log_weights", torch.zeros(classes))
         encoder: Any = MiniPyramid(recipe.blocks) if mini else _encoder(recipe)
         self.encoder = encoder
-        depth: Any = len(encoder.out_channels) - 1
-        self.decoder = DeepLabV3PlusDecoder(
-            encoder.out_channels,
-            depth,
-            recipe.channels,
-            recipe.rates,
-            recipe.stride,
-            True,
-            DROPOUT,  # type: ignore[arg-type]
-        )
+        channels: Any = encoder.out_channels
+        shape: Any = len(channels) - 1, recipe.channels, recipe.rates, recipe.stride
+        self.decoder = DeepLabV3PlusDecoder(channels, *shape, aspp_separable=True, aspp_dropout=DROPOUT)
         self.head = nn.Conv2d(recipe.channels, classes, 1)
 
     def forward(self, photos: Tensor) -> Tensor:

@@ -64,10 +64,7 @@ class Specialist:
         self.about = read_about(self.folder)
         try:
             self.names = tuple(clean_names(self.about["names"], MAX_LABELS))
-            settings: dict[str, Any] = {
-                n: tuple(v) if isinstance(v, list) else v for n, v in self.about["recipe"].items()
-            }
-            self.recipe = Recipe(**settings)
+            self.recipe = Recipe.of(self.about["recipe"])
             file = GRAPH if self.device == "cpu" else WEIGHTS
             if sha256(self.folder / file) != self.about["files"][file]:
                 raise ValueError(f"{file} differs from what {ABOUT} says")
@@ -98,12 +95,9 @@ class Specialist:
         scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0].numpy()
         labels = resize_labels(scores.argmax(0).astype(np.uint8), photo.shape[:2])  # numpy's argmax is the faster one
         timings = {"specialist": time.perf_counter() - started}
-        return Segmentation(labels, scores, self.references, presence, timings)
-
-    @property
-    def references(self) -> References:
-        """Its names as concepts that know nothing of archives."""
-        return References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
+        # Its names are concepts that know nothing of archives.
+        references = References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
+        return Segmentation(labels, scores, references, presence, timings)
 
     def _build(self) -> DeepLab:
         with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay
@@ -173,18 +167,10 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
 
 def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> None:
     """Write a network in eval mode as ONNX, for photos of any size; the names are in its metadata."""
-    size = torch.export.Dim.DYNAMIC
+    photo, side = (torch.zeros(1, 3, *CHECKED[0]),), torch.export.Dim.DYNAMIC
+    sizes, ends = {"photos": {2: side, 3: side}}, dict[str, Any](input_names=["photo"], output_names=["scores"])
     with _quiet("onnx_ir", "onnxscript"):
-        program: Any = torch.onnx.export(
-            network,
-            (torch.zeros(1, 3, *CHECKED[0]),),
-            input_names=["photo"],
-            output_names=["scores"],
-            dynamo=True,
-            dynamic_shapes={"photos": {2: size, 3: size}},
-            opset_version=18,
-            verbose=False,
-        )
+        program: Any = torch.onnx.export(network, photo, **ends, dynamic_shapes=sizes, opset_version=18, verbose=False)
     program.model.metadata_props["names"] = json.dumps([NONE, *names], ensure_ascii=False)
     program.save(file, external_data=False)
 

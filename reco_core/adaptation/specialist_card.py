@@ -25,13 +25,13 @@ COLUMNS = 2  # of examples, each a photo and its marks
 
 
 def write(specialist: Specialist, photos: Sequence[Path], folder: Path) -> None:
-    """Write README.md, curve.png and examples.jpg (of these photos) beside a specialist.
+    """Write README.md, curve.png and examples.jpg (of the first of these photos) beside a specialist.
 
     Raises:
         OSError: they cannot be written. DependencyError: matplotlib is not installed.
     """
     plot(Curve.of(specialist.about["curve"]), folder / CURVE)
-    pairs = [example(specialist, read_photo(photo)) for photo in photos]
+    pairs = [example(specialist, read_photo(photo)) for photo in photos[:MOST_EXAMPLES]]
     sheet(pairs).save(folder / EXAMPLES, quality=88)
     atomic_write(folder / README, text(specialist.about))
 

@@ -147,11 +147,8 @@ class Training:
         self._losses = 0.0
         if self.curve.best is self.curve.looks[-1]:
             write_tensors(self.average.state_dict(), self.folder / BEST)
-        moments = {
-            f"adam.{i}.{name}": value
-            for i, state in self.adam.state_dict()["state"].items()
-            for name, value in state.items()
-        }
+        states = self.adam.state_dict()["state"].items()
+        moments = {f"adam.{i}.{name}": value for i, state in states for name, value in state.items()}
         networks = {"network": self.network, "average": self.average}
         tensors = {f"{of}.{name}": value for of, n in networks.items() for name, value in n.state_dict().items()}
         write_tensors(tensors | moments, self.folder / STATE, {"curve": json.dumps(self.curve.plain())})
@@ -214,9 +211,8 @@ def evaluate(
         photo, labels = example.read(thresholds)
         plain = network(network_input(photo, side).to(device))
         mirrored = network(network_input(photo, side).flip(-1).to(device)).flip(-1)
-        larger = F.interpolate(
-            network(network_input(photo, round(LARGER * side)).to(device)), size=plain.shape[2:], mode="bilinear"
-        )
+        enlarged = network(network_input(photo, round(LARGER * side)).to(device))
+        larger = F.interpolate(enlarged, size=plain.shape[2:], mode="bilinear")
         said = plain.argmax(1)
         same += int(((said == mirrored.argmax(1)) & (said == larger.argmax(1))).sum())
         pixels += said.numel()

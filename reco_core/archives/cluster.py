@@ -78,19 +78,10 @@ def on_ray(
         control: RunControl,
     ) -> None:
         files = None if learned is None else {role: codec.save(folder / role) for role, codec in learned.items()}
-        job = Job(
-            folder,
-            photos,
-            open_only,
-            source.key,
-            preset,
-            weights.absolute() if weights else None,
-            precision,
-            (device or encoder.device).partition(":")[0],
-            encoder.hash,
-            files,
-            embedding.BATCH,
-        )
+        kind = (device or encoder.device).partition(":")[0]
+        place = weights.absolute() if weights else None
+        model = preset, place, precision, kind, encoder.hash
+        job = Job(folder, photos, open_only, source.key, *model, files, embedding.BATCH)
         size = min(RUN, math.ceil(len(starts) / (workers * SHARES)))
         runs = [list(starts[i : i + size]) for i in range(0, len(starts), size)]
         total = min(len(starts) * job.batch, len(source.records))

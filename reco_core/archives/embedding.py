@@ -47,17 +47,12 @@ def embed(source: Source, encoder: Encoder, starts: Iterable[int], size: int | N
 def _read(source: Source, i: int, encoder: Encoder) -> tuple[PhotoRecord, tuple[Tensor, ...], int] | LeftOut:
     record = source.records[i]
     try:
-        data = source.read(i)
-        photo = read_photo(data)
+        photo = read_photo(data := source.read(i))
     except PhotoError as error:
         return LeftOut(record.file, f"unreadable: {error}")
     height, width = photo.shape[:2]
-    record = replace(
-        record,
-        width=record.width or width,
-        height=record.height or height,
-        sha256=record.sha256 or hashlib.sha256(data).hexdigest(),
-    )
+    sha256 = record.sha256 or hashlib.sha256(data).hexdigest()
+    record = replace(record, width=record.width or width, height=record.height or height, sha256=sha256)
     return record, encoder.crops(photo), perceptual_hash(photo)
 
 

@@ -79,11 +79,8 @@ def push(
                 )
             there = {file.rfilename: file.lfs.sha256 if file.lfs else "" for file in info.siblings or ()}
             files = {name: manifest.files[name] for name in sorted(manifest.named)}
-            added = [
-                CommitOperationAdd(name, folder / name)
-                for name, file in files.items()
-                if there.get(name) != file.sha256
-            ]
+            lacking = [name for name, file in files.items() if there.get(name) != file.sha256]
+            added = [CommitOperationAdd(name, folder / name) for name in lacking]
             total, done = sum(files[file.path_in_repo].bytes for file in added), 0
             for file in added:
                 control.raise_if_cancelled("the upload was cancelled", "The repository is as it was")
@@ -91,14 +88,11 @@ def push(
                 done += files[file.path_in_repo].bytes
                 control.report("bytes uploaded", done, total)
             stale = [name for name in there if store.CONTENT_NAME.fullmatch(name) and name not in files]
+            texts = {store.MANIFEST: manifest.text(), CARD: text}
+            changes = [*added, *(CommitOperationAdd(name, text.encode()) for name, text in texts.items())]
             commit = api.create_commit(
                 repository,
-                [
-                    *added,
-                    CommitOperationAdd(store.MANIFEST, manifest.text().encode()),
-                    CommitOperationAdd(CARD, text.encode()),
-                    *(CommitOperationDelete(name) for name in stale),
-                ],
+                [*changes, *map(CommitOperationDelete, stale)],
                 commit_message=f"ReCo archive of {manifest.photos:,} photos ({manifest.hash[:12]})",
                 repo_type=KIND,
                 revision=revision,
