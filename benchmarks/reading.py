@@ -26,7 +26,7 @@ from reco_core.presets import MINI
 from reco_core.segmentation import score_maps
 from reco_core.types import Encoded
 from reco_core.zeroguidance import embedding
-from reco_core.zeroguidance.clustering import belonging, grow
+from reco_core.zeroguidance.clustering import grow_tree, part_affinities
 
 SEED, PARTS = 1, 10
 INSIDE = 0.9  # of a segment that must lie in its photo
@@ -37,8 +37,8 @@ OUTSIDE = (1e-9, 0.03, 0.1, 0.3, 1.0)
 def segments(picture: Picture, encoded: Encoded, titles: list[str]) -> Iterator[tuple[str, np.ndarray]]:
     """Titles and the masks (H, W) that stand for them."""
     size = picture.photo.shape[:2]
-    tree = grow(encoded.features[0], PARTS)
-    labels = score_maps.resize(belonging(encoded.features[0], tree.parts), size).argmax(0).numpy()
+    tree = grow_tree(encoded.features[0], PARTS)
+    labels = score_maps.resize(part_affinities(encoded.features[0], tree.parts), size).argmax(0).numpy()
     for word, (left, top, width, height) in zip(picture.words, picture.boxes, strict=True):
         if not width or word in SCENES or word not in titles:
             continue

@@ -1,10 +1,13 @@
 """The rules of the code base that a reader relies on; those of ruff and of import-linter stand in pyproject.toml."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+from reco_core import errors
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "reco_core").rglob("*.py"))
@@ -45,6 +48,20 @@ def test_the_linter_forbids_what_libraries_must_not_do(tmp_path):
     done = run("-m", "ruff", "check", *config, str(tmp_path))
     for rule, times in {"S101": 1, "T201": 1, "S301": 1, "TID251": 2, "E722": 1}.items():
         assert done.stdout.count(f" {rule} ") == 2 * times, done.stdout
+
+
+def test_every_error_says_what_was_given_or_expected_or_what_to_do():
+    tree = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+    wrong, raised = [], 0
+    for file in (*SOURCES, *APP):
+        for node in ast.walk(ast.parse(file.read_text())):
+            name = getattr(getattr(node, "func", None), "id", getattr(getattr(node, "func", None), "attr", ""))
+            if name in tree and isinstance(node, ast.Call):
+                raised += 1
+                if not {word.arg for word in node.keywords} & {"given", "expected", "remedy"}:
+                    wrong.append(f"{file.relative_to(ROOT)}:{node.lineno}")
+    assert raised > 200
+    assert wrong == []
 
 
 def test_files_are_short():

@@ -11,7 +11,7 @@ import skimage.data
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-from test_pipeline import ASKED, GOLDEN, summary
+from test_pipeline import ASKED, GOLDEN, GOLDEN_METHODS, summary
 
 from reco_core.pipeline import ReCo
 
@@ -28,7 +28,7 @@ def main() -> None:
     recorded = {
         f"{name}/{method}": summary(reco, photo, ASKED[name], method)
         for name, photo in photos.items()
-        for method in ("reco", "reco2")
+        for method in GOLDEN_METHODS
     }
     GOLDEN.parent.mkdir(exist_ok=True)
     rounded = json.loads(json.dumps(recorded), parse_float=lambda text: round(float(text), 4))

@@ -177,7 +177,7 @@ def write_tensors(
     try:
         with atomic_path(file, shared=shared) as part:
             save_file(plain, part, metadata)
-    except SafetensorError as error:  # so it calls a full disk
+    except (OSError, SafetensorError) as error:  # the second is what it calls a full disk
         raise OSError(f"{file} could not be written: {error}") from error
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors import safe_open
 from support.adapting import NAMES, TINY, made, take, weights_of
 from support.labelled import three, without_seconds, write_folder
-from support.recorder import Recorder, cancelled
+from support.recorder import Recorder
 from support.web import dead
 
 from reco_core.adaptation import job, specialist, specialist_card, training
@@ -403,7 +403,7 @@ def test_enough_ends_the_training(fast, few, tmp_path):
 def test_another_job_in_an_unfinished_folder(fast, few, photos, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(Cancelled):
-        make(fast, few, out, control=cancelled())
+        make(fast, few, out, control=Recorder(1))
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     for folder, options in (
         (few, {"seed": 9}),

@@ -186,6 +186,20 @@ def test_the_crf_refines_and_confidence_is_of_what_it_chose():
     assert (between == round(0.12 * 255)).mean() > 0.9 and (rest == round(0.88 * 255)).mean() > 0.99
 
 
+def test_the_crf_is_the_fast_one(cat):
+    photo = np.ascontiguousarray(cat[::2, ::2])
+    seen = photo.mean(-1) / 255
+
+    def view(photo: np.ndarray) -> np.ndarray:
+        grey = photo.mean(-1) / 255
+        return np.stack([1 - grey, grey])
+
+    found = label(photo, [view]).labels
+    scores = np.log(np.stack([1 - seen, seen]) + 1e-6)
+    np.testing.assert_array_equal(found, crf.refine_fast(photo, scores))
+    assert (found != crf.refine(photo, scores)).any()
+
+
 def test_views_of_reco_at_several_sizes(reco, cat, monkeypatch):
     """At its own size a view's labels are ReCo's; at another the models see another photo, the answer fits this one."""
     photo = np.ascontiguousarray(cat[::2, ::2])

@@ -19,7 +19,7 @@ from support.adapting import COLOURS, NAMES, TINY, made
 from support.recorder import Recorder
 
 from reco_core.adaptation import deeplab, specialist
-from reco_core.adaptation.deeplab import DeepLab, MiniPyramid, initialise, published
+from reco_core.adaptation.deeplab import DeepLab, MiniPyramid, initialise, published_weights
 from reco_core.adaptation.recipe import PAPER, QUICK, RECIPES, Recipe, find_recipe
 from reco_core.adaptation.specialist import ABOUT, CHECKED, GRAPH, WEIGHTS, Specialist, read_about
 from reco_core.errors import OptionError, WeightsError
@@ -231,7 +231,7 @@ def test_weights_that_do_not_fit_or_are_not_there(hub):
     with pytest.raises(WeightsError, match="not on this machine"):
         initialise(DeepLab(MOBILE, 2), MOBILE, fetch=False)
     with pytest.raises(WeightsError, match="nobody publishes"):
-        published("dpn92")
+        published_weights("dpn92")
 
 
 # --- a specialist

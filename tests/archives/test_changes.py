@@ -1,5 +1,6 @@
 """Archives that grow, shrink and come together; readers meanwhile; and what must not be lost."""
 
+import errno
 import json
 import shutil
 import threading
@@ -143,6 +144,19 @@ def test_files_of_any_name_are_swept(archive):
     assert strays(archive, read_manifest(archive)) == {"notes.txt"}
 
 
+def test_what_a_killed_change_left_is_swept_by_the_next_one(archive, photos, reco):
+    """Another change, too: files named by their contents that no manifest names."""
+    left = archive / "features-0123456789abcdef.npy"
+    for change in (
+        lambda: remove_photos(archive, lambda record: record.file == "cat.jpg"),
+        lambda: add_photos(archive, open_source(photos["second"]), reco.encoder),
+        lambda: ReCo(reco.encoder, Archive(archive)).store(("sky",)),
+    ):
+        left.write_bytes(b"half an array")
+        change()
+        sound(archive)
+
+
 def test_a_part_whose_photos_all_go_goes(archive, photos, reco):
     add_photos(archive, open_source(photos["second"]), reco.encoder)
     remove_photos(archive, lambda record: record.file.endswith("_part.jpg"))
@@ -173,11 +187,24 @@ def test_merged_archives_hold_both_once(built, photos, reco, tmp_path):
     assert len(Archive(tmp_path / "twice")) == 8
     for name in ("first", "second"):
         sound(built[name])
+        for file in read_manifest(built[name]).parts[0].files.values():  # linked, not copied
+            assert (tmp_path / "both" / file).stat().st_ino == (built[name] / file).stat().st_ino
     with pytest.raises(ArchiveError, match="there is an archive already"):
         merge_archives([built["first"]], tmp_path / "all")
     torch.testing.assert_close(
         Archive(tmp_path / "both").features(np.arange(5, 10)), Archive(built["second"]).features(np.arange(5))
     )
+
+
+def test_archives_on_another_disk_are_copied(built, tmp_path, monkeypatch):
+    def elsewhere(self, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", elsewhere)
+    merge_archives([built["first"], built["second"]], tmp_path / "both")
+    sound(tmp_path / "both")
+    (name,) = {part.files["features"] for part in read_manifest(built["first"]).parts}
+    assert (tmp_path / "both" / name).read_bytes() == (built["first"] / name).read_bytes()
 
 
 def test_cancelled_changes_change_nothing(archive, built, reco, photos, tmp_path):

@@ -1,5 +1,7 @@
 """What happens to archives when programs are killed and disks are full."""
 
+import errno
+import io
 import itertools
 import multiprocessing
 import os
@@ -7,10 +9,12 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -28,6 +32,7 @@ from reco_core.photo_sources.factory import open_source
 from reco_core.types import Encoded
 
 KILLS = 50
+EVENTS = ("open", "os.", "shutil.", "mmap.")  # audit events around which something may be half done
 
 
 class PixelEncoder:
@@ -63,10 +68,19 @@ def remove(folder: Path, root: Path) -> None:
 OPERATIONS = {"build": build, "add": add, "remove": remove}
 
 
-def work(name: str, folder: Path, root: Path, begun) -> None:
+def work(name: str, folder: Path, root: Path, begun, at: int, count) -> None:
+    """Do it; kill this process at its `at`-th step, counted by what it asks of the file system. count: how many."""
     embedding.BATCH = 4
     torch.set_num_threads(1)
     begun.set()
+
+    def step(event: str, arguments: tuple) -> None:
+        if event.startswith(EVENTS):
+            count.value += 1
+            if count.value == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(step)
     OPERATIONS[name](folder, root)
 
 
@@ -96,10 +110,15 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def run(processes, name: str, folder: Path, root: Path, seconds: float | None = None) -> float:
-    """Let a process do it; kill it so many seconds after it began. Returns how long it took."""
-    begun = processes.Event()
-    process = processes.Process(target=work, args=(name, folder, root, begun))
+class Run(NamedTuple):
+    seconds: float
+    steps: int
+
+
+def run(processes, name: str, folder: Path, root: Path, seconds: float | None = None, at: int = 0) -> Run:
+    """Let a process do it; kill it so many seconds after it began, or let it kill itself at a step."""
+    begun, count = processes.Event(), processes.Value("i", 0)
+    process = processes.Process(target=work, args=(name, folder, root, begun, at, count))
     process.start()
     assert begun.wait(60)
     started = time.monotonic()
@@ -109,63 +128,129 @@ def run(processes, name: str, folder: Path, root: Path, seconds: float | None = 
         process.join()
         assert process.exitcode in (0, -signal.SIGKILL)  # 0: done in that very moment
     else:
-        assert process.exitcode == 0
-    return time.monotonic() - started
+        assert process.exitcode == (-signal.SIGKILL if at else 0)
+    return Run(time.monotonic() - started, count.value)
 
 
-def test_fifty_kills_lose_nothing(processes, root, tmp_path):
-    """SIGKILL at moments that nobody chose; then resume, and every byte is as if nothing had happened."""
-    before: dict[str, Path | None] = {"build": None}
-    spent, expected = {}, {}
-    state = tmp_path / "state"
-    for name, following in (("build", "add"), ("add", "remove"), ("remove", "")):
-        spent[name] = run(processes, name, state, root)
-        expected[name] = contents(state)
-        before[following] = shutil.copytree(state, tmp_path / f"before_{following}")
-    chance = random.Random(5)
-    interrupted = 0
-    for turn in range(KILLS):
-        name = list(OPERATIONS)[turn % 3]
-        folder = tmp_path / "turns" / str(turn) / "archive"
+class Story:
+    """An archive that is built, added to and taken from: before each operation, after it, and what it costs."""
+
+    def __init__(self, processes, root: Path, folder: Path) -> None:
+        self.processes, self.root = processes, root
+        self.before: dict[str, Path | None] = {"build": None}
+        self.expected: dict[str, dict[str, bytes]] = {}
+        self.spent: dict[str, Run] = {}
+        state = folder / "state"
+        for name, following in (("build", "add"), ("add", "remove"), ("remove", "")):
+            self.spent[name] = run(processes, name, state, root)
+            self.expected[name] = contents(state)
+            self.before[following] = shutil.copytree(state, folder / f"before_{following}")
+
+    def kill(self, name: str, folder: Path, **when) -> bool:
+        """Kill an operation and repeat it, in a new folder; whether the kill came before it was done."""
         folder.parent.mkdir(parents=True)
-        start = before[name]
+        start = self.before[name]
         if start is not None:
             shutil.copytree(start, folder)
-        run(processes, name, folder, root, seconds=chance.uniform(0, spent[name]))
-        if (folder / "manifest.json").exists():
+        run(self.processes, name, folder, self.root, **when)
+        undone = not (folder / "manifest.json").exists()
+        if not undone:
             manifest = read_manifest(folder)
             assert not list(check(folder, manifest, every_byte=True))  # before or after, and all of it
-            there = {
-                file: data for file, data in contents(folder).items() if file in {*manifest.named, "manifest.json"}
-            }
-            states = [expected[name], *([contents(start)] if start else [])]
-            interrupted += there == states[-1] if start else 0
+            named = {*manifest.named, "manifest.json"}
+            there = {file: data for file, data in contents(folder).items() if file in named}
+            states = [self.expected[name], *([contents(start)] if start else [])]
             assert there in states
-        else:
-            interrupted += 1
-        run(processes, name, folder, root)
-        assert contents(folder) == expected[name]
-        assert not (folder.parent / ".archive-building").exists()
-    assert interrupted > KILLS // 4  # the kills came in time
+            undone = start is not None and there == states[-1]
+        run(self.processes, name, folder, self.root)
+        assert contents(folder) == self.expected[name]
+        assert not (folder.parent / f".{folder.name}-building").exists()
+        return undone
+
+
+@pytest.fixture(scope="module")
+def story(processes, root, tmp_path_factory) -> Story:
+    return Story(processes, root, tmp_path_factory.mktemp("story"))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_kill_between_any_two_steps_loses_nothing(story, tmp_path, name):
+    """SIGKILL at moments all through an operation; repeated, every byte is as if nothing had happened."""
+    steps = story.spent[name].steps
+    undone = [
+        story.kill(name, tmp_path / str(share) / "archive", at=1 + round(share * (steps - 1)))
+        for share in (0.02, 0.35, 0.7, 1)
+    ]
+    assert undone[0]
+    assert steps > 40
+
+
+@pytest.mark.slow
+def test_fifty_kills_lose_nothing(story, tmp_path):
+    """The same at moments that nobody chose."""
+    chance = random.Random(5)
+    undone = 0
+    for turn in range(KILLS):
+        name = list(OPERATIONS)[turn % 3]
+        undone += story.kill(
+            name, tmp_path / str(turn) / "archive", seconds=chance.uniform(0, story.spent[name].seconds)
+        )
+    assert undone > KILLS // 5  # the kills came in time
+
+
+class SmallDisk:
+    """A file system of so many kilobytes; where no one may mount one, files that take no more than that in all."""
+
+    def __init__(self, place: Path, kilobytes: int, patch: pytest.MonkeyPatch) -> None:
+        self.place, self.free, self.patch = place, 1024 * kilobytes, patch
+        place.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
+        self.mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        assert self.mounted or os.geteuid(), "root may mount"
+
+    def fill(self, size: int) -> None:
+        """So many bytes are taken. From now on it matters."""
+        if self.mounted:
+            return
+        self.free -= size
+        disk, opened = self, Path.open
+
+        class Limited(io.FileIO):
+            def write(self, data) -> int:
+                disk.free -= len(data)
+                if disk.free < 0:
+                    raise OSError(errno.ENOSPC, "No space left on device", str(disk.place))
+                return super().write(data)
+
+        def limited(path: Path, mode: str = "r", *rest, encoding=None, **options):
+            if "r" in mode or disk.place not in path.parents:
+                return opened(path, mode, *rest, encoding=encoding, **options)
+            raw = Limited(path, mode.replace("b", ""))
+            return raw if "b" in mode else io.TextIOWrapper(raw, encoding, write_through=True)
+
+        self.patch.setattr(Path, "open", limited)
+
+    def enlarge(self) -> None:
+        self.free = 64 << 20
+        if self.mounted:
+            subprocess.run(["mount", "-o", "remount,size=64m", str(self.place)], check=True)
+
+    def close(self) -> None:
+        if self.mounted:
+            subprocess.run(["umount", "--lazy", str(self.place)], check=True)  # files of a failed test may be open
 
 
 @pytest.fixture
-def small_disk(tmp_path) -> Iterator[Callable[[int], Path]]:
-    """Makes a file system of so many kilobytes."""
-    mounted: list[Path] = []
-    if os.geteuid():
-        pytest.skip("only root may mount a small disk")
+def small_disk(tmp_path, monkeypatch) -> Iterator[Callable[[int], SmallDisk]]:
+    made: list[SmallDisk] = []
 
-    def make(kilobytes: int) -> Path:
-        place = tmp_path / "disk"
-        place.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)], check=True)
-        mounted.append(place)
-        return place
+    def make(kilobytes: int) -> SmallDisk:
+        made.append(SmallDisk(tmp_path / "disk", kilobytes, monkeypatch))
+        return made[-1]
 
     yield make
-    for place in mounted:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # files of a failed test may be open
+    for disk in made:
+        disk.close()
 
 
 @pytest.mark.parametrize("free", [40, 120, 200, 280, 340])
@@ -174,20 +259,22 @@ def test_a_full_disk_loses_nothing(root, small_disk, tmp_path, free):
     build(tmp_path / "archive", root)
     size = sum(file.stat().st_size for file in (tmp_path / "archive").iterdir()) // 1024
     disk = small_disk(size + 60 + free)
-    shutil.copytree(tmp_path / "archive", disk / "archive")
-    before = contents(disk / "archive")
+    archive = shutil.copytree(tmp_path / "archive", disk.place / "archive")
+    disk.fill(1024 * (size + 60))
+    before = contents(archive)
     with pytest.raises(ArchiveError, match=r"could not be written.*No space left|No space left"):
-        add(disk / "archive", root)
-    assert contents(disk / "archive") == before
-    assert len(Archive(disk / "archive")) == 24
-    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-    add(disk / "archive", root)
-    assert len(Archive(disk / "archive")) > 24
-    assert not list(check(disk / "archive", read_manifest(disk / "archive"), every_byte=True))
+        add(archive, root)
+    assert contents(archive) == before
+    assert len(Archive(archive)) == 24
+    disk.enlarge()
+    add(archive, root)
+    assert len(Archive(archive)) > 24
+    assert not list(check(archive, read_manifest(archive), every_byte=True))
 
 
 def test_a_full_disk_stops_a_build(root, small_disk):
     disk = small_disk(300)
+    disk.fill(0)
     with pytest.raises(ArchiveError, match="No space left"):
-        build(disk / "archive", root)
-    assert not (disk / "archive").exists()
+        build(disk.place / "archive", root)
+    assert not (disk.place / "archive").exists()

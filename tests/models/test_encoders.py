@@ -17,9 +17,9 @@ from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.errors import ArchiveError, OptionError, WeightsError
 from reco_core.evaluation.authors_code import AuthorsCode, as_authors_code, feed_as_authors
-from reco_core.models import clip_encoder
+from reco_core.models import clip_encoder, encoders
 from reco_core.models.clip_encoder import ClipEncoder
-from reco_core.models.encoders import choose_precision, load_encoder
+from reco_core.models.encoders import choose_device, choose_precision, load_encoder
 from reco_core.models.prompts import expand
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
@@ -340,6 +340,35 @@ def test_precision_by_name():
         choose_precision("int3", "cpu")
     with pytest.raises(OptionError, match="mini runs in float32 only"):
         load_encoder(PRESETS["mini"], "cpu", precision="bfloat16")
+
+
+@pytest.mark.parametrize(("gpu", "bf16"), [(False, False), (True, True), (True, False)])
+def test_device_and_precision_that_nobody_named(gpu, bf16, monkeypatch, tmp_path):
+    """The GPU if there is one, in half precision: of the kind that it computes in by itself."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: bf16 or including_emulation)
+    made: list[tuple] = []
+    monkeypatch.setattr(ClipEncoder, "build", lambda preset, networks, *where: made.append(where))
+    found = SimpleNamespace(path=tmp_path / "w.safetensors", sha256="0" * 64)
+    monkeypatch.setattr(encoders.weights, "resolve", lambda *_, **__: found)
+    monkeypatch.setattr(encoders.weights, "read_state_dict", lambda path: {})
+    monkeypatch.setattr(encoders.weights, "load_strictly", lambda *_: None)
+    load_encoder(SMALL_CLIP)
+    expected = (torch.bfloat16 if bf16 else torch.float16) if gpu else torch.float32
+    assert made == [("cuda" if gpu else "cpu", expected)]
+    assert choose_device(None) == made[0][0]
+    load_encoder(SMALL_CLIP, precision="float32")
+    load_encoder(SMALL_CLIP, "cpu")
+    assert made[1:] == [(made[0][0], torch.float32), ("cpu", torch.float32)]
+
+
+def test_a_device_that_is_not_there_is_told(monkeypatch):
+    def no_gpu(*_, **__):
+        raise RuntimeError("Found no NVIDIA driver\nand a trace")
+
+    monkeypatch.setattr(torch, "empty", no_gpu)
+    with pytest.raises(OptionError, match=r'cannot be used. Given: cuda \(Found no NVIDIA driver\)..*Try "cpu"'):
+        choose_device("cuda")
 
 
 def test_a_preset_without_its_files_says_what_to_do(tmp_path, monkeypatch):

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.errors import ArchiveError, NamesError
-from reco_core.methods import CONTEXT_WORDS, find_method
+from reco_core.methods import CONTEXT_WORDS, Learning, find_method
 from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
+from reco_core.types import Exemplar, ExemplarMaps
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,43 @@ def test_the_text_is_the_mean_language_at_the_seeds(reco, own):
     for vector, maps in ((taught.text, language), (taught.reference, features)):
         mean = maps[picked].mean(0)
         torch.testing.assert_close(vector, mean / mean.norm(), atol=1e-5, rtol=1e-4)
+
+
+def test_what_all_photos_share_in_their_margin_is_no_seed(reco):
+    """A corner that is the same in all, as a network's notes are, against a thing that is nearly so inside."""
+    learner, k = reco.concepts.learner, 3
+    (height, width), language_grid = learner.grid, reco.archive.language_grid
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(k, height * width, reco.archive.features(np.array([0])).shape[-1], generator=random)
+    features[:, 0] = features[0, 0]
+    things = [(5 + i) * width + 6 for i in range(k)]
+    for i, place in enumerate(things):
+        features[i, place] = features[0, things[0]] + 0.3 * features[i, place]
+    maps = ExemplarMaps(
+        rows=np.arange(k),
+        similarity=np.ones(k, np.float32),
+        records=tuple(reco.archive.records[i] for i in range(k)),
+        features=F.normalize(features, dim=-1),
+        language=F.normalize(torch.randn(k, *language_grid, 384, generator=random), dim=-1),
+        embeddings=None,
+    )
+    taught = learner.teach("zorbl", maps, Learning(language_guidance=False, context_elimination=False), ())
+    expected = [(place // width + 0.5, place % width + 0.5) for place in things]
+    found = [(e.seed[0] * height, e.seed[1] * width) for e in taught.exemplars]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_five_exemplars_say_whether_the_archive_has_a_thing(reco):
+    """Not the best one alone, nor all of them."""
+
+    def known(*similarity: float) -> bool:
+        record = reco.archive.records[0]
+        return reco.concepts.learner.is_in_archive([Exemplar(0, s, (0.5, 0.5), 1.0, record) for s in similarity])
+
+    least = reco.encoder.preset.in_archive_from
+    assert not known(least + 0.3, *[least - 0.2] * 4)
+    assert known(*[least + 0.01] * 5, *[0.0] * 15)
+    assert known(least + 0.3, *[least - 0.05] * 4)
 
 
 def test_joining_leaves_the_first_as_it_was(reco, own):

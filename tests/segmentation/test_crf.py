@@ -1,4 +1,6 @@
 import sys
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pydensecrf.densecrf as dcrf
@@ -12,17 +14,28 @@ BOTH = pytest.mark.parametrize("refine", [crf.refine, crf.refine_fast])
 PHOTOS = {"chelsea": ["cat", "nose", "fur"], "coffee": ["cup", "spoon", "table"], "astronaut": ["person", "flag"]}
 
 
+EACH = pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        pytest.param(name, method, marks=() if name == "chelsea" else pytest.mark.slow)
+        for name in PHOTOS
+        for method in ("reco", "reco2")
+    ],
+)
+
+
 @pytest.fixture(scope="module")
-def real(reco):
-    """(name, method) -> photo and scores, of the real model for real photos."""
-    found = {}
-    for name, words in PHOTOS.items():
+def real(reco) -> Callable[[str, str], tuple[np.ndarray, np.ndarray]]:
+    """Photo and scores, of the real model for a real photo."""
+
+    @cache
+    def score(name: str, method: str) -> tuple[np.ndarray, np.ndarray]:
         photo = getattr(skimage.data, name)()
-        for method in ("reco", "reco2"):
-            scores = reco.segment(photo, reco.prepare(words, method=method), method=method).scores
-            assert len(np.unique(scores.argmax(0))) > 1
-            found[name, method] = photo, scores
-    return found
+        scores = reco.segment(photo, reco.prepare(PHOTOS[name], method=method), method=method).scores
+        assert len(np.unique(scores.argmax(0))) > 1
+        return photo, scores
+
+    return score
 
 
 def smooth_scores(labels: int, height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -56,19 +69,17 @@ def test_crf_moves_a_wrong_border_to_the_edge_of_the_photo(refine):
     assert (scores.argmax(0)[:, 31:] == 1).mean() < 0.9
 
 
-@pytest.mark.parametrize("method", ["reco", "reco2"])
-@pytest.mark.parametrize("name", PHOTOS)
+@EACH
 def test_exact_is_the_paper_on_every_pixel(real, name, method):
-    photo, scores = real[name, method]
+    photo, scores = real(name, method)
     winners = np.unique(scores.argmax(0))
     q = library(photo, scores[winners], {"sxy": 1, "compat": 3}, {"sxy": 67, "srgb": 3, "compat": 4})
     assert (crf.refine(photo, scores) == winners[q.argmax(0)]).mean() > 0.9999  # but for rounding
 
 
-@pytest.mark.parametrize("method", ["reco", "reco2"])
-@pytest.mark.parametrize("name", PHOTOS)
+@EACH
 def test_fast_agrees_with_exact_on_real_photos(real, name, method):
-    photo, scores = real[name, method]
+    photo, scores = real(name, method)
     exact, fast = crf.refine(photo, scores), crf.refine_fast(photo, scores)
     changed = exact != scores.argmax(0)
     assert changed.sum() > 500
@@ -150,7 +161,7 @@ def test_what_is_added_to_all_labels_of_a_pixel_changes_nothing(refine):
 
 @BOTH
 def test_same_again_and_inputs_untouched(refine, real):
-    photo, scores = real["chelsea", "reco"]
+    photo, scores = real("chelsea", "reco")
     before = photo.copy(), scores.copy()
     np.testing.assert_array_equal(refine(photo, scores), refine(photo, scores))
     np.testing.assert_array_equal(photo, before[0])

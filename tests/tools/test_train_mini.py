@@ -79,6 +79,17 @@ def arguments(data: Path, out: Path, blocks: int, whole: int) -> argparse.Namesp
     )
 
 
+def test_a_short_run_is_logged_and_gives_a_model(tool, few, data, tmp_path):
+    tool.train(arguments(data, tmp_path / "run", 4, 2))
+    rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert {row["stage"] for row in rows} == {"blocks", "whole"}
+    assert all(np.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))
+    made, teacher = load_file(tmp_path / "run/mini.safetensors"), load_file(data / "teacher.safetensors")
+    MiniNetwork(names=1000).vit.load_state_dict(made)
+    assert any(not torch.equal(made[name], teacher[name]) for name in made)
+
+
+@pytest.mark.slow
 def test_resumed_run_ends_as_an_uninterrupted_one(tool, few, data, tmp_path, monkeypatch):
     tool.train(arguments(data, tmp_path / "straight", 8, 8))
     monkeypatch.setattr(tool, "KEEP_EVERY", 0)
@@ -101,6 +112,7 @@ def test_resumed_run_ends_as_an_uninterrupted_one(tool, few, data, tmp_path, mon
         torch.testing.assert_close(weights, killed[name], atol=2e-3, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_it_learns_the_teacher(tool, few, data, tmp_path):
     tool.train(arguments(data, tmp_path / "run", 120, 2))
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]

@@ -1,5 +1,8 @@
 """Discovery on real photos with the preset mini."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
 import skimage.data
@@ -23,27 +26,31 @@ def discoverer(reco) -> Discoverer:
     return Discoverer(reco)
 
 
+CAT = skimage.data.chelsea()
+PHOTOS = {
+    "cat": CAT,
+    "coffee": skimage.data.coffee(),
+    "astronaut": skimage.data.astronaut(),
+    "rocket": skimage.data.rocket(),
+    "text": np.stack([skimage.data.page()] * 3, -1),
+    "one colour": np.full((200, 300, 3), 90, np.uint8),
+    "least": CAT[100:116, 100:116].copy(),
+    "long": CAT[100:116, 100:400].copy(),
+    "grey": np.stack([skimage.data.coins()] * 3, -1),
+}
+
+
 @pytest.fixture(scope="module")
-def readings(discoverer) -> dict[str, Reading]:
-    """Real photos and odd ones, read once; some only in `FEW` parts at the finest, which is quicker."""
-    cat = skimage.data.chelsea()
-    photos = {
-        "cat": cat,
-        "coffee": skimage.data.coffee(),
-        "astronaut": skimage.data.astronaut(),
-        "rocket": skimage.data.rocket(),
-        "text": np.stack([skimage.data.page()] * 3, -1),
-        "one colour": np.full((200, 300, 3), 90, np.uint8),
-        "least": cat[100:116, 100:116].copy(),
-        "long": cat[100:116, 100:400].copy(),
-        "grey": np.stack([skimage.data.coins()] * 3, -1),
-    }
-    found = {}
-    for name, photo in photos.items():
+def read(discoverer) -> Callable[[str], Reading]:
+    """Real photos and odd ones, each read once; some only in `FEW` parts at the finest, which is quicker."""
+
+    @cache
+    def once(name: str) -> Reading:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(discovery, "MOST_PARTS", MOST_PARTS if name in FINE else FEW)
-            found[name] = discoverer.read(photo)
-    return found
+            return discoverer.read(PHOTOS[name])
+
+    return once
 
 
 @pytest.fixture
@@ -78,27 +85,28 @@ def same(one: Discovery, other: Discovery) -> bool:
     )
 
 
-def test_a_cat_is_found_and_named(discoverer, readings):
-    found = discoverer.divide(readings["cat"])
+def test_a_cat_is_found_and_named(discoverer, read):
+    found = discoverer.divide(read("cat"))
     shares = {name: found.share(i) for i, name in enumerate(found.names, 1)}
     assert shares["cat"] > 0.5
     assert found.segments[found.names.index("cat")].confidence > 0.8
     assert set(found.timings) == {"encode", "parts", "read", "learn", "divide"}
 
 
-def test_coffee_and_a_rockets_sky_are_found(discoverer, readings):
+def test_coffee_and_a_rockets_sky_are_found(discoverer, read):
     """By names that hold whatever else is learned: of the cup, the middle of the photo; of the sky, its top."""
-    coffee, rocket = discoverer.divide(readings["coffee"]), discoverer.divide(readings["rocket"])
+    coffee, rocket = discoverer.divide(read("coffee")), discoverer.divide(read("rocket"))
     middle = coffee.names[coffee.labels[200, 300] - 1]
     assert any(word in middle for word in ("coffee", "cup", "espresso", "cappuccino"))
     assert rocket.names[rocket.labels[20, 320] - 1] == "sky"
 
 
-@pytest.mark.parametrize(
-    "name", ["cat", "coffee", "astronaut", "rocket", "text", "one colour", "least", "long", "grey"]
-)
-def test_any_photo_is_divided_into_any_number_of_parts(discoverer, readings, name):
-    reading, counts = readings[name], []
+SLOW = ("astronaut", "text", "grey")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in PHOTOS])
+def test_any_photo_is_divided_into_any_number_of_parts(discoverer, read, name):
+    reading, counts = read(name), []
     for parts in (1, 2, 7, MOST_PARTS) if name in ("coffee", "astronaut") else range(1, MOST_PARTS + 1):
         found = discoverer.divide(reading, parts)
         assert is_whole(found, reading.size)
@@ -112,27 +120,27 @@ def test_any_photo_is_divided_into_any_number_of_parts(discoverer, readings, nam
     assert max(counts) > 1 or name in ("cat", "text", "one colour", "least")
 
 
-def test_names_are_embedded_in_the_space_of_segments(reco, readings):
-    reading = readings["rocket"]
+def test_names_are_embedded_in_the_space_of_segments(reco, read):
+    reading = read("rocket")
     torch.testing.assert_close(reading.words.norm(dim=1), torch.ones(len(reading.names)), atol=1e-4, rtol=0)
     said = embed_words(reco.encoder, reading.names)
     assert (said * reading.words).sum(1).min() > 0.99
     assert reading.names[-len(BACKGROUND) :] == BACKGROUND
 
 
-def test_discovering_is_reading_and_dividing_and_each_time_the_same(reco, readings, few):
-    again, reading = Discoverer(reco), readings["astronaut"]
+def test_discovering_is_reading_and_dividing_and_each_time_the_same(reco, read, few):
+    again, reading = Discoverer(reco), read("astronaut")
     found = again.discover(skimage.data.astronaut(), 5)
     assert same(found, again.divide(reading, 5))
     assert not same(found, again.divide(reading, 2))
 
 
 @pytest.mark.parametrize("parts", [0, 21, -1])
-def test_other_numbers_of_parts_are_refused_before_anything_is_read(discoverer, readings, parts):
+def test_other_numbers_of_parts_are_refused_before_anything_is_read(discoverer, read, parts):
     with pytest.raises(OptionError, match="1 to 20"):
         discoverer.discover(None, parts)
     with pytest.raises(OptionError, match="1 to 20"):
-        discoverer.divide(readings["cat"], parts)
+        discoverer.divide(read("cat"), parts)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +219,34 @@ def test_names_stay_unique_where_a_union_is_read_otherwise_than_its_pieces(disco
     assert is_whole(discoverer.divide(reading, 3), (30, 30))
 
 
-def test_other_uses_of_the_same_models_do_not_notice(reco, cat, readings):
+@pytest.mark.parametrize(("width", "stays"), [(1, False), (8, True)])
+def test_a_segment_that_is_too_small_falls_to_its_neighbour(discoverer, width, stays):
+    """Below a two-hundredth of the photo: 1 and 8 of 100 columns, on the tenth of the rows."""
+    parts = np.zeros((100, 100), int)
+    parts[:, 50:], parts[45:55, 50 - width : 50] = 1, 2
+    looks = torch.eye(3)
+    names = ("cat", "dog", "bird")
+    reading = Reading(
+        photo=(parts[..., None] * 100).astype(np.uint8).repeat(3, -1),
+        size=(100, 100),
+        tree=Tree(parts, ((0, 1), (2, 3))),
+        nodes={frozenset(p): row for row, p in enumerate([(0,), (1,), (2,), (0, 1), (0, 1, 2)])},
+        embeddings=torch.cat([looks, looks[:2]]),
+        names=names,
+        words=looks,
+        belongs=torch.tensor(20.0 * (parts == np.arange(3)[:, None, None])).float().log_softmax(0),
+        said=np.zeros((3, 3)),
+        areas=np.bincount(parts.ravel()),
+        read=np.concatenate([np.eye(3), np.eye(3)[:2]]),
+        kind=np.zeros((3, 3), bool),
+    )
+    found = discoverer.divide(reading, 3)
+    assert is_whole(found, (100, 100))
+    assert found.names == (names if stays else names[:2])
+    assert (found.labels[45:55, 50 - width : 50] == (3 if stays else found.labels[50, 20])).mean() > 0.5
+
+
+def test_other_uses_of_the_same_models_do_not_notice(reco, cat, read):
     fresh = ReCo.load(device="cpu")
     mine, theirs = (each.segment(cat, each.prepare(("cat", "wall"))) for each in (reco, fresh))
     np.testing.assert_array_equal(mine.scores, theirs.scores)

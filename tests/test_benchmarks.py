@@ -1,0 +1,94 @@
+"""The benchmarks can be run: all say what they are for, and the small ones measure something."""
+
+import importlib.util
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from support.labelled import three
+
+FILES = sorted((Path(__file__).resolve().parents[1] / "benchmarks").glob("*.py"))
+
+
+@pytest.fixture
+def as_script(monkeypatch) -> Iterator[None]:
+    """What a script may change of this process is changed back."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    threads, level = torch.get_num_threads(), logging.getLogger().level
+    yield
+    torch.set_num_threads(threads)
+    logging.getLogger().setLevel(level)
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FILES[0].parent / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(name: str, *arguments: str | Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        load(name).main()
+
+
+@pytest.mark.usefixtures("as_script")
+def test_every_benchmark_has_help(capsys):
+    programs = [file.stem for file in FILES if "__main__" in file.read_text()]
+    assert len(programs) > 10
+    for name in programs:
+        with pytest.raises(SystemExit) as done:
+            run(name, "--help")
+        assert done.value.code == 0, name
+        assert f"usage: {name}.py" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_script")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("latency", "--repeats", "1", "--threads", "1"),
+        ("crf", "--methods", "reco", "--limit", "1", "--threads", "1"),
+        ("crf", "--labelled", "SET", "--methods", "reco", "--limit", "1", "--threads", "1"),
+        ("quality", "SET", "--limit", "1", "--plot", "OUT/quality.png"),
+        ("discovery", "SET", "--limit", "1", "--json", "OUT/r.json", "--threads", "1"),
+        ("embedding", "PHOTOS", "--limit", "8", "--rounds", "1"),
+        ("opening", "--count", "2000", "--dimension", "16"),
+        (
+            "vectors",
+            "--count",
+            "20000",
+            "--dimension",
+            "32",
+            "--queries",
+            "20",
+            "--repeats",
+            "1",
+            "--json",
+            "OUT/r.json",
+        ),
+        ("compression", "PHOTOS", "--out", "OUT", "--names", "12", "--labelled", "SET", "--limit", "1"),
+        ("cosegmentation", "--images", "4", "--grid", "6", "--channels", "8", "--repeats", "1"),
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_the_smallest_run_of_a_benchmark(arguments, real_photos, photo_folder, tmp_path, capsys):
+    labelled = three(real_photos, tmp_path / "three")
+    places = {"SET": labelled, "PHOTOS": photo_folder, "OUT": tmp_path / "out"}
+    places["OUT"].mkdir()
+    given = [
+        str(places[p]) + slash + rest if (p := a.partition("/")[0]) in places else a
+        for a in arguments
+        for _, slash, rest in [a.partition("/")]
+    ]
+    run(*given)
+    assert any(character.isdigit() for character in capsys.readouterr().out)
+    for file in places["OUT"].glob("r.json"):
+        assert json.loads(file.read_text())
