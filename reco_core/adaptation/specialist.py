@@ -10,8 +10,6 @@ README.md, curve.png, examples.jpg   its card, for people
 import json
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,6 +35,7 @@ from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.hashing import sha256
 from reco_core.utils.images import limit_size, resize_labels
 from reco_core.utils.names import clean_names
+from reco_core.utils.quiet_loggers import quiet_loggers
 
 log = logging.getLogger(__name__)
 FORMAT = 1
@@ -169,24 +168,10 @@ def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> 
     """Write a network in eval mode as ONNX, for photos of any size; the names are in its metadata."""
     photo, side = (torch.zeros(1, 3, *CHECKED[0]),), torch.export.Dim.DYNAMIC
     sizes, ends = {"photos": {2: side, 3: side}}, dict[str, Any](input_names=["photo"], output_names=["scores"])
-    with _quiet("onnx_ir", "onnxscript"):
+    with quiet_loggers(logging.WARNING, "onnx_ir", "onnxscript"):  # they tell of every constant that they merge
         program: Any = torch.onnx.export(network, photo, **ends, dynamic_shapes=sizes, opset_version=18, verbose=False)
     program.model.metadata_props["names"] = json.dumps([NONE, *names], ensure_ascii=False)
     program.save(file, external_data=False)
-
-
-@contextmanager
-def _quiet(*loggers: str) -> Iterator[None]:
-    """Warnings only: they tell of every constant that they merge."""
-    found = [logging.getLogger(name) for name in loggers]
-    levels = [one.level for one in found]
-    for one in found:
-        one.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for one, level in zip(found, levels, strict=True):
-            one.setLevel(level)
 
 
 def compare(network: DeepLab, file: Path) -> float:

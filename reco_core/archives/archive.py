@@ -49,7 +49,7 @@ class ArchivePart:
         self.vectors = Vectors(files["embeddings"], files.get("ivf"))
         self.records = Records(files["photos"], entry.photos)
         self.codes = {role: open_array(files[role]) for role in codecs.MAPS if role in files}
-        self.codecs = {role: codecs.load(files[f"{role}_codec"], entry.codec) for role in self.codes}
+        self.codecs = {role: codecs.load(files[f"{role}_codec"]) for role in self.codes}
         lengths = {len(self.vectors), len(self.records), *(len(codes) for codes in self.codes.values())}
         if lengths != {entry.photos} or any(c.dtype != np.uint8 or c.ndim != 3 for c in self.codes.values()):
             raise ValueError("files disagree on the number of photos")

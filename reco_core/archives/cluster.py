@@ -19,6 +19,7 @@ from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.presets import Preset, find_preset
 from reco_core.utils.optional import import_optional
+from reco_core.utils.quiet_loggers import quiet_loggers
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -123,19 +124,17 @@ def _results(ray: ModuleType, job: Job, runs: list[list[int]], workers: int) -> 
 @contextmanager
 def _connected(ray: ModuleType, address: str, workers: int) -> Iterator[None]:
     """Ray, without its messages; it is shut down afterwards unless this process used it before."""
-    started, messages = not ray.is_initialized(), logging.getLogger("ray.data")
-    level = messages.level
+    started = not ray.is_initialized()
     local = {"num_cpus": workers, "object_store_memory": STORE, "include_dashboard": False} if address == LOCAL else {}
     try:
         if started:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError) as error:
         raise ArchiveError("the Ray cluster cannot be used", given=f"{address} ({error})", remedy=AGAIN) from error
-    messages.setLevel(logging.CRITICAL)
     try:
-        yield
+        with quiet_loggers(logging.CRITICAL, "ray.data"):
+            yield
     finally:
-        messages.setLevel(level)
         if started:
             ray.shutdown()
 

@@ -237,7 +237,7 @@ def _open_shard(file: Path) -> _Shard:
     return _Zip(file) if name.endswith(".zip") else _Tar(file) if name.endswith(".tar") else _PackedTar(file)
 
 
-def _listed(shard: _Shard, control: RunControl) -> list[tuple[Member, dict[str, str]]]:
+def _listed(shard: _Shard, control: RunControl) -> Iterator[tuple[Member, dict[str, str]]]:
     """The photos of a shard, each with what its sidecars and the shard's table say."""
     photos: list[Member] = []
     said: dict[str, dict[str, str]] = {}  # by sample, or by a photo's name where a table says it
@@ -257,13 +257,11 @@ def _listed(shard: _Shard, control: RunControl) -> list[tuple[Member, dict[str, 
             expected="a whole zip or tar",
             remedy="Fetch or pack it anew",
         ) from error
-    rows = []
     for photo in photos:
         path = PurePosixPath(photo[0])
         sample = _sample(path)
         stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
-        rows.append((photo, reduce(operator.or_, stated, {**UNKNOWN, "title": path.stem})))
-    return rows
+        yield photo, reduce(operator.or_, stated, {**UNKNOWN, "title": path.stem})
 
 
 def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iterator[tuple[str, dict[str, str]]]:
