@@ -82,10 +82,8 @@ class Recipe:
         return cls(**found)
 
 
-RECIPES = {
-    name: Recipe.of({"name": name, **settings})
-    for name, settings in tomllib.loads(files(__package__).joinpath("recipes.toml").read_text("utf-8")).items()
-}
+TABLES = tomllib.loads(files(__package__).joinpath("recipes.toml").read_text("utf-8"))
+RECIPES = {name: Recipe.of({"name": name, **settings}) for name, settings in TABLES.items()}
 QUICK, PAPER = RECIPES["quick"], RECIPES["paper"]
 
 

@@ -48,10 +48,10 @@ CHECKED = ((320, 448), (256, 256), (96, 416))  # sizes at which they are compare
 class Specialist:
     """A trained network, ready for photos; read-only, so that any number of users can share it.
 
-    about: specialist.json. names: what it marks, in the order of the labels. threads: of onnxruntime; 0: all cores.
+    about: specialist.json. names: what it marks, in the order of the labels.
     """
 
-    def __init__(self, folder: Path, device: str | None = None, threads: int = 0) -> None:
+    def __init__(self, folder: Path, device: str | None = None) -> None:
         """Load a specialist: with onnxruntime on a CPU, with PyTorch elsewhere.
 
         device: default: the GPU if there is one.
@@ -70,7 +70,7 @@ class Specialist:
         except (OSError, KeyError, AttributeError, TypeError, ValueError, NamesError, OptionError) as error:
             raise damaged(self.folder, error) from error
         self._network = None if self.device == "cpu" else self._build()
-        self._session = _open(self.folder / GRAPH, threads) if self.device == "cpu" else None
+        self._session = _open(self.folder / GRAPH) if self.device == "cpu" else None
 
     def scores(self, photo: np.ndarray, side: int = 0) -> Tensor:
         """Probabilities (K + 1, h, w) float32, background first, of a photo (H, W, 3) uint8 RGB at the network's size.
@@ -139,8 +139,8 @@ def damaged(folder: Path, error: object) -> WeightsError:
     )
 
 
-def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path) -> float:
-    """Write a network in eval mode and what is known of it; returns by how much its two forms differ at most.
+def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path) -> None:
+    """Write a network in eval mode and what is known of it.
 
     about: needs "names"; gets format, recipe and files. specialist.json comes last: with it the folder is whole.
 
@@ -161,7 +161,6 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
     files = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH)}
     written = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
     atomic_write(folder / ABOUT, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
-    return difference
 
 
 def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> None:
@@ -179,7 +178,7 @@ def compare(network: DeepLab, file: Path) -> float:
 
     Scores are logits without bounds: where the largest is above 1, differences are shares of it.
     """
-    session = _open(file, 0)
+    session = _open(file)
     largest = 0.0
     for i, size in enumerate(CHECKED):
         photo = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(i))
@@ -190,12 +189,11 @@ def compare(network: DeepLab, file: Path) -> float:
     return largest
 
 
-def _open(file: Path, threads: int) -> Any:
+def _open(file: Path) -> Any:
     """A session of onnxruntime on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads slow all others
     try:
         return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])

@@ -4,6 +4,7 @@ Stored references are dropped by every change, since what they were learned from
 learns them again. How similarities are distributed (`typical`) stays as the first photos gave it.
 """
 
+import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -132,8 +133,7 @@ def merge_archives(
                     taken, files = _taken(archive, part, fresh, work)
                     parts.append(taken)
                     new |= files
-            for value in (value for values in hashes for value in values):
-                seen.add(value)
+            seen.add(itertools.chain(*hashes))
         commit(out, _with(first.manifest, tuple(parts)), new)
 
 

@@ -109,29 +109,29 @@ def write_archive(
         embedded.clean()
 
 
+@dataclass
 class EmbeddingRun:
-    """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it."""
+    """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it.
 
-    def __init__(
-        self,
-        folder: Path,
-        source: Source,
-        encoder: Encoder,
-        options: Options,
-        remote: RemoteEmbedder | None,
-        control: RunControl,
-        known: str = "",
-    ) -> None:
-        """known: what else the result depends on."""
-        self.source, self.encoder, self.options = source, encoder, options
-        self.remote, self.control = remote, control
-        key = [FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
-        folder = folder.absolute()
-        self.folder = folder.parent / f".{folder.name}-building"
+    known: what else the result depends on.
+    """
+
+    archive: Path
+    source: Source
+    encoder: Encoder
+    options: Options
+    remote: RemoteEmbedder | None
+    control: RunControl
+    known: str = ""
+
+    def __post_init__(self) -> None:
+        archive, model = self.archive.absolute(), self.encoder.preset.name
+        key = [FORMAT, embedding.BATCH, LEARN, model, self.encoder.hash, self.source.key, self.options, self.known]
+        self.folder = archive.parent / f".{archive.name}-building"
         self.journal = BuildJournal(self.folder, digest(repr(key)))
         self.batches = self.folder / "batches"
         self.batches.mkdir(exist_ok=True)
-        self.starts = range(0, len(source.records), embedding.BATCH)
+        self.starts = range(0, len(self.source.records), embedding.BATCH)
 
     def learn(self) -> dict[str, Codec]:
         """Codecs for the maps, from photos spread over the source; these are embedded first, and once."""
@@ -159,8 +159,8 @@ class EmbeddingRun:
         journal = self.journal
         todo = [start for start in self.starts if start >= journal.done]
         missing = self._missing(todo, learned)
-        for value in journal.array("hash").tolist() if journal.count else ():
-            seen.add(value)
+        if journal.count:
+            seen.add(journal.array("hash").tolist())
         fresh, to_embed = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
             stored = next(fresh) if start in to_embed else embedded_batches.load(self.batches, start)
@@ -181,7 +181,7 @@ class EmbeddingRun:
             if value in seen and not self.options.duplicates:
                 left_out.append(LeftOut(record.file, "near-duplicate"))
                 continue
-            seen.add(value)
+            seen.add([value])
             kept.append(i)
         arrays = {name: array[kept] for name, array in stored.arrays.items() if name != "whole"}
         self.journal.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)

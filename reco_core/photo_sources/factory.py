@@ -45,7 +45,7 @@ def open_source(
             raise ArchiveError("the photos do not exist", given=what, expected=KINDS, remedy="Check the path")
         if shards.is_shard(path):
             return shards.Shards(path, [path], open_only, control)
-        if tables.is_table(path):
+        if path.suffix.lower() in tables.SUFFIXES:
             return tables.open_table(path, open_only, cache, control)
     except OSError as error:
         raise ArchiveError(

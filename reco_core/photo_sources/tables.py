@@ -23,11 +23,6 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 WEB = ("http://", "https://")
 
 
-def is_table(file: Path) -> bool:
-    """Whether a file is, by its name, a table."""
-    return file.suffix.lower() in SUFFIXES
-
-
 def open_table(table: Path, open_only: bool, cache: Path | None, control: RunControl) -> Files:
     """The photos of a table: where a file is there, the file; else what its address gives, fetched now and kept.
 
