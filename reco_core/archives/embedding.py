@@ -1,11 +1,11 @@
 """Photos through a preset's models, batch by batch; the next photos are decoded while the models work."""
 
 import hashlib
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 
 import numpy as np
 from torch import Tensor
@@ -18,6 +18,7 @@ from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.images import read_photo
+from reco_core.utils.prefetch import prefetch
 
 BATCH = 32
 AHEAD = 2  # batches that are decoded in advance
@@ -26,25 +27,15 @@ DECODERS = 2  # threads
 
 def embed(source: Source, encoder: Encoder, starts: Iterable[int], size: int | None = None) -> Iterator[StoredBatch]:
     """Embed the batches that begin at `starts`, in that order; size: photos a batch, by default `BATCH`."""
-    size = size or BATCH
-    todo = iter(starts)
-    with ThreadPoolExecutor(DECODERS) as decoders:
-
-        def ask(start: int) -> tuple[int, list[Future]]:
-            photos = range(start, min(start + size, len(source.records)))
-            return start, [decoders.submit(_read, source, i, encoder) for i in photos]
-
-        try:
-            waiting = deque(map(ask, islice(todo, AHEAD)))
-            while waiting:
-                start, photos = waiting.popleft()
-                waiting.extend(map(ask, islice(todo, 1)))
-                yield _encode(start, [photo.result() for photo in photos], encoder)
-        finally:
-            decoders.shutdown(cancel_futures=True)
+    size, count = size or BATCH, len(source.records)
+    batches = [range(start, min(start + size, count)) for start in starts]
+    read = partial(_read, source, encoder)
+    with closing(prefetch(read, chain.from_iterable(batches), DECODERS, AHEAD * size)) as photos:
+        for batch in batches:
+            yield _encode(batch.start, list(islice(photos, len(batch))), encoder)
 
 
-def _read(source: Source, i: int, encoder: Encoder) -> tuple[PhotoRecord, tuple[Tensor, ...], int] | LeftOut:
+def _read(source: Source, encoder: Encoder, i: int) -> tuple[PhotoRecord, tuple[Tensor, ...], int] | LeftOut:
     record = source.records[i]
     try:
         photo = read_photo(data := source.read(i))
