@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -101,8 +102,7 @@ class BuildJournal:
         if any(not file.is_file() or file.stat().st_size < sizes[name] for name, file in files.items()):
             return False
         for name, file in files.items():
-            with file.open("r+b") as stream:
-                stream.truncate(sizes[name])
+            os.truncate(file, sizes[name])
         return True
 
 

@@ -114,10 +114,7 @@ class Manifest:
 
 def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """The sums of several tables of counts."""
-    total: Counter[str] = Counter()
-    for one in counts:
-        total.update(one)
-    return dict(total)
+    return dict(sum(map(Counter, counts), Counter[str]()))
 
 
 def read_manifest(folder: Path) -> Manifest:
