@@ -42,7 +42,6 @@ def on_ray(
     open_only: bool = False,
     weights: Path | None = None,
     precision: str | None = None,
-    device: str | None = None,
 ) -> RemoteEmbedder:
     """Have the photos of an archive embedded by workers of a Ray cluster, with the same result, byte for byte.
 
@@ -54,7 +53,7 @@ def on_ray(
         address: HOST:PORT of a cluster's head, or "local" to start Ray on this machine; ignored if this process is
             connected to Ray already.
         photos, open_only: what the archive's source was opened with (see `open_source`).
-        preset, weights, precision, device: what its encoder was loaded with (see `load_encoder`).
+        preset, weights, precision: what its encoder was loaded with (see `load_encoder`).
         workers: each computes on one CPU, and has a GPU of its own if the encoder is on one.
 
     Raises:
@@ -79,9 +78,9 @@ def on_ray(
         control: RunControl,
     ) -> None:
         files = None if learned is None else {role: codec.save(folder / role) for role, codec in learned.items()}
-        kind = (device or encoder.device).partition(":")[0]
+        device = encoder.device.partition(":")[0]
         place = weights.absolute() if weights else None
-        model = preset, place, precision, kind, encoder.hash
+        model = preset, place, precision, device, encoder.hash
         job = Job(folder, photos, open_only, source.key, *model, files, embedding.BATCH)
         size = min(RUN, math.ceil(len(starts) / (workers * SHARES)))
         runs = [list(starts[i : i + size]) for i in range(0, len(starts), size)]
