@@ -114,7 +114,10 @@ class Manifest:
 
 def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """The sums of several tables of counts."""
-    return dict(sum(map(Counter, counts), Counter[str]()))
+    total = Counter[str]()
+    for one in counts:
+        total.update(one)  # a sum of counters would lose those of zero
+    return dict(total)
 
 
 def read_manifest(folder: Path) -> Manifest:
