@@ -1,13 +1,12 @@
 """Presets: which models play which role, with weights, licences and citations. They are the tables of presets.toml."""
 
 import tomllib
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
 
-from reco_core.errors import OptionError, find
+from reco_core.errors import find
 from reco_core.methods import Temperatures
+from reco_core.utils.tables import build, inherit
 
 FILE = Path(__file__).with_suffix(".toml")
 RECORDED = "recorded at the first download"
@@ -138,43 +137,13 @@ def read_presets(file: Path = FILE) -> dict[str, Preset]:
     """
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
     models = {
-        name: _build(Model, table, f"models.{name} of {file.name}")
-        for name, table in _complete(tables["models"]).items()
+        name: build(Model, table, f"models.{name} of {file.name}") for name, table in inherit(tables["models"]).items()
     }
     presets = {}
-    for name, table in _complete(tables["presets"]).items():
+    for name, table in inherit(tables["presets"]).items():
         roles = {role: find(table.get(role, ""), models, f"model of {file.name}") for role in ROLES}
-        presets[name] = _build(Preset, {"name": name, **table, **roles}, f"presets.{name} of {file.name}")
+        presets[name] = build(Preset, {"name": name, **table, **roles}, f"presets.{name} of {file.name}")
     return presets
-
-
-def _complete(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Tables with what they take from the earlier one that `like` names."""
-    done: dict[str, dict[str, Any]] = {}
-    for name, table in tables.items():
-        own = {key: value for key, value in table.items() if key != "like"}
-        done[name] = {**find(table["like"], done, "earlier table"), **own} if "like" in table else own
-    return done
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:
-    """What TOML says as the type that is asked for: a table as a dataclass, a list as a tuple, the rest as it is."""
-    kind = get_args(kind)[0] if get_origin(kind) is UnionType else kind  # "or None" is a key that is left out
-    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
-        hints = get_type_hints(kind)
-        required = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
-        for problem, keys in (("unknown", value.keys() - hints.keys()), ("missing", required - value.keys())):
-            if keys:
-                raise OptionError(f"{problem} key in {where}", given=min(keys), expected=", ".join(hints))
-        return kind(**{key: _build(hints[key], part, f"{key} of {where}") for key, part in value.items()})
-    if get_origin(kind) is tuple and isinstance(value, list):
-        kinds = get_args(kind)
-        kinds = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
-        if len(kinds) == len(value):
-            return tuple(_build(one, part, where) for one, part in zip(kinds, value, strict=True))
-    elif type(value) in ((int, float) if kind is float else (kind,)):
-        return value
-    raise OptionError(f"wrong value of {where}", given=repr(value), expected=getattr(kind, "__name__", str(kind)))
 
 
 PRESETS = read_presets()
