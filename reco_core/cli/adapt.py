@@ -18,15 +18,7 @@ log = logging.getLogger("reco_core")
 
 def add_commands(commands: Commands) -> None:
     """Add `adapt`."""
-    command = add_command(
-        commands,
-        "adapt",
-        run,
-        "train a small, fast specialist for your own photos, without labels (ReCo+)",
-        'street_photos "road, building, car" --out street',
-        "ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by\n"
-        "the same command.",
-    )
+    command = add_command(commands, "adapt", run)
     command.add_argument(
         "source", metavar="PHOTOS", help=f"{KINDS}; or {ARCHIVE}: photos that the archive has of the names"
     )
@@ -49,7 +41,13 @@ def add_commands(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train a specialist, or go on with it."""
+    """Train a small, fast specialist for your own photos, without labels (ReCo+).
+
+    ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by
+    the same command.
+
+    Example: street_photos "road, building, car" --out street
+    """
     names = parse_names(args.names, MOST_NAMES)
     changed = {name: value for name in ("encoder", "steps", "batch") if (value := getattr(args, name)) is not None}
     job = Job(

@@ -16,8 +16,7 @@ log = logging.getLogger("reco_core")
 
 def add_commands(commands: Commands) -> None:
     """Add `discover` and `vocabulary`."""
-    summary = "find and name everything in a photo, with no names given"
-    command = add_command(commands, "discover", run, summary, "photo.jpg --parts 20 --out out")
+    command = add_command(commands, "discover", run)
     command.add_argument("photo", type=Path)
     add_out(command)
     command.add_argument(
@@ -30,14 +29,7 @@ def add_commands(commands: Commands) -> None:
     _add_words(command)
     add_models(command)
 
-    command = add_command(
-        commands,
-        "vocabulary",
-        prepare,
-        "embed the words that `discover` names things with, now and for good",
-        "--preset clip",
-        "Happens by itself when it is first needed; mini has those of the bundled words.",
-    )
+    command = add_command(commands, "vocabulary", prepare)
     _add_words(command)
     add_models(command)
 
@@ -49,7 +41,10 @@ def _add_words(command: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Discover what is in a photo."""
+    """Find and name everything in a photo, with no names given.
+
+    Example: photo.jpg --parts 20 --out out
+    """
     check_parts(args.parts)
     photo, words, background = read_photo(args.photo), _read_words(args), parse_words(args.background)
     reco = load(args)
@@ -76,7 +71,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def prepare(args: argparse.Namespace) -> None:
-    """Embed a vocabulary."""
+    """Embed the words that `discover` names things with, now and for good.
+
+    Happens by itself when it is first needed; mini has those of the bundled words.
+
+    Example: --preset clip
+    """
     words = _read_words(args)
     made = load_vocabulary(load(args).encoder, words, ProgressLog("embedding"))
     log.info("%s words are ready for preset %s", f"{len(made.names):,}", args.preset)

@@ -32,9 +32,7 @@ log = logging.getLogger("reco_core")
 
 def add_commands(commands: Commands) -> None:
     """Add `segment` and `predict`."""
-    command = add_command(
-        commands, "segment", segment, "mark named things in a photo", 'photo.jpg "cat, wall" --out out'
-    )
+    command = add_command(commands, "segment", segment)
     command.add_argument("photo", type=Path)
     command.add_argument("names", help='for example "cat, wall"')
     add_out(command)
@@ -44,8 +42,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
     add_learning(command)
 
-    summary = "mark what a specialist knows in a photo, without ReCo"
-    command = add_command(commands, "predict", predict, summary, "street photo.jpg --out out")
+    command = add_command(commands, "predict", predict)
     command.add_argument("specialist", type=Path, help="folder that `adapt` made")
     command.add_argument("photo", type=Path)
     add_out(command)
@@ -53,7 +50,10 @@ def add_commands(commands: Commands) -> None:
 
 
 def segment(args: argparse.Namespace) -> None:
-    """Mark names in a photo, some of them taught now."""
+    """Mark named things in a photo.
+
+    Example: photo.jpg "cat, wall" --out out
+    """
     names, photo = parse_names(args.names), read_photo(args.photo)
     reco = load(args)
     method = args.method or usual_method(reco.encoder.preset)
@@ -88,7 +88,10 @@ def segment(args: argparse.Namespace) -> None:
 
 
 def predict(args: argparse.Namespace) -> None:
-    """Mark what a specialist knows; that is all there is to ask it."""
+    """Mark what a specialist knows in a photo, without ReCo.
+
+    Example: street photo.jpg --out out
+    """
     photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
     _write(specialist.segment(photo), photo, args, {"specialist": args.specialist.name})
 
