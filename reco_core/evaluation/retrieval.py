@@ -90,7 +90,6 @@ def run(
         log.warning("%s photos cannot be read, the first is %s", len(unreadable), unreadable[0])
     classes = np.array(kept)
     scores = _scores(encoder, data.words, rows[: len(kept)], classes, fitting, control)
-    files = [file for file, _ in data.photos]
     counts = np.bincount(classes, minlength=len(data.words))
     return {
         "purity": {k: round(float(scores[k].mean()), 4) for k in fitting},
@@ -103,7 +102,7 @@ def run(
         "unreadable": {"count": len(unreadable), "files": unreadable[:NAMED]},
         "settings": {
             "data": data.name,
-            "photos": digest("\n".join(map(_key, files)), 16),
+            "photos": digest("\n".join(f"{file.parent.name}/{file.name}" for file, _ in data.photos), 16),
             "preset": encoder.preset.name,
             "weights": encoder.hash,
             "device": encoder.device,
@@ -157,8 +156,3 @@ def _read(encoder: Encoder, file: Path) -> tuple[Tensor, ...] | None:
         return encoder.crops(read_photo(file))
     except PhotoError:
         return None
-
-
-def _key(file: Path) -> str:
-    """A photo's name that is the same on every machine."""
-    return f"{file.parent.name}/{file.name}"

@@ -109,37 +109,23 @@ class PhotoScorer:
     photo_stats: BackgroundStats
     position_stats: BackgroundStats
 
-    def score(
-        self,
-        encoded: Encoded,
-        references: References,
-        size: tuple[int, int],
-        options: Scoring,
-        temperatures: Temperatures | None = None,
-    ) -> ScoredPhoto:
+    def score(self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring) -> ScoredPhoto:
         """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
         asked = len(references.concepts)
-        scores, log_odds = self.score_all(encoded, references, size, options, temperatures)
+        scores, log_odds = self.score_all(encoded, references, size, options)
         return ScoredPhoto(merge_background(scores, asked), log_odds[:asked])
 
     def score_all(
-        self,
-        encoded: Encoded,
-        references: References,
-        size: tuple[int, int],
-        options: Scoring,
-        temperatures: Temperatures | None = None,
+        self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring
     ) -> ScoredPhoto:
         """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
-        concepts, asked = (*references.concepts, *references.background), len(references.concepts)
-        around = torch.tensor([c.name.casefold() in SURROUNDINGS for c in concepts], device=encoded.features.device)
-        seen = self.compare(encoded, concepts, around)
-        seen.expected[asked:] = True
-        scores = SCORERS[options.scorer](seen, size, options, temperatures or self.temperatures)
-        return ScoredPhoto(scores, seen.log_odds + presence.SURROUNDINGS_PRIOR * around)
+        seen = self.compare(encoded, (*references.concepts, *references.background))
+        log_odds = seen.log_odds + presence.SURROUNDINGS_PRIOR * seen.expected
+        seen.expected[len(references.concepts) :] = True
+        return ScoredPhoto(SCORERS[options.scorer](seen, size, options, self.temperatures), log_odds)
 
-    def compare(self, encoded: Encoded, concepts: Sequence[Concept], around: Tensor) -> Similarity:
-        """What an encoded photo shows of concepts; around: (K,) bool, which of them are surroundings."""
+    def compare(self, encoded: Encoded, concepts: Sequence[Concept]) -> Similarity:
+        """What an encoded photo shows of concepts that are asked for: of these, surroundings are expected."""
         device = encoded.features.device
         texts = torch.stack([concept.text for concept in concepts]).to(device)  # (K, D)
         vectors = torch.stack([concept.reference for concept in concepts]).to(device)  # (K, C)
@@ -148,7 +134,8 @@ class PhotoScorer:
         language = similarities(encoded.language[0], texts)  # (K, h', w')
         photo_z, language_z = self.z_scores(encoded, texts, language)
         log_odds = presence.log_odds(photo_z, language_z, reference, shown, self.presence_weights)
-        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around.clone())
+        around = torch.tensor([concept.name.casefold() in SURROUNDINGS for concept in concepts], device=device)
+        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.

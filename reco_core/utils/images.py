@@ -30,7 +30,8 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check the size ourselves
-            image = source if isinstance(source, Image.Image) else _open(source)
+            opened = io.BytesIO(source) if isinstance(source, bytes) else source
+            image = opened if isinstance(opened, Image.Image) else Image.open(opened)
             _check_size(what, image.size)
             return np.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
@@ -47,10 +48,6 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
         raise PhotoError(f"{what} is not an image", expected=ACCEPTED) from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         raise PhotoError(f"{what} is damaged or cut short", given=error, remedy="Save or upload it again") from error
-
-
-def _open(source: str | Path | bytes) -> Image.Image:
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
 
 
 def _check_size(what: str, size: tuple[int, int]) -> None:
