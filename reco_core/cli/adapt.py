@@ -50,16 +50,9 @@ def run(args: argparse.Namespace) -> None:
     """
     names = parse_names(args.names, MOST_NAMES)
     changed = {name: value for name in ("encoder", "steps", "batch") if (value := getattr(args, name)) is not None}
-    job = Job(
-        names,
-        replace(find_recipe(args.recipe), **changed),
-        args.method,
-        parse_words(args.background),
-        parse_words(args.context),
-        args.rounds,
-        args.seed,
-        RANDOM if args.random else "auto",
-    )
+    recipe, start = replace(find_recipe(args.recipe), **changed), RANDOM if args.random else "auto"
+    words = parse_words(args.background), parse_words(args.context)
+    job = Job(names, recipe, args.method, *words, args.rounds, args.seed, start)
     control = ProgressLog()
     reco = load(args)
     photos: Source
@@ -69,11 +62,6 @@ def run(args: argparse.Namespace) -> None:
         photos = open_source(args.source, control=control)
     with photos:
         made = adapt(reco, photos, job, args.out, device=args.device, control=control)
-    log.info(
-        "written to %s: %d names from %d photos; step %d was kept. Try it: reco predict %s PHOTO --out RESULT",
-        args.out,
-        len(made.names),
-        made.about["photos"],
-        made.about["step"],
-        args.out,
-    )
+    told = args.out, len(made.names), made.about["photos"], made.about["step"], args.out
+    done = "written to %s: %d names from %d photos; step %d was kept. Try it: reco predict %s PHOTO --out RESULT"
+    log.info(done, *told)

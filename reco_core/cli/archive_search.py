@@ -35,13 +35,8 @@ def add_actions(actions: Commands) -> None:
     remove = add_command(actions, "remove", _remove)
     remove.add_argument("archive", type=Path)
     remove.add_argument("ids", nargs="*", help="photos' files, as `search` prints them, or SHA-256")
-    remove.add_argument(
-        "--where",
-        metavar="COLUMN=TEXT",
-        action="append",
-        default=[],
-        help="all photos whose author, licence, title, source_url ... contains a text",
-    )
+    where = "all photos whose author, licence, title, source_url ... contains a text"
+    remove.add_argument("--where", metavar="COLUMN=TEXT", action="append", default=[], help=where)
     remove.add_argument("--query", help="the photos that `search` finds for words, --above a similarity")
     remove.add_argument("--above", type=float, help="least similarity for --query")
     remove.add_argument("--yes", action="store_true", help="do it; otherwise they are only listed")

@@ -40,11 +40,8 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--specialist", type=Path, action="append", default=[], help="folder that `adapt` made: one more row"
     )
-    command.add_argument(
-        "--ablation",
-        action="store_true",
-        help="every part of the methods, k, archive size and encoders; with --json also plots",
-    )
+    every = "every part of the methods, k, archive size and encoders; with --json also plots"
+    command.add_argument("--ablation", action="store_true", help=every)
     command.add_argument(
         "--authors-code", action="store_true", help="do as the authors' code where it differs from the paper's text"
     )

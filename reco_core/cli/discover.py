@@ -19,12 +19,8 @@ def add_commands(commands: Commands) -> None:
     command = add_command(commands, "discover", run)
     command.add_argument("photo", type=Path)
     add_out(command)
-    command.add_argument(
-        "--parts",
-        type=int,
-        default=PARTS,
-        help=f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})",
-    )
+    finely = f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})"
+    command.add_argument("--parts", type=int, default=PARTS, help=finely)
     command.add_argument("--background", default=", ".join(BACKGROUND), help="words that compete in every photo")
     _add_words(command)
     add_models(command)
@@ -54,20 +50,10 @@ def run(args: argparse.Namespace) -> None:
     write_discovery(result, photo, args.out, settings)
     for index, segment in enumerate(result.segments, 1):
         others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)
-        log.info(
-            "%-20s %5.1f %% of the photo, confidence %.2f (or %s)",
-            segment.name,
-            100 * result.share(index),
-            segment.confidence,
-            others,
-        )
-    log.info(
-        'written to %s. With ReCo: reco segment %s "%s" --out %s',
-        args.out,
-        args.photo,
-        ", ".join(result.names),
-        args.out,
-    )
+        told = segment.name, 100 * result.share(index), segment.confidence, others
+        log.info("%-20s %5.1f %% of the photo, confidence %.2f (or %s)", *told)
+    names = ", ".join(result.names)
+    log.info('written to %s. With ReCo: reco segment %s "%s" --out %s', args.out, args.photo, names, args.out)
 
 
 def prepare(args: argparse.Namespace) -> None:

@@ -147,11 +147,8 @@ def _rows(specialist: Specialist, data: Dataset) -> np.ndarray:
     known = {word.casefold(): row for word, row in zip(data.words, data.word_rows, strict=True)}
     strange = [name for name in specialist.names if name.casefold() not in known]
     if strange:
-        raise OptionError(
-            "the specialist knows names that the data set does not ask for",
-            given=", ".join(strange),
-            expected=", ".join(data.words),
-        )
+        what = "the specialist knows names that the data set does not ask for"
+        raise OptionError(what, given=", ".join(strange), expected=", ".join(data.words))
     return np.array([0, *(known[name.casefold()] for name in specialist.names)])
 
 

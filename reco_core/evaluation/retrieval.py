@@ -36,11 +36,8 @@ def purity(similarities: np.ndarray, classes: np.ndarray, of: np.ndarray, k: int
         OptionError: shapes do not fit, or k is not in 1..photos.
     """
     if similarities.shape != (len(of), len(classes)):
-        raise OptionError(
-            "similarities have the wrong shape",
-            given=similarities.shape,
-            expected=f"({len(of)}, {len(classes)}), queries by photos",
-        )
+        expected = f"({len(of)}, {len(classes)}), queries by photos"
+        raise OptionError("similarities have the wrong shape", given=similarities.shape, expected=expected)
     if not 1 <= k <= len(classes):
         raise OptionError("k does not fit the number of photos", given=k, expected=f"1..{len(classes)}")
     nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]

@@ -41,9 +41,7 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))  # Pillow refuses the largest by itself and tells their pixels
         given = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else error
-        raise PhotoError(
-            f"{what} is too large", given=given, expected="at most 50 megapixels", remedy="Scale it down first"
-        ) from error
+        raise _too_large(what, given) from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{what} is not an image", expected=ACCEPTED) from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
@@ -53,11 +51,14 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
 def _check_size(what: str, size: tuple[int, int]) -> None:
     given = f"{size[0]} x {size[1]} pixels"
     if size[0] * size[1] > MAX_PIXELS:
-        raise PhotoError(
-            f"{what} is too large", given=given, expected="at most 50 megapixels", remedy="Scale it down first"
-        )
+        raise _too_large(what, given)
     if min(size) < MIN_SIDE:
         raise PhotoError(f"{what} is too small", given=given, expected=f"at least {MIN_SIDE} pixels on each side")
+
+
+def _too_large(what: str, given: object) -> PhotoError:
+    expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
+    return PhotoError(f"{what} is too large", given=given, expected=expected, remedy="Scale it down first")
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

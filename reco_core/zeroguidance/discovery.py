@@ -175,10 +175,8 @@ class Discoverer:
         check_parts(parts)
         started = time.perf_counter()
         members = reading.tree.members
-        pieces = [
-            frozenset(p for p in members[node] if reading.areas[p])
-            for node in reading.tree.cut(reading.tree.count if reading.given else parts)
-        ]
+        nodes = reading.tree.cut(reading.tree.count if reading.given else parts)
+        pieces = [frozenset(part for part in members[node] if reading.areas[part]) for node in nodes]
         named: dict[frozenset[int], tuple[int, np.ndarray]] = {}
 
         def name(piece: frozenset[int]) -> tuple[int, np.ndarray]:
@@ -187,16 +185,10 @@ class Discoverer:
                 named[piece] = self._name(reading, piece)
             return named[piece]
 
-        groups = [
-            Group(
-                piece,
-                float(reading.areas[list(piece)].sum()),
-                reading.embeddings[reading.nodes[piece]],
-                reading.words[name(piece)[0]],
-            )
-            for piece in pieces
-            if piece
-        ]
+        groups = []
+        for piece in filter(None, pieces):
+            size, image = float(reading.areas[list(piece)].sum()), reading.embeddings[reading.nodes[piece]]
+            groups.append(Group(piece, size, image, reading.words[name(piece)[0]]))
         if reading.given:
             kept, labels = groups, reading.tree.parts
             rows = {group.parts: name(group.parts)[0] for group in groups}
