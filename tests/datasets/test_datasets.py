@@ -370,5 +370,3 @@ def test_panoptic_maps_that_do_not_fit(official, tmp_path):
 def test_unknown_data_sets():
     with pytest.raises(OptionError, match='Did you mean "cityscapes27"'):
         find_dataset("citycapes27")
-    with pytest.raises(OptionError, match="kind of COCO"):
-        coco.open_coco(Path("nowhere"), "coco_stuff28")
