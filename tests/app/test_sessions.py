@@ -63,7 +63,7 @@ def holder(blocks) -> StateHolder:
 
 def states(blocks: gr.Blocks) -> dict[str, int]:
     """Where a visitor's things are held, by an event that uses them."""
-    events = {"user photos": "look", "result": "redraw", "discovery": "divide", "training": "tick"}
+    events = {"user photos": "show_search", "result": "redraw", "discovery": "divide", "training": "tick"}
     held = {}
     for what, name in events.items():
         inputs = next(fn.inputs for fn in blocks.fns.values() if fn.name == name)
