@@ -68,8 +68,8 @@ class ArchiveTab:
         quietly: Options = {**PHOTOS, "show_progress": "hidden"}
         removed = self.list.click(do.remove, kept, shown, trigger_mode="multiple", **LIGHT)
         removed.success(do.learned, [kept, preset], self.list, **quietly)
-        saved = self.save.click(do.save, [kept, preset], self.bundle, **quietly)
-        saved.success(None, js=text("archive/download.js"), **PRIVATE)
+        packed = self.save.click(do.save, [kept, preset], self.bundle, **quietly)
+        packed.success(None, js=text("archive/download.js"), **PRIVATE)
 
     def _cancellable(self, event: Any, call: Any, inputs: list[Any], outputs: list[Any]) -> None:
         """With the button Cancel for as long as it takes."""

@@ -112,8 +112,8 @@ def test_whatever_uses_it_keeps_it(blocks):
 
 
 def test_photos_and_jobs_go_with_their_sessions(blocks, holder, clock, context: AppContext, cup_photos):
-    def adapt(*_, cancelled, **__) -> None:
-        while not cancelled():
+    def adapt(*_, control, **__) -> None:
+        while not control.cancelled:
             time.sleep(0.01)
         raise Cancelled("stopped")
 
@@ -128,6 +128,7 @@ def test_photos_and_jobs_go_with_their_sessions(blocks, holder, clock, context: 
     holder.delete_all_expired_state()
     while not job.over:
         time.sleep(0.01)
+    assert isinstance(job.problem, Cancelled)
     assert not photos.folder.exists()
     assert not job.folder.exists()
     assert not job.zip.parent.exists()
