@@ -9,20 +9,13 @@ from markupsafe import Markup
 from reco_app import formats
 from reco_core.utils.visualize import colour
 
+FILTERS = (formats.percent, formats.counted, formats.minutes, formats.host, formats.web_url, formats.licence_name)
 LOADER = PackageLoader("reco_app", "")
 ENVIRONMENT = Environment(
     loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 ENVIRONMENT.globals["colour"] = colour
-for function in (
-    formats.percent,
-    formats.counted,
-    formats.minutes,
-    formats.host,
-    formats.web_url,
-    formats.licence_name,
-):
-    ENVIRONMENT.filters[function.__name__] = function
+ENVIRONMENT.filters |= {function.__name__: function for function in FILTERS}
 
 
 def render(name: str, /, **values: Any) -> Markup:

@@ -59,8 +59,8 @@ class DiscoverTab:
         page.blocks.load(do.begin, None, session, **LIGHT)
         asked = [self.photo, self.parts, self.words, segment.preset]
         divided = do.divide, [session, self.parts, self.names], [session, *shown]
+        result = [session, self.column, *shown]
         for press in (self.button.click, self.examples.load_input_event.then):
-            result = [session, self.column, *shown]
             event = press(do.run, [*asked, session], result, show_progress_on=self.shown, **MODEL)
             event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
         self.parts.release(*divided, trigger_mode="always_last", **LIGHT)
