@@ -25,6 +25,13 @@ from reco_core.presets import Model, Preset
 from reco_core.utils import download
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Random numbers of every test are the same each time, in whatever order tests run."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+
+
 @pytest.fixture
 def hurry(monkeypatch) -> None:
     """Downloads that fail are tried again at once."""

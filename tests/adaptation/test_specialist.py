@@ -1,32 +1,27 @@
-"""A specialist's network, its files, and what it says of photos."""
+"""A specialist: its files, and what it says of photos."""
 
 import hashlib
 import json
 import os
 import pickle
 import shutil
-from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
-import segmentation_models_pytorch as smp
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file, save_file
 from support.adapting import COLOURS, NAMES, TINY, made
-from support.recorder import Recorder
 
 from reco_core.adaptation import deeplab, specialist
-from reco_core.adaptation.deeplab import DeepLab, MiniPyramid, initialise, published_weights
-from reco_core.adaptation.recipe import PAPER, QUICK, RECIPES, Recipe, find_recipe
+from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.specialist import ABOUT, CHECKED, GRAPH, WEIGHTS, Specialist, read_about
 from reco_core.errors import OptionError, WeightsError
 from reco_core.models.mini_vit import MiniNetwork
-from reco_core.utils.paths import bundled_folder
 
-MOBILE = replace(TINY, encoder="mobilenet_v2")
+pytestmark = pytest.mark.xdist_group("adapted")  # the specialist takes its time to make
 
 
 @pytest.fixture(scope="module")
@@ -57,184 +52,6 @@ def noise(*size: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3)).astype(np.uint8)).resize(size[::-1])
     return np.clip(np.asarray(coarse).astype(int) + rng.integers(-20, 20, (*size, 3)), 0, 255).astype(np.uint8)
-
-
-# --- the network
-
-
-@pytest.mark.parametrize("blocks", [12, 9])
-def test_minis_backbone_is_mini(reco, blocks):
-    """At the size that mini was trained on, its own blocks and norm say the same of each patch."""
-    model = DeepLab(replace(TINY, blocks=blocks), 2).eval()
-    assert "mini" in initialise(model, replace(TINY, blocks=blocks))
-    vit = reco.encoder.network.vit
-    photos = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    with torch.inference_mode():
-        tokens = reco.encoder.network.embed(photos)
-        for block in vit.blocks[:blocks]:
-            tokens = block(tokens)
-        expected = vit.norm(tokens)[:, 1:].transpose(1, 2).unflatten(2, (14, 14))
-        same, _, edges, _, deep = model.encoder(photos)
-    assert same is photos and edges.shape == (2, 32, 56, 56)
-    torch.testing.assert_close(deep, expected, atol=2e-4, rtol=1e-4)
-
-
-def test_minis_backbone_at_other_sizes():
-    """Positions are stretched, and stay where they are: what changes on the right changes the right most."""
-    pyramid = MiniPyramid(2).eval()
-    photos = torch.rand(1, 3, 64, 256)
-    other = photos.clone()
-    other[..., 192:] = 0
-    with torch.inference_mode():
-        first, second = pyramid(photos)[-1], pyramid(other)[-1]
-    assert first.shape == (1, 192, 4, 16)
-    change = (first - second).norm(dim=1)[0].mean(0)
-    assert change[12:].min() > 2 * change[:12].max()
-
-
-def test_minis_weights_take_the_place_of_all_but_the_stem():
-    """Every tensor of the backbone comes from mini's file; the stem is new."""
-    torch.manual_seed(0)
-    model = DeepLab(TINY, 2)
-    before = {name: value.clone() for name, value in model.encoder.state_dict().items()}
-    initialise(model, TINY)
-    kept = load_file(
-        next(file for file in (bundled_folder() / "assets" / "mini").glob("*.safetensors") if file.stat().st_size > 9e6)
-    )
-    known = {value.float().numpy().tobytes() for value in kept.values()}
-    for name, value in model.encoder.state_dict().items():
-        assert (value.numpy().tobytes() in known) != name.startswith("stem."), name
-        assert torch.equal(value, before[name]) == name.startswith("stem."), name
-
-
-@pytest.mark.parametrize("recipe", [TINY, MOBILE, replace(MOBILE, stride=8)], ids=["mini", "mobilenet", "stride 8"])
-@pytest.mark.parametrize("size", [(32, 32), (96, 160), (224, 64)])
-def test_scores_of_every_pixel(recipe, size):
-    model = DeepLab(recipe, 65).eval()
-    with torch.inference_mode():
-        assert model(torch.rand(2, 3, *size)).shape == (2, 65, *size)
-
-
-def test_photos_are_normalised_as_the_encoder_is_used_to():
-    seen = {}
-    for recipe in (TINY, MOBILE):
-        model = DeepLab(recipe, 2).eval()
-        model.encoder.register_forward_pre_hook(lambda _, args, of=recipe.encoder: seen.update({of: args[0]}))
-        with torch.inference_mode():
-            model(torch.full((1, 3, 64, 64), 0.25))
-    assert (seen["mini"] == -0.5).all()
-    expected = [(0.25 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
-    assert seen["mobilenet_v2"].mean((0, 2, 3)).tolist() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("encoder", ["resnet1o1", "", "vgg11", "densenet121", "xception"])
-def test_encoders_that_do_not_fit(encoder):
-    says = "does not fit DeepLabv3+" if encoder in smp.encoders.encoders else "unknown encoder.*resnet101"
-    with pytest.raises(OptionError, match=says.replace("+", r"\+")):
-        DeepLab(replace(TINY, encoder=encoder), 2)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("steps", 0),
-        ("batch", 0),
-        ("batch", 1),
-        ("check", 0),
-        ("patience", 0),
-        ("stride", 32),
-        ("side", 63),
-        ("side", 1025),
-        ("views", ()),
-        ("crop", 32),
-        ("crop", 100),
-        ("crop", 2048),
-        ("unsure", 1.0),
-        ("unsure", -0.1),
-        ("average", 1.0),
-        ("balance", 1.5),
-        ("scales", (2.0, 1.0)),
-        ("scales", (0.0, 1.0)),
-        ("scales", (1.0, 5.0)),
-        ("blocks", 0),
-        ("blocks", 13),
-    ],
-)
-def test_recipes_that_cannot_be(field, value):
-    with pytest.raises(OptionError, match=f"this {field}. Given"):
-        replace(TINY, **{field: value})
-
-
-def test_recipes_by_name():
-    assert (find_recipe("quick"), find_recipe("paper")) == (QUICK, PAPER) == tuple(RECIPES.values())
-    with pytest.raises(OptionError, match=r"unknown recipe.*Did you mean .quick"):
-        find_recipe("quik")
-    plain = json.loads(json.dumps(asdict(PAPER)))
-    assert Recipe(**{n: tuple(v) if isinstance(v, list) else v for n, v in plain.items()}) == PAPER
-    assert (PAPER.encoder, PAPER.stride, PAPER.steps, PAPER.batch) == ("resnet101", 8, 20_000, 8)
-    assert len(fields(Recipe)) == len(plain)
-
-
-def test_two_crops_are_the_least_that_can_be_learned_from():
-    """Batch normalisation of a pooled map would have one value per channel; two are enough."""
-    model = DeepLab(TINY, 2).train()
-    with pytest.raises(ValueError, match="more than 1 value"):
-        model(torch.rand(1, 3, 64, 64))
-    assert model(torch.rand(2, 3, 64, 64)).isfinite().all()
-
-
-# --- published weights
-
-
-@pytest.fixture
-def hub(web, hurry, tmp_path, monkeypatch):
-    """A hub on loopback that has nothing yet, and an empty cache."""
-    from huggingface_hub import constants
-
-    monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "ENDPOINT", web.url(""))
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", web.url("/{repo_id}/resolve/{revision}/{filename}"))
-    return web
-
-
-def path_of(encoder: str) -> str:
-    """Where a hub has an encoder's weights."""
-    where = smp.encoders.encoders[encoder]["pretrained_settings"]["imagenet"]
-    return f"/{where['repo_id']}/resolve/{where['revision']}/model.safetensors"
-
-
-def test_published_weights_are_fetched_once_and_loaded_exactly(hub):
-    torch.manual_seed(1)
-    theirs = smp.encoders.get_encoder("mobilenet_v2", weights=None).state_dict()
-    hub.files[path_of("mobilenet_v2")] = save({name: torch.rand_like(v.float()) for name, v in theirs.items()})
-    sent = load_file_of(hub.files[path_of("mobilenet_v2")])
-    for _ in range(2):
-        model, control = DeepLab(MOBILE, 2), Recorder()
-        assert initialise(model, MOBILE, control=control) == "smp-hub/mobilenet_v2.imagenet, from the hub"
-        for name, value in model.encoder.state_dict().items():
-            assert torch.equal(value.float(), sent[name].to(value.dtype).float()), name
-    assert len(hub.asked[path_of("mobilenet_v2")]) == 1 and not control.reports
-
-
-def load_file_of(data: bytes) -> dict[str, torch.Tensor]:
-    from safetensors.torch import load
-
-    return load(data)
-
-
-def test_weights_that_do_not_fit_or_are_not_there(hub):
-    hub.files[path_of("resnet18")] = save({"layer1.0.conv1.weight": torch.zeros(3, 3)})
-    with pytest.raises(WeightsError, match="do not fit the network"):
-        initialise(DeepLab(replace(TINY, encoder="resnet18"), 2), replace(TINY, encoder="resnet18"))
-    with pytest.raises(WeightsError, match=r"could not be fetched.*preset mini"):
-        initialise(DeepLab(MOBILE, 2), MOBILE)
-    with pytest.raises(WeightsError, match="not on this machine"):
-        initialise(DeepLab(MOBILE, 2), MOBILE, fetch=False)
-    with pytest.raises(WeightsError, match="nobody publishes"):
-        published_weights("dpn92")
-
-
-# --- a specialist
 
 
 @pytest.mark.parametrize("size", [*CHECKED, (32, 32), (64, 64), (96, 64), (160, 608), (544, 288)])

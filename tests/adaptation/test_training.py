@@ -21,16 +21,18 @@ from torch import nn
 
 from reco_core.adaptation import deeplab, training
 from reco_core.adaptation.crops import Crops, Example
-from reco_core.adaptation.curve import Curve, Look
+from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import IGNORED, Labelled
 from reco_core.adaptation.recipe import Recipe
-from reco_core.adaptation.training import BEST, STATE, Training, evaluate
+from reco_core.adaptation.training import BEST, STATE, Training
 from reco_core.errors import Cancelled, OptionError
 from reco_core.models import weights
 from reco_core.utils.run_control import RunControl
 
 ALL = np.zeros(3, np.uint8)
+
+
 SIX = replace(TINY, steps=6, rate=1e-3)
 
 
@@ -296,17 +298,6 @@ def test_the_loss_against_a_loop(examples, tmp_path):
     assert task.curve.looks[0].loss == pytest.approx(total / count, abs=2e-4)
 
 
-class Fake(nn.Module):
-    """Says what a rule says; `head` tells the device."""
-
-    def __init__(self, rule) -> None:
-        super().__init__()
-        self.head, self.rule = nn.Linear(1, 1), rule
-
-    def forward(self, photos: torch.Tensor) -> torch.Tensor:
-        return nn.functional.one_hot(self.rule(photos), 3).permute(0, 3, 1, 2).float()
-
-
 def test_weights_are_taken_off_again_outside_training(examples, tmp_path):
     task = begin(tmp_path / "weighed", examples, weights=(0.5, 2, 4))
     photos = torch.rand(2, 3, 64, 96)
@@ -320,58 +311,3 @@ def test_weights_are_taken_off_again_outside_training(examples, tmp_path):
     assert torch.allclose(corrected.softmax(1), odds / odds.sum(1, keepdim=True), atol=1e-5)
     assert not torch.allclose(corrected, raw, atol=0.1)
     assert torch.equal(task.average.log_weights, task.network.log_weights)
-
-
-def by_colour(photos: torch.Tensor) -> torch.Tensor:
-    red, _, blue = photos.unbind(1)
-    return torch.where(red > 0.65, 1, torch.where(blue > 0.65, 2, 0))
-
-
-def by_side(photos: torch.Tensor) -> torch.Tensor:
-    return (torch.arange(photos.shape[3]) >= photos.shape[3] // 2).long().expand(photos.shape[0], *photos.shape[2:])
-
-
-def by_size(photos: torch.Tensor) -> torch.Tensor:
-    return torch.full((photos.shape[0], *photos.shape[2:]), int(photos.shape[2] > 128))
-
-
-def test_looks_at_photos_that_were_held_out(examples):
-    held = examples[:3]
-    fits, agrees = evaluate(Fake(by_colour), held, ALL, 128)
-    assert fits > 0.93 and agrees > 0.93
-    assert evaluate(Fake(by_side), held, ALL, 128)[1] == 0, "a mirror image is another thing to it"
-    assert evaluate(Fake(by_size), held, ALL, 128)[1] == 0, "so is a larger one"
-    assert evaluate(Fake(by_colour), [], ALL, 128) == (None, None)
-    fits, agrees = evaluate(Fake(lambda photos: by_colour(photos) * 0), held, ALL, 128)
-    labels = np.stack([example.stored().labels for example in held])
-    assert agrees == 1 and fits == pytest.approx((labels == 0).mean() / 3, abs=1e-4)
-    fits, _ = evaluate(Fake(lambda photos: by_colour(photos) * 0), held, np.array([0, 255, 255], np.uint8), 128)
-    assert fits == pytest.approx((labels == 0).mean() / 3, abs=1e-4), "all of it is sure"
-
-
-def test_best_and_stalled():
-    looks = [Look(10, 2.0, 0.2, 0.4), Look(20, 1.5, 0.5, 0.5), Look(30, 1.0, 0.6, 0.4), Look(40, 0.5, 0.1, 0.8)]
-    curve = Curve(tuple(looks))
-    assert curve.best == looks[1], "the earliest of equals"
-    assert [curve.stalled(patience) for patience in (1, 2, 3)] == [True, True, False]
-    assert not Curve(tuple(looks[:2])).stalled(1)
-    assert not Curve().stalled(1) and not Curve() and curve
-
-
-def test_without_held_out_photos_the_last_look_is_best():
-    curve = Curve((Look(5, 0.1), Look(10, 3.0), Look(15, 2.0)))
-    assert curve.best.step == 15 and not curve.stalled(1)
-    assert Curve((Look(5, 0.1, None, 0.9), Look(10, 0.1, None, 0.1))).best.step == 10
-
-
-def test_a_curve_comes_back_from_plain_data():
-    curve = Curve((Look(5, 0.123, 0.5, 0.25), Look(10, 3.0)))
-    plain = json.loads(json.dumps(curve.plain(), allow_nan=False))
-    assert plain == [
-        {"step": 5, "loss": 0.123, "fits": 0.5, "agrees": 0.25},
-        {"step": 10, "loss": 3.0, "fits": None, "agrees": None},
-    ]
-    assert Curve.of(plain) == curve
-    for wrong in ([{"step": 1}], [{"stop": 1, "loss": 2}], [3], 3):
-        with pytest.raises(TypeError):
-            Curve.of(wrong)

@@ -25,6 +25,7 @@ from reco_core.cli.main import build_parser, main
 from reco_core.export import is_found
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
+from reco_core.pipeline import ReCo
 from reco_core.presets import PRESETS
 from reco_core.utils.paths import bundled_folder
 from reco_core.utils.visualize import colour
@@ -106,6 +107,21 @@ def test_segment_options(photo, tmp_path):
     assert main([*arguments, "--exclude", first[0]["file"]]) == 0
     second = json.loads((out / "result.json").read_text())["concepts"][0]["exemplars"]
     assert first[0]["file"] not in [e["file"] for e in second]
+
+
+def test_words_reach_the_model_in_their_roles(photo, tmp_path, monkeypatch):
+    asked, prepare = {}, ReCo.prepare
+
+    def spy(self, names, **options):
+        asked.update(options, names=names)
+        return prepare(self, names, **options)
+
+    monkeypatch.setattr(ReCo, "prepare", spy)
+    words = ["--background", "sofa, wall", "--context", "sky, tree", "-k", "2"]
+    assert main(["segment", str(photo), "cat, dog", "--out", str(tmp_path / "o"), *words]) == 0
+    assert list(asked["names"]) == ["cat", "dog"]
+    assert (tuple(asked["background"]), tuple(asked["context"]), asked["k"]) == (("sofa", "wall"), ("sky", "tree"), 2)
+    assert json.loads((tmp_path / "o" / "result.json").read_text())["background_words"] == ["sofa", "wall"]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +217,19 @@ def test_large_downloads_are_asked_about(small, monkeypatch, caplog, capsys):
     assert main(["install", "tiny"]) == 2
     assert "Download 374 MB under MIT? [y/N]" in capsys.readouterr().out
     assert "nothing was downloaded" in caplog.text
+
+
+def test_presets_and_what_installing_one_would_download(monkeypatch, tmp_path, caplog, capsys):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv("RECO_CACHE", str(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))  # nobody is there to ask
+    assert main(["install", "clip"]) == 2
+    assert "ViT-B-16.pt: 351 MB, MIT, https://openaipublic" in caplog.text
+    assert "439 MB would be downloaded. Say so with --yes" in caplog.text
+    assert main(["presets"]) == 0
+    listed = capsys.readouterr().out
+    assert "12 MB, Apache-2.0; ready" in listed
+    assert "1685 MB, MIT; needs: reco install paper" in listed
 
 
 def test_photos_of_an_archive_are_fetched(reco, web, photo_folder, tmp_path, caplog):

@@ -6,15 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from reco_core.adaptation import specialist
 from reco_core.adaptation.crops import Example
+from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.labels import Labelled
 from reco_core.adaptation.recipe import RECIPES, Recipe
+from reco_core.adaptation.specialist import Specialist
 from reco_core.cli.main import main
+from reco_core.photo_sources.factory import open_source
+from reco_core.pipeline import ReCo
 
 TINY = Recipe(
     "tiny", "for tests", blocks=3, channels=16, side=64, views=(1.0,), crop=64, batch=2, steps=4, check=2, warmup=1
@@ -86,3 +91,21 @@ def made(base: Path) -> tuple[Path, Path]:
 def weights_of(folder: Path) -> dict[str, Tensor]:
     """A specialist's weights."""
     return load_file(folder / specialist.WEIGHTS)
+
+
+FILES = {"specialist.onnx", "specialist.safetensors", "specialist.json", "README.md", "curve.png", "examples.jpg"}
+
+
+HERE = "cpu:0"  # as any device but "cpu", a specialist is then used with PyTorch
+
+
+def make(reco: ReCo, folder: Path, out: Path, names: tuple[str, ...] = NAMES, **options) -> Specialist:
+    """adapt, with some of a job's fields, and some of adapt's own arguments."""
+    own = {name: options.pop(name) for name in ("control", "enough", "watch", "fetch") if name in options}
+    with open_source(folder) as source:
+        return adapt(reco, source, Job(names, **{"recipe": TINY, **options}), out, device=HERE, **own)
+
+
+def alike(first: Path, second: Path, atol: float = 1e-5) -> bool:
+    one, two = weights_of(first), weights_of(second)
+    return one.keys() == two.keys() and all(torch.allclose(v, two[n], atol=atol) for n, v in one.items())
