@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import reassignment
 import torch
 from scipy.cluster.vq import kmeans2
 from skimage.segmentation import slic
@@ -26,7 +27,6 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
-from reco_core.evaluation import reassignment
 from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.settings import fingerprint, machine
 from reco_core.evaluation.tables import markdown, percent

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.archives.archive import Archive
 from reco_core.archives.arrays import write_array
 from reco_core.archives.manifest import Manifest, changing, commit, name_by_contents
-from reco_core.archives.writer import assemble
+from reco_core.archives.writer import Compression, assemble
 from reco_core.utils.paths import bundled_folder
 
 BLOCK = 10_000
@@ -66,29 +66,22 @@ def main() -> None:
         began = time.perf_counter()
         with changing(folder / "archive") as work:
             hashes = chance.integers(1, 2**63, args.count).astype(np.uint64)
-            written = assemble(work, records, hashes, flat, {}, "none", {}, (), "fp16")
+            part, new = assemble(work, records, hashes, flat, {}, Compression("none", {}, "fp16"))
             moments = {
                 f"{of}.{what}": torch.zeros(args.dimension, *extra)
                 for of in ("photos", "positions")
                 for what, extra in (("mean", ()), ("covariance", (1,)))
             }
             (work / "typical.safetensors").write_bytes(save(moments))
-            shared, more = name_by_contents({"typical": work / "typical.safetensors"})
-            manifest = Manifest(
-                "mini",
-                "0" * 64,
-                args.dimension,
-                (14, 14),
-                (14, 14),
-                (written.part,),
-                {"typical": shared["typical"].name},
-                {**written.known, **more},
-            )
-            commit(folder / "archive", manifest, {**written.new, shared["typical"].name: shared["typical"]})
+            typical = name_by_contents({"typical": work / "typical.safetensors"})["typical"]
+            new[typical.path.name] = typical
+            shared = {"typical": typical.path.name}
+            manifest = Manifest("mini", "0" * 64, args.dimension, (14, 14), (14, 14), (part,), shared, {})
+            commit(folder / "archive", manifest, new)
         size = sum(file.stat().st_size for file in (folder / "archive").iterdir())
         print(
             f"{args.count:,} x {args.dimension}: written in {time.perf_counter() - began:.0f} s, {size / 1e6:,.0f} MB, "
-            f"of which credits {manifest.files[written.part.files['photos']].bytes / args.count:.0f} bytes a photo"
+            f"of which credits {new[part.files['photos']].known.bytes / args.count:.0f} bytes a photo"
         )
         for _ in range(3):
             subprocess.run([sys.executable, "-c", OPEN, str(folder / "archive")], check=True, cwd=bundled_folder())

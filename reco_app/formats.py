@@ -2,14 +2,18 @@
 
 import base64
 import io
+import logging
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
 
-from reco_core.utils.images import centre_crop, limit_size
+from reco_core.errors import PhotoError
+from reco_core.utils.images import centre_crop, limit_size, read_photo
 
+log = logging.getLogger("reco_app")
 SHOWN_SIDE = 1600  # long side of a result on the page
 TILE_SIDE = 168  # pixels of an embedded picture, enough for sharp screens
 
@@ -65,6 +69,15 @@ def jpeg_url(data: bytes) -> str:
 def square_url(picture: np.ndarray, side: int = TILE_SIDE) -> str:
     """The centre square of a picture (H, W, 3) uint8, as large as asked for."""
     return _encoded(Image.fromarray(centre_crop(picture)).resize((side, side), Image.Resampling.BICUBIC), 80)
+
+
+def photo_url(file: Path, side: int = TILE_SIDE) -> str:
+    """The centre square of a file's photo; "" if it is not there, or is none."""
+    try:
+        return square_url(read_photo(file), side) if file.is_file() else ""
+    except PhotoError as error:
+        log.warning("photo not shown: %s", error)
+        return ""
 
 
 def picture_url(picture: np.ndarray, side: int) -> str:

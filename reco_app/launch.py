@@ -18,6 +18,7 @@ import gradio as gr
 
 from reco_app.app import TITLE, build_app
 from reco_app.context import AppContext
+from reco_app.events import Options
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import stylesheet, text
 from reco_core.adaptation.recipe import QUICK, Recipe
@@ -37,11 +38,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers (needs a network)")
     parser.add_argument("--preset", default="mini", help=", ".join(PRESETS))
     parser.add_argument("--archive", type=Path, help="default: the preset's own")
-    parser.add_argument(
-        "--photos",
-        type=Path,
-        help="folder with the archive's photos, for the gallery (default: where they are fetched to)",
-    )
+    photos = "folder with the archive's photos, for the gallery (default: where they are fetched to)"
+    parser.add_argument("--photos", type=Path, help=photos)
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
     parser.add_argument("--may-install", action="store_true", help="let visitors install presets, even from outside")
     return parser.parse_args(arguments)
@@ -60,38 +58,20 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
         return ReCo.load(name, archive=archive, device=args.device, fetch=False)
 
     alone = not args.share and _only_this_machine(args.host)
-    return AppContext(
-        PresetPool(load, args.preset),
-        photos=args.photos or cache_folder() / "photos",
-        device=args.device,
-        may_install=args.may_install or alone,
-        recipe=recipe,
-    )
+    pool, photos = PresetPool(load, args.preset), args.photos or cache_folder() / "photos"
+    return AppContext(pool, photos, args.device, may_install=args.may_install or alone, recipe=recipe)
 
 
 def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> None:
     """Serve the page, in threads of its own."""
-    theme = gr.themes.Base(
-        primary_hue="rose",
-        neutral_hue="slate",
-        font=["system-ui", "Segoe UI", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    )  # from no outside host
-    _, local, public = app.launch(
-        server_name=args.host,
-        server_port=args.port,
-        share=args.share,
-        theme=theme,
-        css=stylesheet(),
-        max_file_size=f"{context.limits.upload_bytes // 1_000_000}mb",
-        state_session_capacity=context.limits.sessions,
-        ssr_mode=False,
-        show_error=False,
-        head=text("head.html"),
-        footer_links=["api"],
-        quiet=True,
-        prevent_thread_lock=True,
-    )
+    where: Options = {"server_name": args.host, "server_port": args.port, "share": args.share}
+    most_bytes, sessions = f"{context.limits.upload_bytes // 1_000_000}mb", context.limits.sessions
+    bounds: Options = {"max_file_size": most_bytes, "state_session_capacity": sessions}
+    font, mono = ["system-ui", "Segoe UI", "sans-serif"], ["ui-monospace", "monospace"]  # from no outside host
+    theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=font, font_mono=mono)
+    style: Options = {"theme": theme, "css": stylesheet(), "head": text("head.html"), "footer_links": ["api"]}
+    quiet: Options = {"quiet": True, "show_error": False, "ssr_mode": False, "prevent_thread_lock": True}
+    _, local, public = app.launch(**where, **bounds, **style, **quiet)
     log.info("open %s%s", local, f" or {public}" if public else "")
 
 
@@ -121,7 +101,3 @@ def _only_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,6 +9,14 @@ from markupsafe import Markup
 from reco_app import formats
 from reco_core.utils.visualize import colour
 
+FILTERS = (formats.percent, formats.counted, formats.minutes, formats.host, formats.web_url, formats.licence_name)
+LOADER = PackageLoader("reco_app", "")
+ENVIRONMENT = Environment(
+    loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+ENVIRONMENT.globals["colour"] = colour
+ENVIRONMENT.filters |= {function.__name__: function for function in FILTERS}
+
 
 def render(name: str, /, **values: Any) -> Markup:
     """HTML of a template, such as "segment/legend.html"; values that are no `Markup` are escaped."""
@@ -23,20 +31,3 @@ def text(name: str) -> str:
 def stylesheet() -> str:
     """Every style sheet of the package."""
     return "".join(text(name) for name in ENVIRONMENT.list_templates(extensions=["css"]))
-
-
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("reco_app", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = (formats.percent, formats.counted, formats.minutes, formats.host, formats.web_url, formats.licence_name)
-    made.filters |= {function.__name__: function for function in filters}
-    made.globals["colour"] = colour
-    return made
-
-
-ENVIRONMENT = _environment()

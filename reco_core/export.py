@@ -10,6 +10,7 @@ from reco_core.types import Discovery, Segmentation
 from reco_core.utils.visualize import colour, overlay, palette, tag
 
 FOUND_FROM = 0.5  # presence below this is "not found"
+CREDITS = ("author", "licence", "licence_scope", "source_url", "landing_url")  # what is told of an exemplar
 LEAST_SHARE = 0.0005  # a concept that wins fewer of the pixels was not found either
 
 
@@ -29,11 +30,7 @@ def describe(result: Segmentation) -> dict:
                 "similarity": round(e.similarity, 4),
                 "support": round(e.support, 4),
                 "seed": [round(c, 4) for c in e.seed],
-                "author": e.record.author,
-                "licence": e.record.licence,
-                "licence_scope": e.record.licence_scope,
-                "source_url": e.record.source_url,
-                "landing_url": e.record.landing_url,
+                **{key: getattr(e.record, key) for key in CREDITS},
             }
             for e in concept.exemplars
         ]

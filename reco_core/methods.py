@@ -5,32 +5,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from reco_core.errors import find
+from reco_core.utils.names import names_in
 
 CONTEXT_WORDS = ("tree", "sky", "building", "road", "person")  # the paper's, in the paper's order
-BACKGROUND_WORDS = (
-    "wall",
-    "floor",
-    "ceiling",
-    "window",
-    "door",
-    "curtain",
-    "table",
-    "sky",
-    "tree",
-    "grass",
-    "road",
-    "building",
-    "fence",
-    "water",
-    "sea",
-    "sand",
-    "snow",
-    "mountain",
-    "rock",
-    "soil",
+BACKGROUND_WORDS = names_in(
+    "wall, floor, ceiling, window, door, curtain, table, sky, tree, grass, road, building, fence, water, sea, sand, "
+    "snow, mountain, rock, soil"
 )
-
-
 SURROUNDINGS = frozenset({*BACKGROUND_WORDS, *CONTEXT_WORDS} - {"person"})  # of `Scoring.expect_background`
 
 
@@ -110,6 +91,7 @@ class Temperatures:
 
 
 _OURS = Learning(calibrate=True, weigh_seeds=True, spare_context=True)
+_RECO2 = "ours: names are calibrated and compete, maps are smoothed, absent things lose weight"
 METHODS = {
     method.name: method
     for method in (
@@ -120,12 +102,7 @@ METHODS = {
         Method("reco_no_text", "references alone at inference", scoring=Scoring(language=False)),
         Method("denseclip", "the language map alone (the baseline)", scoring=Scoring("denseclip")),
         Method("reco_crf", "ReCo with a dense CRF", refine="crf"),
-        Method(
-            "reco2",
-            "ours: names are calibrated and compete, maps are smoothed, absent things lose weight",
-            _OURS,
-            Scoring("reco2"),
-        ),
+        Method("reco2", _RECO2, _OURS, Scoring("reco2")),
         Method("reco2_crf", "reco2 with a fast dense CRF", _OURS, Scoring("reco2"), "fast_crf"),
     )
 }
@@ -156,7 +133,7 @@ def find_method(name: str) -> Method:
 
 def _switch(method: Method, switch: str, on: bool) -> Method:
     scoring = _SCORING[method.scoring.scorer]
-    find(switch, {name: name for name in (*_LEARNING, *scoring, *REFINEMENTS)}, f"switch of {method.name}")
+    find(switch, dict.fromkeys((*_LEARNING, *scoring, *REFINEMENTS)), f"switch of {method.name}")
     if switch in REFINEMENTS:
         return replace(method, refine=switch if on else "")
     if switch in _LEARNING:

@@ -23,7 +23,7 @@ from reco_core.archives.archive import Archive
 from reco_core.archives.concept_library import ConceptLibrary
 from reco_core.archives.stored_concepts import LearnedGroup, write_concepts
 from reco_core.errors import ArchiveError, OptionError
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Method, Temperatures, find_method
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Method, find_method
 from reco_core.models.encoder import Encoder
 from reco_core.models.encoders import load_encoder
 from reco_core.photo_sources.source import path_inside
@@ -155,10 +155,7 @@ class ReCo:
     ) -> Concept:
         """Learn a thing from photos of it alone, whatever it is called; for `prepare(taught=...)`.
 
-            control.raise_if_cancelled("learning names was stopped")
-            control.report(f"learning {name}", done, len(names) + len(others))
-            library = self.concepts if done < len(names) else self.concepts.surroundings
-        k: exemplars per context word (default: the preset's).
+        rows: the photos, in the archive. k: exemplars per context word (default: the preset's).
 
         Raises:
             NamesError, OptionError, ArchiveError: what is wrong with the arguments.
@@ -188,7 +185,6 @@ class ReCo:
         references: References,
         *,
         method: str | Method = "reco",
-        temperatures: Temperatures | None = None,
         encoded: Encoded | None = None,
     ) -> Segmentation:
         """Mark the concepts in a photo (H, W, 3) uint8 RGB.
@@ -206,7 +202,7 @@ class ReCo:
         encoded = encoded or self.encode(photo)
         clock.lap("encode")
         size = (working.shape[0], working.shape[1])
-        scored = self.scorer.score(encoded, references, size, method.scoring, temperatures)
+        scored = self.scorer.score(encoded, references, size, method.scoring)
         scores, labels = scored.scores.cpu().numpy(), scored.scores.argmax(0).cpu().numpy()
         clock.lap("infer")
         if method.refine:
@@ -222,8 +218,8 @@ class ReCo:
         k = self.encoder.preset.k
         groups = []
         for method in map(find_method, STORED_METHODS):
-            concepts = self.prepare(words, k=k, method=method, background=(), context=context).concepts
-            groups.append(LearnedGroup(k, method.learning.changed, context, concepts))
+            learned = self.prepare(words, k=k, method=method, background=(), context=context, control=control)
+            groups.append(LearnedGroup(k, method.learning.changed, context, learned.concepts))
         write_concepts(self.archive, groups)
 
 

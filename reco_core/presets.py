@@ -1,13 +1,16 @@
-"""Presets: which models play which role, with weights, licences and citations, as data."""
+"""Presets: which models play which role, with weights, licences and citations. They are the tables of presets.toml."""
 
-from dataclasses import dataclass, field, replace
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from reco_core.errors import find
 from reco_core.methods import Temperatures
+from reco_core.utils.tables import build, inherit
 
+FILE = Path(__file__).with_suffix(".toml")
 RECORDED = "recorded at the first download"
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+ROLES = ("retrieval", "language", "features")  # of a preset's models
 IMAGENET_TEMPLATES = "{the 80 ImageNet templates of open_clip}"  # stands for them in a preset's templates
 
 
@@ -126,200 +129,28 @@ class Preset:
         return sum(model.weights[0].megabytes for model in self.models)
 
 
-MINI_NETWORK = Model(
-    name="mini",
-    library="mini",
-    weights=(
-        WeightFile(
-            file="assets/mini/mini.safetensors",
-            source="tools/train_mini.py and tools/train_titles.py",
-            sha256="f55c27e178442b008c1da060df0e838716a42d6c7c3259d5ea53b4488419de96",
-            hash_from="this repository",
-            licence="Apache-2.0",
-            megabytes=11.5,
-        ),
-    ),
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
-    patch=16,
-    archive_side=224,
-    citation="This project; distilled from timm's vit_tiny_patch16_224.augreg_in21k_ft_in1k (Apache-2.0)",
-)
-MINI = Preset(
-    name="mini",
-    summary="bundled, no network needed: a 5.7 M-parameter ViT trained by this project",
-    retrieval=MINI_NETWORK,
-    language=MINI_NETWORK,
-    features=MINI_NETWORK,
-    vocabulary=WeightFile(
-        file="assets/mini/names.safetensors",
-        source="tools/name_embeddings.py",
-        sha256="f257a2dea4976489005ca6f9708c2a79b8640e6f7cf4712421db59dabfe0ec89",
-        hash_from="this repository",
-        licence="Apache-2.0",
-        megabytes=0.8,
-    ),
-    templates=("{}", "a photo of a {}.", "a picture of the {}.", "there is a {} in the scene."),
-    archive="archives/mini",
-    citation=MINI_NETWORK.citation,
-    quality="measured: the tables of README.md",
-    margin=1,
-    centre=0.7,
-    unrelated=0.0,
-    words=0.065,  # as sure as it is right on held-out titled photos (tools/fit_naming.py)
-    fitted=True,
-)
+def read_presets(file: Path = FILE) -> dict[str, Preset]:
+    """The presets of a file of tables, see the one that is read, by name and in their order.
 
-_OPENAI = "https://openaipublic.azureedge.net/clip/models"
-_CLIP_CITATION = (
-    "Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021, arXiv 2103.00020"
-)
+    Raises:
+        OptionError: a key is unknown or missing, or a value does not fit; names the file and the key.
+    """
+    tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    models = {
+        name: build(Model, table, f"models.{name} of {file.name}") for name, table in inherit(tables["models"]).items()
+    }
+    presets = {}
+    for name, table in inherit(tables["presets"]).items():
+        roles = {role: find(table.get(role, ""), models, f"model of {file.name}") for role in ROLES}
+        presets[name] = build(Preset, {"name": name, **table, **roles}, f"presets.{name} of {file.name}")
+    return presets
 
 
-def _openai(
-    name: str, sha256: str, file: str, hub: str, patch: int, side: int, readout: str, megabytes: float
-) -> Model:
-    """A CLIP by OpenAI: the file they publish, or open_clip's copy of it on the hub."""
-    return Model(
-        name=name,
-        library="open_clip",
-        weights=(
-            WeightFile(file, f"{_OPENAI}/{sha256}/{file}", sha256, "its address at OpenAI", "MIT", megabytes),
-            WeightFile("open_clip_model.safetensors", f"hub:{hub}@main", "", RECORDED, "MIT", 2 * megabytes),
-        ),
-        mean=CLIP_MEAN,
-        std=CLIP_STD,
-        patch=patch,
-        archive_side=side,
-        citation=_CLIP_CITATION,
-        readout=readout,
-        quick_gelu=True,
-    )
-
-
-def _timm(name: str, weights: WeightFile, patch: int, citation: str) -> Model:
-    """A dense encoder of timm, read at its last layer's tokens."""
-    return Model(name, "timm", (weights,), IMAGENET_MEAN, IMAGENET_STD, patch, 224, citation, "tokens")
-
-
-CLIP_L = _openai(
-    "ViT-L-14-336",
-    "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
-    "ViT-L-14-336px.pt",
-    "timm/vit_large_patch14_clip_336.openai",
-    patch=14,
-    side=336,
-    readout="maskclip",
-    megabytes=934,
-)
-CLIP_RN50X16 = _openai(
-    "RN50x16",
-    "52378b407f34354e150460fe41077663dd5b39c54cd0bfd2b27167a4a06ec9aa",
-    "RN50x16.pt",
-    "timm/resnet50x16_clip.openai",
-    patch=32,
-    side=224,
-    readout="maskclip",
-    megabytes=661,
-)
-CLIP_B = _openai(
-    "ViT-B-16",
-    "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
-    "ViT-B-16.pt",
-    "timm/vit_base_patch16_clip_224.openai",
-    patch=16,
-    side=224,
-    readout="proxyclip",
-    megabytes=351,
-)
-DEIT_SIN = _timm(
-    "deit_small_distilled_patch16_224",
-    WeightFile(
-        "deit_s_sin_dist.pth",
-        "https://github.com/Muzammal-Naseer/Intriguing-Properties-of-Vision-Transformers/releases/download/v0/"
-        "deit_s_sin_dist.pth",
-        "",
-        RECORDED,
-        "MIT",
-        90,
-    ),
-    16,
-    "Naseer et al., Intriguing Properties of Vision Transformers, NeurIPS 2021, arXiv 2105.10497",
-)
-DEIT = _timm(
-    "deit_small_patch16_224",
-    WeightFile(
-        "deit_small_patch16_224-cd65a155.pth",
-        "https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth",
-        "cd65a155",
-        "the file's own name",
-        "Apache-2.0",
-        88,
-    ),
-    16,
-    "Touvron et al., Training data-efficient image transformers, ICML 2021, arXiv 2012.12877",
-)
-DINOV2 = _timm(
-    "vit_small_patch14_reg4_dinov2",
-    WeightFile(
-        "model.safetensors",
-        "hub:timm/vit_small_patch14_reg4_dinov2.lvd142m@788f50961a4cf5d639e54a0f3c30e17476d346fc",
-        "",
-        RECORDED,
-        "Apache-2.0",
-        88,
-    ),
-    14,
-    "Oquab et al., DINOv2, TMLR 2024, arXiv 2304.07193; Darcet et al., Vision Transformers Need Registers, ICLR 2024",
-)
-
-_CLIP_TEMPLATES = (
-    IMAGENET_TEMPLATES,
-    "there is a {} in the scene.",
-    "there is the {} in the scene.",
-    "this is a {} in the scene.",
-    "this is the {} in the scene.",
-    "this is one {} in the scene.",
-)
-PAPER = Preset(
-    name="paper",
-    summary="the paper's models: CLIP ViT-L/14@336 retrieves, CLIP RN50x16 speaks, DeiT-S/16-SIN compares",
-    retrieval=CLIP_L,
-    language=CLIP_RN50X16,
-    features=DEIT_SIN,
-    templates=_CLIP_TEMPLATES,
-    archive="archives/paper",
-    citation="Shin, Xie, Albanie, ReCo: Retrieve and Co-segment for Zero-shot Transfer, NeurIPS 2022, arXiv 2206.07045",
-    quality="with ImageNet-1k as archive, the paper reports 26.3 mIoU on COCO-Stuff 27 and 29.8 on KITTI-STEP",
-    method="reco",
-    photo_side=320,
-    k=50,
-    in_archive_from=0.21,
-)
-PAPER_DEIT = replace(
-    PAPER,
-    name="paper_deit",
-    summary="the paper's models, with plain DeiT-S/16 in place of the one trained on stylised photos",
-    features=DEIT,
-    archive="archives/paper_deit",
-    quality="not published; the features are those of plain DeiT-S, which ReCo's authors found weaker",
-)
-CLIP = Preset(
-    name="clip",
-    summary="quality per second: CLIP ViT-B/16 retrieves and speaks in one pass, led by DINOv2-S/14's affinity",
-    retrieval=CLIP_B,
-    language=CLIP_B,
-    features=DINOV2,
-    templates=_CLIP_TEMPLATES,
-    archive="archives/clip",
-    citation="Lan et al., ProxyCLIP, ECCV 2024, arXiv 2408.04883 (the language map)",
-    quality="the language map alone: ProxyCLIP reports 61.3 mIoU on VOC21, 39.1 on Context59 with the larger DINO-B/8",
-    window=336,
-    stride=224,
-    in_archive_from=0.25,
-    temperatures=Temperatures(affinity_gain=3.0, affinity_shift=1.2),
-)
-PRESETS = {preset.name: preset for preset in (MINI, CLIP, PAPER, PAPER_DEIT)}
+PRESETS = read_presets()
+MINI, CLIP, PAPER = PRESETS["mini"], PRESETS["clip"], PRESETS["paper"]
+MINI_NETWORK = MINI.features
+CLIP_MEAN, CLIP_STD = CLIP.language.mean, CLIP.language.std
+IMAGENET_MEAN, IMAGENET_STD = CLIP.features.mean, CLIP.features.std
 
 
 def find_preset(name: str) -> Preset:

@@ -9,7 +9,7 @@ import timm
 
 from reco_core.errors import OptionError
 from reco_core.methods import METHODS, Learning, Scoring, find_method
-from reco_core.presets import PRESETS, RECORDED, Model, find_preset
+from reco_core.presets import FILE, PRESETS, RECORDED, Model, find_preset, read_presets
 
 
 def test_switches_after_a_name():
@@ -56,6 +56,24 @@ def test_unknown_names(name, message):
 def test_unknown_preset():
     with pytest.raises(OptionError, match='Did you mean "mini"'):
         find_preset("minni")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("margin = 1", "margins = 1", r"unknown key in presets.mini of mine.toml.*margins.*photo_side"),
+        ("patch = 16", "patch = 1.6", r"wrong value of patch of models.mini of mine.toml.*1\.6.*int"),
+        ("mean = [0.5, 0.5, 0.5]", "mean = [0.5, 0.5]", "wrong value of mean of models.mini of mine.toml"),
+        ("megabytes = 11.5", "", "missing key in weights of models.mini of mine.toml.*megabytes"),
+        ('features = "mini"', 'features = "minni"', 'unknown model of mine.toml.*minni.*Did you mean "mini"'),
+        ('like = "paper"', 'like = "papers"', "unknown earlier table"),
+    ],
+)
+def test_a_mistake_in_the_tables_is_told_with_file_and_key(tmp_path, right, wrong, message):
+    file = tmp_path / "mine.toml"
+    file.write_text(FILE.read_text(encoding="utf-8").replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(OptionError, match=message):
+        read_presets(file)
 
 
 def every_model() -> list[tuple[str, Model]]:

@@ -9,6 +9,7 @@ docs/benchmarks.md.
 import json
 import re
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +18,7 @@ from reco_core.evaluation import tables
 from reco_core.evaluation.comparison import compare, read_report
 from reco_core.evaluation.plots import plot_ablation
 from reco_core.evaluation.variants import METHODS, PARTS
+from reco_core.utils.names import names_in
 
 RESULTS = ROOT / "benchmarks" / "results"
 SETS = {
@@ -36,13 +38,8 @@ SHARES = {
 }
 IOUS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
 MAIN = (*METHODS, "reco2_crf")
-PAIRS = (
-    ("denseclip", "reco"),
-    ("reco", "reco_crf"),
-    ("denseclip", "reco2"),
-    ("reco", "reco2"),
-    ("reco2", "reco2+crf"),
-    ("reco2", "reco2_crf"),
+PAIRS = names_in(
+    "denseclip -> reco, reco -> reco_crf, denseclip -> reco2, reco -> reco2, reco2 -> reco2+crf, reco2 -> reco2_crf"
 )
 
 
@@ -51,55 +48,57 @@ def pair(row: dict | None) -> str:
     return "-" if row is None else f"{tables.percent(row['accuracy'])} / {tables.percent(row['miou'])}"
 
 
+def miou(name: str, report: dict) -> str:
+    """mIoU of a report's row in per cent."""
+    return tables.percent(report["methods"].get(name, {}).get("miou"))
+
+
+def by_set(what: str, rows: Iterable[str], reports: dict[str, dict], cell: Callable[[str, dict], str]) -> str:
+    """A column per set."""
+    return tables.grid(what, rows, {SETS[name]: report for name, report in reports.items()}, cell)
+
+
 def quality(reports: dict[str, dict]) -> str:
     """A row per method, a column per set."""
-    rows = [[m, *(pair(r["methods"].get(m)) for r in reports.values())] for m in MAIN]
-    return tables.markdown(["method", *(SETS[name] for name in reports)], rows)
+    return by_set("method", MAIN, reports, lambda name, report: pair(report["methods"].get(name)))
 
 
 def parts(reports: dict[str, dict]) -> str:
     """mIoU of every part of the ablation."""
     names = list(dict.fromkeys(n for r in reports.values() for n in r["methods"] if n in PARTS or "without" in n))
-    rows = [[n, *(tables.percent(r["methods"].get(n, {}).get("miou")) for r in reports.values())] for n in names]
-    return tables.markdown(["mIoU", *(SETS[name] for name in reports)], rows)
+    return by_set("mIoU", names, reports, miou)
 
 
 def curves(reports: dict[str, dict]) -> str:
     """mIoU against k and against the archive's size."""
     names = [n for n in reports["voc_objects"]["methods"] if re.search(r", k = |of the archive", n)]
     full = {name: r for name, r in reports.items() if name != "voc_objects_only"}
-    rows = [
-        [n, *(tables.percent(r["methods"].get(n, {}).get("miou")) for r in full.values())]
-        for n in ("reco", "reco2", *names)
-    ]
-    return tables.markdown(["mIoU", *(SETS[name] for name in full)], rows)
+    return by_set("mIoU", ("reco", "reco2", *names), full, miou)
 
 
 def differences(reports: dict[str, dict]) -> str:
     """By how much one row is better than another, with the interval of a paired bootstrap."""
-    rows = []
-    for first, second in PAIRS:
-        cells = []
-        for report in reports.values():
-            cell = "-"
-            if first in report["methods"] and second in report["methods"]:
-                (entry,) = compare(report, report, (first, second)).values()
-                cell = tables.percent(entry["miou_difference"], entry["miou_interval"], "+")
-            cells.append(cell)
-        rows.append([f"{first} -> {second}", *cells])
-    return tables.markdown(["difference in mIoU", *(SETS[name] for name in reports)], rows)
+
+    def cell(row: str, report: dict) -> str:
+        first, second = row.split(" -> ")
+        if not {first, second} <= {*report["methods"]}:
+            return "-"
+        (entry,) = compare(report, report, (first, second)).values()
+        return tables.percent(entry["miou_difference"], entry["miou_interval"], "+")
+
+    return by_set("difference in mIoU", PAIRS, reports, cell)
 
 
 def crf(reports: dict[str, dict]) -> str:
     """What the CRF does, and what it costs."""
-    rows = []
-    for method in ("reco", "reco_crf", "reco2", "reco2+crf", "reco2_crf"):
-        cells = []
-        for name in ("voc_objects", "camvid", "coco_panoptic"):
-            row = reports[name]["methods"][method]
-            cells.append(f"{pair(row)}, {row['seconds_per_photo']:.2f} s")
-        rows.append([method, *cells])
-    return tables.markdown(["accuracy / mIoU, seconds a photo", "voc_objects", "camvid", "coco_panoptic"], rows)
+
+    def cell(method: str, report: dict) -> str:
+        row = report["methods"][method]
+        return f"{pair(row)}, {row['seconds_per_photo']:.2f} s"
+
+    methods = ("reco", "reco_crf", "reco2", "reco2+crf", "reco2_crf")
+    columns = {name: reports[name] for name in ("voc_objects", "camvid", "coco_panoptic")}
+    return tables.grid("accuracy / mIoU, seconds a photo", methods, columns, cell)
 
 
 def adapted(names: tuple[str, ...]) -> str:
@@ -117,9 +116,9 @@ def adapted(names: tuple[str, ...]) -> str:
 
 def specialists(names: tuple[str, ...]) -> str:
     """The same in short: a row per method, a column per set and kind of photos."""
-    columns = [(report["data"], kind, report[kind]) for report in _reports(names) for kind in ("adapted", "held out")]
-    rows = [[method, *(pair(rows[method]) for _, _, rows in columns)] for method in columns[0][2]]
-    return tables.markdown(["", *(f"{data}, {kind}" for data, kind, _ in columns)], rows)
+    kinds = ("adapted", "held out")
+    columns = {f"{report['data']}, {kind}": report[kind] for report in _reports(names) for kind in kinds}
+    return tables.grid("", next(iter(columns.values())), columns, lambda method, rows: pair(rows[method]))
 
 
 def discovered(names: tuple[str, ...]) -> str:
@@ -136,23 +135,16 @@ def discovered(names: tuple[str, ...]) -> str:
 
 def discovered_short(names: tuple[str, ...]) -> str:
     """The same without intervals, a column per set: recall at IoU 0.5, mIoU by text and by image, right segments."""
-    reports = _reports(names)
-    rows = [
-        [
-            method,
-            *(
-                " / ".join(
-                    tables.percent(share)
-                    for share in (row["recall"]["0.5"], row["miou_text"], row["miou_image"], row["right"])
-                )
-                for row in (report["rows"][method] for report in reports)
-            ),
-        ]
-        for method in reports[0]["rows"]
-    ]
-    return tables.markdown(
-        ["recall at IoU 0.5 / mIoU by text / by image / right segments", *(r["data"] for r in reports)], rows
-    )
+
+    def cell(method: str, rows: dict) -> str:
+        row = rows[method]
+        return " / ".join(
+            map(tables.percent, (row["recall"]["0.5"], row["miou_text"], row["miou_image"], row["right"]))
+        )
+
+    columns = {report["data"]: report["rows"] for report in _reports(names)}
+    title = "recall at IoU 0.5 / mIoU by text / by image / right segments"
+    return tables.grid(title, next(iter(columns.values())), columns, cell)
 
 
 def recalls(names: tuple[str, ...]) -> str:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import Progress
 from markupsafe import Markup
 
 from reco_app.adapt import view
@@ -15,19 +15,21 @@ from reco_app.adapt.session import TrainingSession
 from reco_app.context import AppContext
 from reco_app.jobs.training_job import DONE, EXPORTING, FAILED, TRAINING, TrainingJob
 from reco_app.messages import or_refused, reason_card, user_errors
-from reco_app.visitor.uploads import Uploads
+from reco_app.templates import render
+from reco_app.visitor.uploads import Uploads, read_upload
 from reco_core.adaptation import specialist_card
 from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.specialist import Specialist
-from reco_core.errors import OptionError, PhotoError, RecoError
+from reco_core.errors import OptionError, RecoError
 from reco_core.methods import BACKGROUND_WORDS
 from reco_core.pipeline import usual_method
 from reco_core.types import Segmentation
-from reco_core.utils.images import limit_size, read_photo
+from reco_core.utils.images import limit_size
 from reco_core.utils.names import clean_names, parse_names
 
-LOOKS, CHECK = 12, 10  # at the photos that are kept aside, in a training; steps between two of them at least
+CHECKS, LEAST_STEPS = 12, 10  # of the photos that are kept aside, in a training; between two of them
 SHOWN = ("timer", "start", "finish", "cancel", "report", "training", "result", "download", "compared")  # of AdaptTab
+Session = TrainingSession | None  # None: no job, or one that is no longer kept
 
 
 class AdaptHandlers:
@@ -52,8 +54,8 @@ class AdaptHandlers:
         everything: bool,
         steps: int,
         preset: str,
-        session: TrainingSession | None,
-        progress: gr.Progress = gr.Progress(),
+        session: Session,
+        progress: Progress = Progress(),
     ) -> tuple:
         """Read the photos, and put the job in the queue. The one before is let go, with its result.
 
@@ -65,44 +67,39 @@ class AdaptHandlers:
                 raise OptionError("your job is not done yet", remedy="Wait for it, or cancel it")
             if not files:
                 raise OptionError("there are no photos", remedy="Drop some first, or a zip of them")
-            background = () if everything else BACKGROUND_WORDS
-            job, uploads = self._job(names, int(steps), background, preset), Uploads(files, self.context.limits)
-            job.take(uploads, lambda done: progress((done, len(uploads)), desc="Reading your photos", unit="photos"))
+            job = self._job(names, int(steps), () if everything else BACKGROUND_WORDS, preset)
+            job.take(progress.tqdm(Uploads(files, self.context.limits), desc="Reading your photos", unit="photos"))
             if session:
                 session.close()
             return self._page(TrainingSession(self.queue, job))
 
         return or_refused(started, lambda reason: (session, *_changed(report=reason)))
 
-    def tick(self, session: TrainingSession | None) -> tuple:
+    def tick(self, session: Session) -> tuple:
         """What the page shows of a job that waits or runs. That it is asked for keeps it."""
         with user_errors():
             if session is None:
-                return None, *_changed(**_ended(), report=reason_card("This job is no longer kept."))
+                return None, *_changed(**_buttons(FAILED), report=reason_card("This job is no longer kept."))
             return self._page(session)
 
-    def finish(self, session: TrainingSession | None) -> None:
+    def finish(self, session: Session) -> None:
         """End training with the best that there is."""
         if session:
             session.job.finish()
 
-    def cancel(self, session: TrainingSession | None) -> None:
+    def cancel(self, session: Session) -> None:
         """End the job with nothing."""
         if session:
             session.close()
 
-    def compare(
-        self, photo: str | None, session: TrainingSession | None, progress: gr.Progress = gr.Progress()
-    ) -> tuple[Markup, TrainingSession | None]:
+    def compare(self, photo: str | None, session: Session, progress: Progress = Progress()) -> tuple[Markup, Session]:
         """Mark a photo with the specialist and with ReCo."""
 
         def compared() -> Markup:
             job = session.job if session else None
             if job is None or job.at.stage != DONE:
                 raise OptionError("there is no specialist, or it is no longer kept", remedy="Train one first")
-            if not photo or not Path(photo).is_file():  # uploads are deleted after a while
-                raise PhotoError("there is no photo", remedy="Choose one")
-            pixels = limit_size(read_photo(photo), view.COMPARED_SIDE)
+            pixels = limit_size(read_upload(photo, "Choose one"), view.COMPARED_SIDE)
             progress(None, desc="Marking")
             reco = self.presets.get(job.preset)
             specialist = Specialist(job.out, str(reco.encoder.device))
@@ -121,15 +118,11 @@ class AdaptHandlers:
 
     def _job(self, names: str, steps: int, background: tuple[str, ...], preset: str) -> TrainingJob:
         wanted = clean_names(parse_names(names or ""), self.context.limits.specialist_names)
-        recipe = replace(self.context.recipe, steps=steps, check=max(CHECK, steps // LOOKS))
+        recipe = replace(self.context.recipe, steps=steps, check=max(LEAST_STEPS, steps // CHECKS))
         reco = self.presets.get(preset)
-        return TrainingJob(
-            partial(adapt, reco, device=str(reco.encoder.device), fetch=False),
-            Job(wanted, recipe, usual_method(reco.encoder.preset), background),
-            self.context.cache,
-            preset,
-            self.context.limits,
-        )
+        job = Job(wanted, recipe, usual_method(reco.encoder.preset), background)
+        run = partial(adapt, reco, device=str(reco.encoder.device), fetch=False)
+        return TrainingJob(run, job, self.context.cache, preset, self.context.limits)
 
     def _page(self, session: TrainingSession) -> tuple:
         """Everything that depends on how far a job is; what has not changed stays."""
@@ -138,27 +131,17 @@ class AdaptHandlers:
         changes, at = job.changes, job.at  # before what they count, so that nothing is missed
         fresh = changes != session.shown
         session.shown = changes
+        buttons = _buttons(at.stage, job.finishing)
         if at.stage == FAILED:
             problem = or_refused(job.raise_problem, lambda reason: reason)
-            return session, *_changed(**_ended(), report=problem, training=view.plan())
+            return session, *_changed(**buttons, report=problem, training=render("adapt/plan.html"))
         if at.stage == DONE:
-            return session, *_changed(
-                **_ended(),
-                report=view.left_out(job.left_out),
-                result=gr.Column(visible=True),
-                compared="",
-                training=view.learned(job, (job.out / specialist_card.EXAMPLES).read_bytes()),
-                download=gr.DownloadButton(value=str(job.zip)),
-            )
-        seen = {"training": view.training(job) or view.plan(), "result": gr.Column(visible=False)} if fresh else {}
-        return session, *_changed(
-            **seen,
-            timer=gr.Timer(active=True),
-            start=gr.Button(interactive=False),
-            finish=gr.Button(visible=at.stage == TRAINING and not job.finishing),
-            cancel=gr.Button(visible=at.stage != EXPORTING),
-            report=view.status(job, self.queue.before(job)),
-        )
+            learned = view.learned(job, (job.out / specialist_card.EXAMPLES).read_bytes())
+            result: dict[str, Any] = {"training": learned, "result": gr.Column(visible=True), "compared": ""}
+            report, download = render("adapt/left_out.html", files=job.left_out), gr.DownloadButton(value=str(job.zip))
+            return session, *_changed(**buttons, **result, report=report, download=download)
+        seen = {"training": view.training(job), "result": gr.Column(visible=False)} if fresh else {}
+        return session, *_changed(**buttons, **seen, report=view.status(job, self.queue.before(job)))
 
 
 def _changed(**changes: Any) -> tuple:
@@ -166,11 +149,9 @@ def _changed(**changes: Any) -> tuple:
     return tuple(changes.get(name, gr.skip()) for name in SHOWN)
 
 
-def _ended() -> dict[str, Any]:
-    """The buttons when no job waits or runs."""
-    return {
-        "timer": gr.Timer(active=False),
-        "start": gr.Button(interactive=True),
-        "finish": gr.Button(visible=False),
-        "cancel": gr.Button(visible=False),
-    }
+def _buttons(stage: str, finishing: bool = False) -> dict[str, Any]:
+    """What can be pressed when a job is so far."""
+    over = stage in (DONE, FAILED)
+    finish, cancel = stage == TRAINING and not finishing, not over and stage != EXPORTING
+    asking = {"timer": gr.Timer(active=not over), "start": gr.Button(interactive=over)}
+    return {**asking, "finish": gr.Button(visible=finish), "cancel": gr.Button(visible=cancel)}

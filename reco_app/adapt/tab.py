@@ -1,6 +1,5 @@
 """The Adapt tab's controls."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -9,7 +8,7 @@ from reco_app.adapt import view
 from reco_app.adapt.handlers import SHOWN, AdaptHandlers
 from reco_app.components.controls import html, photo_drop, photo_input, text_line
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, Options
 from reco_app.page import Page
 from reco_app.session import session_state
 from reco_app.templates import render
@@ -33,26 +32,13 @@ class AdaptTab:
     def _build_question(self, context: AppContext) -> None:
         html(render("adapt/intro.html", limits=context.limits))
         self.files = photo_drop("adapt-drop")
-        self.names = text_line(
-            "Names",
-            "adapt-names",
-            info="What to mark, with commas between",
-            placeholder="sky, building, road, tree, car",
-        )
-        self.everything = gr.Checkbox(
-            label="These names cover everything",
-            elem_id="adapt-everything",
-            info="For whole scenes, such as streets: every pixel gets one of them",
-        )
-        self.steps = gr.Slider(
-            FEWEST_STEPS,
-            MOST_STEPS,
-            STEPS,
-            step=10,
-            label="Training steps",
-            elem_id="adapt-steps",
-            info="More are better up to a point; it stops by itself when nothing gets better",
-        )
+        info, example = "What to mark, with commas between", "sky, building, road, tree, car"
+        self.names = text_line("Names", "adapt-names", info=info, placeholder=example)
+        label, info = "These names cover everything", "For whole scenes, such as streets: every pixel gets one of them"
+        self.everything = gr.Checkbox(label=label, info=info, elem_id="adapt-everything")
+        info = "More are better up to a point; it stops by itself when nothing gets better"
+        steps: Options = {"step": 10, "label": "Training steps", "info": info, "elem_id": "adapt-steps"}
+        self.steps = gr.Slider(FEWEST_STEPS, MOST_STEPS, STEPS, **steps)
         self.time = html(view.estimate(0, STEPS, context.queue.pace, 0, context.limits), elem_id="adapt-time")
         with gr.Row():
             self.start = gr.Button("Start", variant="primary", min_width=100, elem_id="adapt-start")
@@ -61,7 +47,7 @@ class AdaptTab:
 
     def _build_result(self) -> None:
         self.report = html(elem_id="adapt-report")
-        self.training = html(view.plan(), elem_id="adapt-look")
+        self.training = html(render("adapt/plan.html"), elem_id="adapt-look")
         with gr.Column(visible=False, elem_id="adapt-result") as self.result:
             self.download = gr.DownloadButton("Download (zip)", variant="primary", elem_id="adapt-download")
             html(render("adapt/try.html"))
@@ -81,9 +67,7 @@ class AdaptTab:
         gr.on(starts, do.start, asked, shown, show_progress_on=self.report, **PHOTOS)
         # Asked every second by everyone who waits.
         self.timer.tick(do.tick, session, shown, **AT_ONCE)
-        for button, call in ((self.finish, do.finish), (self.cancel, do.cancel)):
-            press: Callable = button.click
+        for press, call in ((self.finish.click, do.finish), (self.cancel.click, do.cancel)):
             press(call, session, None, **AT_ONCE).then(do.tick, session, shown, **AT_ONCE)
-        self.compare.click(
-            do.compare, [self.photo, session], [self.compared, session], show_progress_on=self.compared, **MODEL
-        )
+        given, answer = [self.photo, session], [self.compared, session]
+        self.compare.click(do.compare, given, answer, show_progress_on=self.compared, **MODEL)

@@ -2,27 +2,33 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from gradio import Progress
 from markupsafe import Markup
 
-from reco_app.archive import view
-from reco_app.components.archive_photos import ArchivePhotos
+from reco_app.components.exemplar_grid import ArchivePhotos
 from reco_app.context import AppContext
-from reco_app.formats import square_url
+from reco_app.formats import photo_url
 from reco_app.messages import or_refused, user_errors
 from reco_app.templates import render
 from reco_app.visitor.bundle import read_bundle, write_bundle
 from reco_app.visitor.uploads import Uploads
 from reco_app.visitor.user_archive import exemplars
-from reco_app.visitor.user_photos import UserPhoto, UserPhotos, one_name, with_user_photos
+from reco_app.visitor.user_photos import SmallPhoto, UserPhoto, UserPhotos, one_name, with_user_photos
 from reco_core.errors import OptionError, PhotoError, RecoError
+from reco_core.types import LeftOut
 from reco_core.utils.images import read_photo
 
-FOUND = 20
+RESULTS, USER_TILE_SIDE = 20, 120  # of a search at first; pixels of a visitor's photo
+CREDITS = ("file", "title", "author", "licence", "licence_scope", "source_url", "landing_url")  # of a PhotoRecord
+TOO_LARGE = "This zip is larger than 30 MB, so it cannot be loaded here again as a whole. The photos in it can."
+Kept = UserPhotos | None  # None: no longer kept
+Seeds = dict[str, tuple[float, float]]  # by file, the point (y, x), each 0..1, that its name was learned from
 Shown = tuple  # the visitor's photos, their list, what was done, the line beside the names box
 
 
@@ -37,7 +43,7 @@ class ArchiveHandlers:
         """A new visitor's photos: none."""
         return UserPhotos(self.limits)
 
-    def search(self, words: str = "", photo: str | None = None, k: int = FOUND, preset: str = "") -> list[dict]:
+    def search(self, words: str = "", photo: str | None = None, k: int = RESULTS, preset: str = "") -> list[dict]:
         """Find photos in the archive by words, by a photo, or by both.
 
         Args:
@@ -55,45 +61,26 @@ class ArchiveHandlers:
             reco = self.presets.get(preset)
             query = reco.encoder.query(*self._query(words, photo, k))
             return [
-                {
-                    "similarity": round(hit.similarity, 4),
-                    "file": hit.record.file,
-                    "title": hit.record.title,
-                    "author": hit.record.author,
-                    "licence": hit.record.licence,
-                    "licence_scope": hit.record.licence_scope,
-                    "source_url": hit.record.source_url,
-                    "landing_url": hit.record.landing_url,
-                }
+                {"similarity": round(hit.similarity, 4), **{name: getattr(hit.record, name) for name in CREDITS}}
                 for hit in exemplars(reco.archive, reco.archive.search(query, int(k)))
             ]
 
-    def look(
-        self,
-        words: str,
-        photo: str | None,
-        k: int,
-        preset: str,
-        user_photos: UserPhotos | None,
-        progress: gr.Progress = gr.Progress(),
-    ) -> tuple[str, UserPhotos | None]:
+    def show_search(
+        self, words: str, photo: str | None, k: int, preset: str, user_photos: Kept, progress: Progress = Progress()
+    ) -> tuple[str, Kept]:
         """The same with the visitor's own photos, as tiles."""
 
         def found() -> Markup:
             query = self._query(words, photo, k)
             archive = with_user_photos(self.presets.get(preset), user_photos, progress)
             tile = partial(self.archive_photos.tile, preset, user_rows=archive.user_rows)
-            return view.search_results(list(map(tile, archive.search(*query, int(k)))), len(archive.reco.archive))
+            tiles, of = list(map(tile, archive.search(*query, int(k)))), len(archive.reco.archive)
+            return render("archive/search_results.html", tiles=tiles, of=of)
 
         return or_refused(found, lambda reason: reason), user_photos
 
     def add(
-        self,
-        files: list[str] | None,
-        name: str,
-        preset: str,
-        user_photos: UserPhotos | None,
-        progress: gr.Progress = gr.Progress(),
+        self, files: list[str] | None, name: str, preset: str, user_photos: Kept, progress: Progress = Progress()
     ) -> tuple:
         """Keep photos and learn from them. The files that were dropped go as all uploads do: others may have given
         the same.
@@ -105,36 +92,30 @@ class ArchiveHandlers:
                 raise OptionError("there are no photos", remedy="Drop some first, or a zip of them")
             self.presets.get(preset)  # rather than fail when all photos are read
             wanted = one_name(name) if name and name.strip() else ""
-            uploads = Uploads(files, self.limits)
-            count, left_out = kept.add(
-                uploads,
-                wanted,
-                learn=lambda: self._seeds(kept, preset, progress),
-                progress=lambda done: progress((done, len(uploads)), desc="Looking at photos", unit="photos"),
-            )
-            return None, "", *self._shown(kept, preset, view.added(count, wanted, left_out))
+            given = progress.tqdm(Uploads(files, self.limits), desc="Looking at photos", unit="photos")
+            return None, "", *self._add(kept, given, wanted, preset, progress)
 
         return or_refused(added, lambda reason: (gr.skip(), gr.skip(), *_unchanged(kept, reason)))
 
-    def cancel(self, user_photos: UserPhotos | None) -> None:
+    def cancel(self, user_photos: Kept) -> None:
         """Stop what is being added."""
         if user_photos:
             user_photos.cancel()
 
-    def remove(self, user_photos: UserPhotos | None, event: gr.EventData) -> Shown:
+    def remove(self, user_photos: Kept, event: gr.EventData) -> Shown:
         """Remove a photo, a name with its photos, or everything."""
         with user_errors():
             kept, what = user_photos or self.begin(), str(event.what)
             kind, _, name = what.partition(":")
             count = kept.remove(lambda photo: what in ("all", photo.file) or (kind == "name" and photo.name == name))
-            return self._shown(kept, None, view.removed(count))
+            return self._shown(kept, None, render("archive/removed.html", count=count))
 
-    def learned(self, user_photos: UserPhotos | None, preset: str) -> str:
+    def learned(self, user_photos: Kept, preset: str) -> str:
         """The list of the visitor's photos with what was learned from each."""
         with user_errors():
             return self._list(user_photos or self.begin(), preset)
 
-    def save(self, user_photos: UserPhotos | None, preset: str) -> str:
+    def save(self, user_photos: Kept, preset: str) -> str:
         """The zip to download."""
         with user_errors():
             folder = Path(tempfile.mkdtemp(dir=self.context.cache))
@@ -145,14 +126,10 @@ class ArchiveHandlers:
                 shutil.rmtree(folder)
                 raise
             if target.stat().st_size > self.limits.upload_bytes:
-                gr.Warning(
-                    "This zip is larger than 30 MB, so it cannot be loaded here again as a whole. The photos in it can."
-                )
+                gr.Warning(TOO_LARGE)
             return str(target)
 
-    def load(
-        self, file: str | None, preset: str, user_photos: UserPhotos | None, progress: gr.Progress = gr.Progress()
-    ) -> Shown:
+    def load(self, file: str | None, preset: str, user_photos: Kept, progress: Progress = Progress()) -> Shown:
         """Photos and names of a saved zip join those that are there."""
         kept = user_photos or self.begin()
 
@@ -160,20 +137,25 @@ class ArchiveHandlers:
             if not file:
                 raise OptionError("there is no zip", remedy="Choose one that you saved here")
             photos = read_bundle(Path(file), self.presets.get(preset).encoder, self.limits)
-            count, left_out = kept.add(photos, learn=lambda: self._seeds(kept, preset, progress))
-            return self._shown(kept, preset, view.added(count, "", left_out))
+            return self._add(kept, photos, "", preset, progress)
 
         return or_refused(loaded, lambda reason: _unchanged(kept, reason))
 
     def _query(self, words: str, photo: str | None, k: int) -> tuple[str, np.ndarray | None]:
         """What to search for, checked."""
-        most = self.limits.search_results
-        if not 1 <= int(k) <= most:
-            raise OptionError("k is out of range", given=k, expected=f"1 to {most}")
+        if not 1 <= int(k) <= self.limits.search_results:
+            raise OptionError("k is out of range", given=k, expected=f"1 to {self.limits.search_results}")
         if photo and not Path(photo).is_file():  # uploads are deleted after a while
             raise PhotoError("the photo is no longer kept", remedy="Upload it again")
         words = " ".join((words or "").split())[:1000]
         return words, read_photo(photo) if photo else None
+
+    def _add(
+        self, kept: UserPhotos, photos: Iterable[SmallPhoto | LeftOut], name: str, preset: str, progress: Progress
+    ) -> Shown:
+        count, left_out = kept.add(photos, name, learn=lambda: self._seeds(kept, preset, progress))
+        report = render("archive/added.html", count=count, name=name, left_out=left_out)
+        return self._shown(kept, preset, report)
 
     def _shown(self, kept: UserPhotos, preset: str | None, report: Markup) -> Shown:
         taught = render("components/taught_names.html", names=kept.names)
@@ -181,18 +163,10 @@ class ArchiveHandlers:
 
     def _list(self, kept: UserPhotos, preset: str | None) -> Markup:
         """preset: for which seeds are shown; None shows none, and is quick."""
+        seeds = {} if preset is None else self._seeds(kept, preset)
+        return photo_list(kept.photos, seeds, lambda photo: photo_url(kept.path(photo), USER_TILE_SIDE))
 
-        def picture(photo: UserPhoto) -> str:
-            try:
-                return square_url(read_photo(kept.path(photo)), view.USER_TILE_SIDE)
-            except PhotoError:  # removed in this moment
-                return ""
-
-        return view.photo_list(kept.photos, {} if preset is None else self._seeds(kept, preset), picture)
-
-    def _seeds(
-        self, kept: UserPhotos, preset: str, progress: gr.Progress | None = None
-    ) -> dict[str, tuple[float, float]]:
+    def _seeds(self, kept: UserPhotos, preset: str, progress: Progress = Progress()) -> Seeds:
         """Where in each photo its name was found; learned now if it has to be."""
         concepts = with_user_photos(self.presets.get(preset), kept, progress).concepts(tuple(kept.names))
         return {exemplar.record.file: exemplar.seed for concept in concepts.values() for exemplar in concept.exemplars}
@@ -200,3 +174,11 @@ class ArchiveHandlers:
 
 def _unchanged(kept: UserPhotos, reason: Markup) -> Shown:
     return kept, gr.skip(), reason, gr.skip()
+
+
+def photo_list(photos: Sequence[UserPhoto], seeds: Seeds, picture: Callable[[UserPhoto], str]) -> Markup:
+    """What the visitor has: names with their photos, then photos without a name. picture: a photo's address."""
+    groups: dict[str, list[UserPhoto]] = {}
+    for photo in sorted(photos, key=lambda photo: not photo.name):  # stable: those without a name come last
+        groups.setdefault(photo.name, []).append(photo)
+    return render("archive/photos.html", count=len(photos), groups=groups, seeds=seeds, picture=picture)

@@ -5,8 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from reco_app.archive import view
-from reco_app.archive.handlers import FOUND, ArchiveHandlers
+from reco_app.archive.handlers import RESULTS, ArchiveHandlers, photo_list
 from reco_app.components.controls import html, photo_drop, photo_input, text_line
 from reco_app.context import AppContext
 from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options, add_endpoint
@@ -33,25 +32,23 @@ class ArchiveTab:
             self.add = gr.Button("Add", variant="primary", min_width=100, elem_id="add")
             self.cancel = gr.Button("Cancel", visible=False, min_width=100, elem_id="cancel-add")
         self.report = html(elem_id="report")
-        self.list = html(view.photo_list([], {}, str), js_on_load=text("archive/photos.js"), elem_id="own")
+        self.list = html(photo_list([], {}, str), js_on_load=text("archive/photos.js"), elem_id="own")
+        small: Options = {"size": "sm", "min_width": 100}
         with gr.Row():
-            self.save = gr.Button("Save as zip", size="sm", min_width=100, elem_id="save")
-            self.load = gr.UploadButton(
-                "Load a saved zip", file_types=[".zip"], size="sm", min_width=100, elem_id="load"
-            )
-        self.saved = gr.DownloadButton("Download", visible="hidden", elem_id="saved")
+            self.save = gr.Button("Save as zip", elem_id="save", **small)
+            self.load = gr.UploadButton("Load a saved zip", file_types=[".zip"], elem_id="load", **small)
+        self.bundle = gr.DownloadButton("Download", visible="hidden", elem_id="saved")
 
     def _build_search(self, context: AppContext) -> None:
         html(render("archive/search_intro.html"))
         with gr.Row():
             with gr.Column(min_width=200):
                 self.words = text_line("Words", "words", placeholder="red car")
-                self.k = gr.Slider(
-                    1, context.limits.search_results, FOUND, step=1, label="How many photos", elem_id="many"
-                )
+                most = context.limits.search_results
+                self.k = gr.Slider(1, most, RESULTS, step=1, label="How many photos", elem_id="many")
                 self.search = gr.Button("Search", variant="primary", elem_id="search")
             self.photo = photo_input("Photo (optional)", "like", 200, sources=["upload", "clipboard"], min_width=200)
-        self.found = html(elem_id="found")
+        self.results = html(elem_id="found")
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
@@ -61,7 +58,7 @@ class ArchiveTab:
 
         asked = [self.words, self.photo, self.k, preset]
         searches = [self.search.click, self.words.submit]
-        gr.on(searches, do.look, [*asked, kept], [self.found, kept], show_progress_on=self.found, **MODEL)
+        gr.on(searches, do.show_search, [*asked, kept], [self.results, kept], show_progress_on=self.results, **MODEL)
         add_endpoint("search", do.search, asked, [], "photos")
 
         given = [self.files, self.name, preset, kept]
@@ -69,16 +66,14 @@ class ArchiveTab:
         self._cancellable(self.load.upload, do.load, [self.load, preset, kept], shown)
         self.cancel.click(do.cancel, kept, None, **AT_ONCE)
         quietly: Options = {**PHOTOS, "show_progress": "hidden"}
-        self.list.click(do.remove, kept, shown, trigger_mode="multiple", **LIGHT).success(
-            do.learned, [kept, preset], self.list, **quietly
-        )
-        self.save.click(do.save, [kept, preset], self.saved, **quietly).success(
-            None, js=text("archive/download.js"), **PRIVATE
-        )
+        removed = self.list.click(do.remove, kept, shown, trigger_mode="multiple", **LIGHT)
+        removed.success(do.learned, [kept, preset], self.list, **quietly)
+        packed = self.save.click(do.save, [kept, preset], self.bundle, **quietly)
+        packed.success(None, js=text("archive/download.js"), **PRIVATE)
 
     def _cancellable(self, event: Any, call: Any, inputs: list[Any], outputs: list[Any]) -> None:
         """With the button Cancel for as long as it takes."""
         show, hide = (partial(gr.update, visible=visible) for visible in (True, False))
-        event(show, None, self.cancel, **AT_ONCE).then(
-            call, inputs, outputs, show_progress_on=self.report, **PHOTOS
-        ).then(hide, None, self.cancel, **AT_ONCE)
+        begun = event(show, None, self.cancel, **AT_ONCE)
+        done = begun.then(call, inputs, outputs, show_progress_on=self.report, **PHOTOS)
+        done.then(hide, None, self.cancel, **AT_ONCE)

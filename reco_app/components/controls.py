@@ -25,13 +25,8 @@ def photo_input(label: str, elem_id: str, height: int, value: str | None = None,
 
 def photo_drop(elem_id: str) -> gr.File:
     """Many photos, or zips of them; see `visitor.uploads`."""
-    return gr.File(
-        file_count="multiple",
-        file_types=["image", ".zip"],
-        label="Photos, or a zip of them",
-        height=150,
-        elem_id=elem_id,
-    )
+    kinds, label = ["image", ".zip"], "Photos, or a zip of them"
+    return gr.File(file_count="multiple", file_types=kinds, label=label, height=150, elem_id=elem_id)
 
 
 def result_picture(label: str, elem_id: str, height: int) -> gr.Image:
@@ -41,8 +36,6 @@ def result_picture(label: str, elem_id: str, height: int) -> gr.Image:
 
 def download_row(elem_class: str) -> list[gr.DownloadButton]:
     """Buttons for a result's three files."""
+    labels = ("Overlay PNG", "Labels PNG", "JSON")
     with gr.Row():
-        return [
-            gr.DownloadButton(label, size="sm", min_width=90, elem_classes=elem_class)
-            for label in ("Overlay PNG", "Labels PNG", "JSON")
-        ]
+        return [gr.DownloadButton(label, size="sm", min_width=90, elem_classes=elem_class) for label in labels]

@@ -1,14 +1,23 @@
-"""Photos of an archive as tiles: what names were learned from."""
+"""Photos of an archive as tiles: what names were learned from, or what was searched for."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from markupsafe import Markup
 
+from reco_app.formats import photo_url, square_url, web_url
+from reco_app.preset_pool import PresetPool
 from reco_app.templates import render
+from reco_app.visitor.user_archive import UserRows
+from reco_core.archives.archive import Archive
 from reco_core.types import Concept, Exemplar
+from reco_core.utils.visualize import feature_picture
 
 MAX_TILES = 240  # in one grid; with many names each shows fewer exemplars
+STAND_IN_SIDE = 84
 
 
 class Tile(NamedTuple):
@@ -20,16 +29,37 @@ class Tile(NamedTuple):
     by_user: bool = False
 
 
-class ConceptTiles(NamedTuple):
-    """A name, how many photos it was learned from, and those of them that are shown."""
+class ArchivePhotos:
+    """Photos of the shared archives, from a folder or from where they were published, over what the model sees of them;
+    those of visitors pass through and are not kept.
+    """
 
-    name: str
-    learned_from: int
-    tiles: list[Tile]
+    def __init__(self, presets: PresetPool, photos: Path | None) -> None:
+        """photos: folder with archive photos."""
+        self.photos = photos
+        self._stand_in = lru_cache(4096)(lambda preset, row: stand_in(presets.get(preset).archive, row))
+
+    def tile(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> Tile:
+        """An exemplar as it is shown. user_rows: with the visitor's photos."""
+        row, record = exemplar.row, exemplar.record
+        if user_rows and user_rows.has(row):
+            photo = photo_url(user_rows.photos / record.file)
+            return Tile(exemplar, photo, "" if photo else stand_in(user_rows.archive, row), by_user=True)
+        return Tile(exemplar, self._local(record.file) or web_url(record.source_url), self._stand_in(preset, row))
+
+    def _local(self, file: str) -> str:
+        if self.photos is None or not (path := (self.photos / file).resolve()).is_relative_to(self.photos.resolve()):
+            return ""
+        return photo_url(path)
 
 
-def exemplar_grid(concepts: Sequence[Concept], tile: Callable[[Exemplar], Tile]) -> Markup:
+def stand_in(archive: Archive, row: int) -> str:
+    """What the model sees of a photo, as an address; paler than it is, for it must not outshine photos."""
+    picture = feature_picture(archive.features(np.array([row]))[0], archive.grid)
+    return square_url((0.55 * picture + 0.45 * 225).astype(np.uint8), STAND_IN_SIDE)
+
+
+def exemplar_grid(concepts: Sequence[Concept], tile_of: Callable[[Exemplar], Tile]) -> Markup:
     """What each concept was learned from."""
     shown = max(3, MAX_TILES // max(1, len(concepts)))
-    groups = [ConceptTiles(c.name, len(c.exemplars), list(map(tile, c.exemplars[:shown]))) for c in concepts]
-    return render("components/exemplar_grid.html", concepts=groups)
+    return render("components/exemplar_grid.html", concepts=concepts, shown=shown, tile_of=tile_of)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from reco_app.components.controls import html
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, PRIVATE
+from reco_app.events import AT_ONCE, INSTALL, LIGHT, PRIVATE
 from reco_app.messages import user_errors
 from reco_app.page import Page
 from reco_app.templates import render
@@ -21,6 +21,7 @@ from reco_core.pipeline import usual_method
 from reco_core.presets import PRESETS, Preset, find_preset
 
 Card = tuple[Any, ...]  # card, Install, Cancel, status
+Step = tuple[str, int, int]  # what, done, of how many
 
 
 class PresetHandlers:
@@ -73,12 +74,11 @@ class PresetHandlers:
 
     def cancel(self) -> None:
         """Stop what is being installed."""
-        running = self._running
-        if running:
+        if running := self._running:
             running.cancel()
 
     def _offer(self, preset: Preset, lacks: Missing, problem: str = "") -> Card:
-        card = missing_card(preset, lacks, problem=problem, may_install=self.may_install)
+        card = missing_card(preset, lacks, self.may_install, problem=problem)
         return card, *_buttons(install=self.may_install), gr.skip()
 
 
@@ -100,15 +100,7 @@ class PresetChooser:
         handlers, shown = self.handlers, [self.card, self.install, self.cancel, page.status]
         page.blocks.load(handlers.status, None, page.status, **LIGHT)
         self.preset.input(handlers.choose, self.preset, [*shown, method, k], show_progress_on=page.status, **PRIVATE)
-        self.install.click(
-            handlers.install,
-            self.preset,
-            shown,
-            show_progress="hidden",
-            concurrency_id="install",
-            concurrency_limit=2,
-            **PRIVATE,
-        )
+        self.install.click(handlers.install, self.preset, shown, **INSTALL)
         self.cancel.click(handlers.cancel, None, None, **AT_ONCE)
 
 
@@ -122,24 +114,12 @@ def preset_card(preset: Preset) -> Markup:
 
 
 def missing_card(
-    preset: Preset,
-    lacks: Missing,
-    *,
-    problem: str = "",
-    may_install: bool = True,
-    step: tuple[str, int, int] | None = None,
+    preset: Preset, lacks: Missing, may_install: bool = True, problem: str = "", step: Step | None = None
 ) -> Markup:
     """What would be fetched, how much, under which licence, from where.
 
-    problem: why it was not installed. step: how far an installation is: what, done, of how many.
+    problem: why it was not installed. step: how far an installation is.
     """
     files = [(place(file), address(file), file) for file in lacks.weights]
-    return render(
-        "components/missing_card.html",
-        preset=preset,
-        lacks=lacks,
-        files=files,
-        problem=f"{problem[:1].upper()}{problem[1:]}",
-        may_install=may_install,
-        step=step,
-    )
+    card = "components/missing_card.html"
+    return render(card, preset=preset, lacks=lacks, files=files, may_install=may_install, problem=problem, step=step)

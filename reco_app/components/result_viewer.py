@@ -20,17 +20,11 @@ class ResultViewer:
             self.legend = html(elem_id="legend", js_on_load=text("components/result_viewer.js"))
             self.opacity = gr.Slider(0, 1, opacity, step=0.05, label="Opacity", elem_id="opacity")
             self.files = download_row("download")
-        overlay, *self.other_files = self.files
-        self.drawn = [self.shown, overlay, self.toggles, self.legend]  # what a redrawn result changes
-        self.outputs = [self.column, *self.drawn, *self.other_files]
+        self.drawn = [self.shown, self.files[0], self.toggles, self.legend]  # what a redrawn result changes
+        self.outputs = [self.column, *self.drawn, *self.files[1:]]
 
     def connect(self, redraw: Callable[..., Any], result: gr.State) -> None:
         """Make the controls work. redraw: of a result, what is ticked, and opacity: picture, file and legend."""
         for change in (self.toggles.input, self.opacity.release):
-            change(
-                redraw,
-                [result, self.toggles, self.opacity],
-                [self.shown, self.files[0], self.legend],
-                trigger_mode="always_last",
-                **LIGHT,
-            )
+            seen, drawn = [result, self.toggles, self.opacity], [self.shown, self.files[0], self.legend]
+            change(redraw, seen, drawn, trigger_mode="always_last", **LIGHT)

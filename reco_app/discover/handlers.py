@@ -1,6 +1,5 @@
 """What the Discover tab's controls call."""
 
-import tempfile
 import threading
 from collections.abc import Collection
 from pathlib import Path
@@ -8,23 +7,28 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio import Progress
 
 from reco_app.context import AppContext
 from reco_app.discover import view
 from reco_app.discover.session import DiscoverySession, write_files
+from reco_app.events import shown_on
 from reco_app.formats import SHOWN_SIDE
 from reco_app.messages import user_errors
+from reco_app.visitor.uploads import read_upload
 from reco_app.visitor.user_photos import one_name
-from reco_core.errors import NamesError, PhotoError
+from reco_core.errors import NamesError
 from reco_core.export import describe_discovery
-from reco_core.utils.images import limit_size, read_photo
+from reco_core.utils.images import limit_size
 from reco_core.utils.names import parse_names
 from reco_core.utils.run_control import RunControl
 from reco_core.zeroguidance.discovery import PARTS, Discoverer, Reading, check_parts
 from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
 GONE = "This photo is no longer kept. Press Discover again."
+Session = DiscoverySession | None  # None: it is no longer kept
 Shown = tuple[Any, ...]  # picture, legend, names, files
+UNCHANGED: Shown = (gr.skip(),) * 6
 
 
 class DiscoverHandlers:
@@ -41,13 +45,7 @@ class DiscoverHandlers:
         return DiscoverySession(self.context.cache)
 
     def run(
-        self,
-        photo: str | None,
-        parts: int,
-        words: str,
-        preset: str,
-        session: DiscoverySession | None,
-        progress: gr.Progress = gr.Progress(),
+        self, photo: str | None, parts: int, words: str, preset: str, session: Session, progress: Progress = Progress()
     ) -> tuple:
         """Find and name what is in the photo, and show it."""
         with user_errors():
@@ -60,11 +58,11 @@ class DiscoverHandlers:
                 self._keep(session, reading)
                 return session, gr.Column(visible=True), *_shown(session)
 
-    def divide(self, session: DiscoverySession | None, parts: int, ticked: list[str]) -> tuple:
+    def divide(self, session: Session, parts: int, ticked: list[str]) -> tuple:
         """The same photo in fewer or more parts; nothing is read again."""
         with user_errors():
             if session is None or session.found is None or session.parts == parts:
-                return session, *_unchanged()
+                return session, *UNCHANGED
             with session.lock:
                 reading = session.kept()
                 if reading is None:
@@ -73,11 +71,11 @@ class DiscoverHandlers:
                 session.found, session.parts = self._again(session).divide(reading, int(parts)), int(parts)
                 return session, *_shown(session, set(before) - set(ticked))
 
-    def rename(self, session: DiscoverySession | None, ticked: list[str], event: gr.EventData) -> tuple:
+    def rename(self, session: Session, ticked: list[str], event: gr.EventData) -> tuple:
         """Another name for what is called `event.old`; without that, all names as they were found."""
         with user_errors():
             if session is None or session.found is None:
-                return session, *_unchanged()
+                return session, *UNCHANGED
             with session.lock:
                 before = session.names
                 if event.old:
@@ -86,7 +84,7 @@ class DiscoverHandlers:
                     session.new_names = {}
                 return session, *_shown(session, set(before) - set(ticked))
 
-    def hand_over(self, session: DiscoverySession | None, ticked: list[str]) -> tuple:
+    def hand_over(self, session: Session, ticked: list[str]) -> tuple:
         """Photo and names for the Segment tab, and that tab to the front."""
         with user_errors():
             if session is None or not Path(session.source).is_file():  # uploads are deleted after a while
@@ -95,7 +93,7 @@ class DiscoverHandlers:
                 raise NamesError("no names are ticked", remedy="Tick what ReCo shall look for")
             return session, session.source, ", ".join(ticked), gr.Tabs(selected="segment")
 
-    def hand_over_one(self, session: DiscoverySession | None, event: gr.EventData) -> tuple:
+    def hand_over_one(self, session: Session, event: gr.EventData) -> tuple:
         """The same with one row's name."""
         return self.hand_over(session, [str(event.what)])
 
@@ -116,39 +114,35 @@ class DiscoverHandlers:
             colour, share of the photo, confidence (0 to 1), and what else it may be.
         """
         with user_errors():
-            pixels, discoverer, reading = self._read(photo, parts, words, preset, None)
+            pixels, discoverer, reading = self._read(photo, parts, words, preset, Progress())
             found = discoverer.divide(reading, int(parts))
-            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-            files = write_files(limit_size(pixels, SHOWN_SIDE), found, folder, {})
-            return files.overlay, files.labels, describe_discovery(found)
+            _, overlay, labels, _ = write_files(limit_size(pixels, SHOWN_SIDE), found, self.context.cache, {})
+            return overlay, labels, describe_discovery(found)
 
     def _read(
-        self, photo: str | None, parts: int, words: str, preset: str, progress: gr.Progress | None
+        self, photo: str | None, parts: int, words: str, preset: str, progress: Progress
     ) -> tuple[np.ndarray, Discoverer, Reading]:
-        if not photo or not Path(photo).is_file():  # uploads are deleted after a while
-            raise PhotoError("there is no photo", remedy="Upload one, paste one, or click an example")
+        pixels = read_upload(photo)
         check_parts(int(parts))
         names = parse_names(words, self.context.limits.user_words) if words and words.strip() else ()
-        pixels = read_photo(photo)
-        if progress and not self.presets.loaded(preset):
+        if not self.presets.loaded(preset):
             progress(None, desc="Loading the model")
         discoverer = self._discoverer(preset, names, progress)
-        control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize())) if progress else None
+        control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize()))
         return pixels, discoverer, discoverer.read(pixels, control=control)
 
-    def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: gr.Progress | None = None) -> Discoverer:
-        """names: a visitor's own words, in a vocabulary that is theirs alone; none: the one that all share."""
+    def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: Progress = Progress()) -> Discoverer:
+        """names: a visitor's words, in a vocabulary that is theirs alone; none: the one that all share."""
         reco = self.presets.get(preset)
         if names:
-            return Discoverer(
-                reco, load_vocabulary(reco.encoder, user_words(names), _embedding(progress, "your words"))
-            )
+            control = shown_on(progress, "words", "Embedding your words")
+            return Discoverer(reco, load_vocabulary(reco.encoder, user_words(names), control))
         preset = preset or self.presets.first
         with self._lock:
             made = self._discoverers.get(preset)
             if made is None or made.reco is not reco:
-                vocabulary = load_vocabulary(reco.encoder, None, _embedding(progress, "18,000 words, once"))
-                made = Discoverer(reco, vocabulary)
+                control = shown_on(progress, "words", "Embedding 18,000 words, once")
+                made = Discoverer(reco, load_vocabulary(reco.encoder, None, control))
             # Those of presets that are no longer loaded go, and free their models.
             kept = {name: old for name, old in self._discoverers.items() if self.presets.loaded(name)}
             self._discoverers = {**kept, preset: made}
@@ -164,28 +158,16 @@ class DiscoverHandlers:
         session.keep(reading)
         with self._keeping:
             others = [other for other in self._newest if other is not session and other.reading is not None]
-            most = self.context.limits.readings
-            self._newest = [*others, session][-most:]
-            for old in others[: max(0, len(others) + 1 - most)]:
+            newest, most = [*others, session], self.context.limits.readings
+            self._newest = newest[-most:]
+            for old in newest[:-most]:
                 old.reading = None
-
-
-def _embedding(progress: gr.Progress | None, what: str) -> RunControl:
-    def report(stage: str, done: int, total: int) -> None:
-        if progress:
-            progress((done, total), desc=f"Embedding {what}", unit="words")
-
-    return RunControl(report)
 
 
 def _shown(session: DiscoverySession, off: Collection[str] = ()) -> Shown:
     """off: names that shall not be ticked."""
-    result, files = session.draw()
+    result, (shown, *files) = session.draw()
     names = [result.names[i] for i in view.order(result)]
     ticks = gr.CheckboxGroup(names, value=[name for name in names if name not in off])
     seconds = sum(seconds for stage, seconds in result.timings.items() if stage != "divide")
-    return files.shown, view.legend(result, session.given, seconds), ticks, *files[1:]
-
-
-def _unchanged() -> Shown:
-    return (gr.skip(),) * 6
+    return shown, view.legend(result, session.given, seconds), ticks, *files

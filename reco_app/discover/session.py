@@ -1,6 +1,5 @@
 """What a visitor owns in the Discover tab: a photo, what was found in it, and how its names were changed."""
 
-import json
 import shutil
 import tempfile
 import threading
@@ -8,30 +7,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
+from reco_app.result_files import write_labels, write_overlay
 from reco_app.session import private_folder
-from reco_core.export import describe_discovery, label_image
+from reco_core.export import describe_discovery
 from reco_core.types import Discovery, Segment
+from reco_core.utils.images import resize_labels
 from reco_core.utils.visualize import overlay, tag
 from reco_core.zeroguidance.discovery import Reading
 from reco_core.zeroguidance.vocabulary import Vocabulary
 
 OPACITY = 0.5  # every pixel is coloured, so less than where most of the photo is background
-
-
-class ResultFiles(NamedTuple):
-    """Paths: a small JPEG for the page, and what can be downloaded."""
-
-    shown: str
-    overlay: str
-    labels: str
-    description: str
+Files = tuple[str, str, str, str]  # a small JPEG for the page; to download: overlay, labels, description
 
 
 class DiscoverySession:
@@ -89,18 +80,12 @@ class DiscoverySession:
                 if name == new:
                     del self.new_names[name]
 
-    def draw(self) -> tuple[Discovery, ResultFiles]:
-        """The result with the visitor's names, and its files, each time in a new place: browsers keep old pictures."""
+    def draw(self) -> tuple[Discovery, Files]:
+        """The result with the visitor's names, and its files."""
         if self.found is None or self.photo is None:
             raise ValueError("there is nothing to draw")
-        result = renamed(self.found, self.new_names)
-        return result, write_files(
-            self.photo,
-            result,
-            Path(tempfile.mkdtemp(dir=self.folder)),
-            {"preset": self.preset, "parts": self.parts},
-            self.given,
-        )
+        result, settings = renamed(self.found, self.new_names), {"preset": self.preset, "parts": self.parts}
+        return result, write_files(self.photo, result, self.folder, settings, self.given)
 
 
 def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
@@ -128,23 +113,16 @@ def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
 
 
 def write_files(
-    photo: np.ndarray, result: Discovery, folder: Path, settings: dict, given: Collection[str] = ()
-) -> ResultFiles:
-    """Write a result's files. photo: (h, w, 3) uint8, as large as the overlay shall be. given: names that a user
-    gave.
+    photo: np.ndarray, result: Discovery, parent: Path, settings: dict, given: Collection[str] = ()
+) -> Files:
+    """Write a result's files, each time in a new place below `parent`: browsers keep old pictures.
+
+    photo: (h, w, 3) uint8, as large as the overlay shall be. given: names that a user gave.
     """
-    height, width = photo.shape[:2]
-    pixels = label_image(result)
-    labels = np.asarray(pixels.resize((width, height), Image.Resampling.NEAREST))
-    picture = Image.fromarray(tag(overlay(photo, labels, len(result.names), OPACITY), labels, result.names))
-    files = ResultFiles(*(str(folder / name) for name in ("overlay.jpg", "overlay.png", "labels.png", "result.json")))
-    picture.save(files.shown, quality=92)
-    picture.save(files.overlay, compress_level=1)
-    pixels.save(files.labels)
+    labels = resize_labels(result.labels, photo.shape[:2])
+    picture = tag(overlay(photo, labels, len(result.names), OPACITY), labels, result.names)
     description = describe_discovery(result)
     for segment in description["segments"]:
         segment["named_by_user"] = segment["name"] in given
-    Path(files.description).write_text(
-        json.dumps({**settings, **description}, indent=1, ensure_ascii=False) + "\n", "utf-8"
-    )
-    return files
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    return *write_overlay(picture, folder), *write_labels(result, {**settings, **description}, folder)

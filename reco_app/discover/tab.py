@@ -3,14 +3,19 @@
 import gradio as gr
 
 from reco_app.components.controls import download_row, html, photo_input, result_picture
-from reco_app.components.examples import example_files
+from reco_app.components.examples import example_files, one_click
 from reco_app.context import AppContext
 from reco_app.discover.handlers import DiscoverHandlers
-from reco_app.events import LIGHT, MODEL, PRIVATE, add_endpoint
+from reco_app.events import LIGHT, MODEL, PRIVATE, Options, add_endpoint
 from reco_app.page import Page
 from reco_app.session import session_state
 from reco_app.templates import render, text
 from reco_core.zeroguidance.discovery import MOST_PARTS, PARTS
+
+WORDS = (
+    "What things may be called, with commas, up to {most:,}. Empty: 18,000 nouns. Words for surroundings, such as wall "
+    "and sky, compete in any case"
+)
 
 
 class DiscoverTab:
@@ -33,36 +38,15 @@ class DiscoverTab:
             photos = [[photo] for photo, _ in rows]
             self.photo = photo_input("Photo", "discover-photo", 360, photos[1][0])
             self.button = gr.Button("Discover", variant="primary", elem_id="discover-start")
-            self.examples = gr.Examples(
-                photos,
-                [self.photo],
-                label="Examples: one click",
-                cache_examples=False,
-                api_visibility="private",
-                elem_id="discover-examples",
-            )
+            self.examples = one_click(photos, [self.photo], "discover-examples")
+        box: Options = {"label": "Your own words", "placeholder": "cup, spoon, table", "lines": 2, "max_lines": 6}
         with gr.Accordion("Options", open=False, elem_id="discover-options"):
-            self.words = gr.Textbox(
-                "",
-                label="Your own words",
-                placeholder="cup, spoon, table",
-                lines=2,
-                max_lines=6,
-                info=f"What things may be called, with commas, up to {context.limits.user_words:,}. Empty: 18,000 "
-                "nouns. Words for surroundings, such as wall and sky, compete in any case",
-                elem_id="discover-words",
-            )
+            info = WORDS.format(most=context.limits.user_words)
+            self.words = gr.Textbox("", info=info, elem_id="discover-words", **box)
 
     def _build_result(self) -> None:
-        self.parts = gr.Slider(
-            1,
-            MOST_PARTS,
-            PARTS,
-            step=1,
-            label="Coarser – finer",
-            elem_id="discover-parts",
-            info="How many parts the photo is cut into, before alike ones become one",
-        )
+        label, info = "Coarser – finer", "How many parts the photo is cut into, before alike ones become one"
+        self.parts = gr.Slider(1, MOST_PARTS, PARTS, step=1, label=label, info=info, elem_id="discover-parts")
         self.legend = html(elem_id="discover-legend", js_on_load=text("discover/legend.js"))
         self.names = gr.CheckboxGroup(label="Look for these in the whole photo", elem_id="discover-names")
         self.send = gr.Button("Segment these with ReCo", elem_id="discover-send")
@@ -75,10 +59,9 @@ class DiscoverTab:
         page.blocks.load(do.begin, None, session, **LIGHT)
         asked = [self.photo, self.parts, self.words, segment.preset]
         divided = do.divide, [session, self.parts, self.names], [session, *shown]
+        result = [session, self.column, *shown]
         for press in (self.button.click, self.examples.load_input_event.then):
-            event = press(
-                do.run, [*asked, session], [session, self.column, *shown], show_progress_on=self.shown, **MODEL
-            )
+            event = press(do.run, [*asked, session], result, show_progress_on=self.shown, **MODEL)
             event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
         self.parts.release(*divided, trigger_mode="always_last", **LIGHT)
         self.legend.submit(do.rename, [session, self.names], [session, *shown], trigger_mode="multiple", **LIGHT)

@@ -14,7 +14,6 @@ import numpy as np
 from reco_app.limits import Limits
 from reco_app.session import private_folder
 from reco_app.visitor.user_photos import AUTHOR, LICENCE, SmallPhoto
-from reco_core.adaptation import specialist, specialist_card
 from reco_core.adaptation.crops import Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.job import WORK, Job, held_out
@@ -26,22 +25,8 @@ from reco_core.utils.images import read_photo
 from reco_core.utils.run_control import RunControl
 
 PREVIEWED = 2  # photos whose marks are shown while it learns
-FILES = (
-    specialist.GRAPH,
-    specialist.WEIGHTS,
-    specialist.ABOUT,
-    specialist_card.README,
-    specialist_card.CURVE,
-    specialist_card.EXAMPLES,
-)
-WAITING, LABELLING, TRAINING, EXPORTING, DONE, FAILED = (
-    "waiting",
-    "labelling",
-    "training",
-    "exporting",
-    "done",
-    "failed",
-)
+WAITING, DONE, FAILED = "waiting", "done", "failed"
+LABELLING, TRAINING, EXPORTING = "labelling", "training", "exporting"  # as `adaptation.job.adapt` reports them
 Adapt = Callable[..., Specialist]  # `adaptation.job.adapt`, its models given
 
 
@@ -83,14 +68,17 @@ class Preview:
     network: np.ndarray | None = None
 
 
-class TrainingJob:
-    """A job with its photos. Its thread replaces what others read of it, and changes nothing in place."""
+class TrainingJob(RunControl):
+    """A job with its photos, and the control of its run. Its thread replaces what others read, and changes nothing in
+    place.
+    """
 
     def __init__(self, adapt: Adapt, job: Job, cache: Path, preset: str = "", limits: Limits = Limits()) -> None:
         """cache: where a folder for the zip is made, from which it can be downloaded; the rest is where no one looks.
 
         preset: whose labels they are.
         """
+        super().__init__()
         self.adapt, self.job, self.preset, self.limits = adapt, job, preset, limits
         self.folder = private_folder(self, prefix="reco-adapt-")
         self.zip = private_folder(self, cache) / "specialist.zip"
@@ -103,7 +91,7 @@ class TrainingJob:
         self.changes = 0  # how often curve or previews have changed
         self.seconds = 0.0  # that it ran
         self.asked, self._deadline = time.monotonic(), float("inf")
-        self._cancelled, self._finished = threading.Event(), threading.Event()
+        self._finished = threading.Event()
         self._photos: list[Path] = []
 
     @property
@@ -124,25 +112,21 @@ class TrainingJob:
         """Whether no more is to be learned."""
         return self._finished.is_set() or time.monotonic() > self._deadline
 
-    def take(self, given: Iterable[SmallPhoto | LeftOut], progress: Callable[[int], None] = lambda done: None) -> None:
+    def take(self, given: Iterable[SmallPhoto | LeftOut]) -> None:
         """Write down the photos to learn from; what is none is listed in `left_out`.
 
         Raises:
             PhotoError: there are none. OptionError: these are too many.
         """
         size, most, most_bytes = 0, self.limits.user_photos, self.limits.user_bytes
-        for done, small in enumerate(given):
-            progress(done)
+        for small in given:
             if isinstance(small, LeftOut):
                 self.left_out.append(small)
                 continue
             size += len(small.data)
             if self.photos == most or size > most_bytes:
-                raise OptionError(
-                    "these are too many photos",
-                    remedy="Give fewer",
-                    expected=f"at most {most}, of {most_bytes // 1_000_000} MB in all",
-                )
+                expected = f"at most {most}, of {most_bytes // 1_000_000} MB in all"
+                raise OptionError("these are too many photos", expected=expected, remedy="Give fewer")
             self._photos.append(self.folder / f"{self.photos:03}.jpg")
             self._photos[-1].write_bytes(small.data)
         if not self._photos:
@@ -165,9 +149,10 @@ class TrainingJob:
         """End training at the next look, with the best that there is."""
         self._finished.set()
 
-    def cancel(self) -> None:
-        """End it with nothing."""
-        self._cancelled.set()
+    @property
+    def cancelled(self) -> bool:
+        """Whether it must end with nothing."""
+        return self._reason_to_end() is not None
 
     def raise_problem(self) -> None:
         """Raise its problem, if it has one."""
@@ -186,12 +171,11 @@ class TrainingJob:
         records = [PhotoRecord(file.name, 0, 0, "", "", "", LICENCE, "photo", AUTHOR, "") for file in self._photos]
         try:
             source = Files("your photos", list(zip(records, self._photos, strict=True)))
-            made = self.adapt(
-                source, self.job, self.out, control=_JobControl(self), enough=lambda: self.finishing, watch=self._watch
-            )
+            watching: dict[str, Any] = {"enough": lambda: self.finishing, "watch": self._watch}
+            made = self.adapt(source, self.job, self.out, control=self, **watching)
             with zipfile.ZipFile(self.zip, "w") as packed:  # weights hardly get smaller
-                for name in FILES:
-                    packed.write(self.out / name, f"specialist/{name}")
+                for file in sorted(self.out.iterdir()):
+                    packed.write(file, f"specialist/{file.name}")
             self.about, self.pace = made.about, replace(self.pace, rest=self.at.elapsed)
             for file in self._photos:
                 file.unlink()
@@ -203,7 +187,7 @@ class TrainingJob:
 
     def end(self) -> None:
         """It will not run any more. Unless it succeeded, its files go."""
-        self.problem = self.problem or (self._reason_to_end() if self._cancelled.is_set() else None)
+        self.problem = self.problem or (self._reason_to_end() if super().cancelled else None)
         if self.problem:
             shutil.rmtree(self.folder, ignore_errors=True)
             shutil.rmtree(self.zip.parent, ignore_errors=True)
@@ -213,7 +197,7 @@ class TrainingJob:
     def _reason_to_end(self) -> Exception | None:
         """Why it must end with nothing, if it must."""
         now, absent = time.monotonic(), self.limits.absent_seconds
-        if self._cancelled.is_set():
+        if super().cancelled:
             return Cancelled("the job was cancelled", remedy="Nothing of it is kept")
         if now - self.asked > absent:
             return Cancelled(
@@ -224,9 +208,17 @@ class TrainingJob:
             return OptionError("the time for one job is over, and nothing was learned yet", remedy="Give fewer photos")
         return None
 
-    def _progress(self, stage: str, done: int, of: int) -> None:
-        self._enter(stage)
-        self.at = replace(self.at, done=done, of=of)
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Note how far the run is."""
+        at = self.at
+        if at.stage != stage:
+            each = at.elapsed / max(1, at.done)  # of what the stage before did
+            if at.stage == LABELLING:
+                self.pace = replace(self.pace, photo=each)
+            elif at.stage == TRAINING:
+                self.pace = replace(self.pace, step=each)
+            at = StageProgress(stage, 0, 0, time.monotonic())
+        self.at = replace(at, done=done, of=total)
         if stage == LABELLING:
             held = held_out(self._photos) or self._photos  # type: ignore[arg-type]  # of any list
             shown = held[:: max(1, len(held) // PREVIEWED)][:PREVIEWED]
@@ -235,29 +227,7 @@ class TrainingJob:
                 self.previews += (Preview(read_photo(labelled.photo), labelled.stored().labels),)
                 self.changes += 1
 
-    def _enter(self, stage: str) -> None:
-        """Note what the stage before took, if this is another."""
-        at = self.at
-        if at.stage == LABELLING and stage != LABELLING:
-            self.pace = replace(self.pace, photo=at.elapsed / max(1, at.done))
-        elif at.stage == TRAINING and stage != TRAINING:
-            self.pace = replace(self.pace, step=at.elapsed / max(1, at.done))
-        if at.stage != stage:
-            self.at = StageProgress(stage, 0, 0, time.monotonic())
-
     def _watch(self, curve: Curve, mark: Callable[[np.ndarray], np.ndarray]) -> None:
         self.curve = curve
         self.previews = tuple(replace(one, network=mark(one.photo)) for one in self.previews)
         self.changes += 1
-
-
-class _JobControl(RunControl):
-    """Tells a job how far its run is, and the run when the job must end."""
-
-    def __init__(self, job: TrainingJob) -> None:
-        super().__init__(job._progress)
-        self._job = job
-
-    @property
-    def cancelled(self) -> bool:
-        return self._job._reason_to_end() is not None

@@ -1,3 +1,3 @@
-"""The Segment tab: type names, see them in a photo. `tab` has its controls, `handlers` what they call, `request` what
-is asked for, `session` what a visitor's result is, `view` what is shown of it.
+"""The Segment tab: type names, see them in a photo. `tab` has its controls, `handlers` what they call, `session` what
+a visitor's result is, `view` what is shown of it.
 """

@@ -1,33 +1,51 @@
 """What the Segment tab's controls call."""
 
-import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import Progress
 
-from reco_app.components.archive_photos import ArchivePhotos
-from reco_app.components.exemplar_grid import exemplar_grid
+from reco_app.components.exemplar_grid import ArchivePhotos, exemplar_grid
 from reco_app.context import AppContext
+from reco_app.events import shown_on
 from reco_app.formats import SHOWN_SIDE
 from reco_app.messages import user_errors
+from reco_app.result_files import write_labels
 from reco_app.segment import view
-from reco_app.segment.request import SegmentRequest
 from reco_app.segment.session import SegmentResult
 from reco_app.templates import render
+from reco_app.visitor.uploads import read_upload
 from reco_app.visitor.user_photos import UserPhotos, with_user_photos
-from reco_core.errors import OptionError, PhotoError
-from reco_core.export import FOUND_FROM, describe, label_image
+from reco_core.errors import OptionError
+from reco_core.export import FOUND_FROM, describe
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
 from reco_core.types import Segmentation
-from reco_core.utils.images import limit_size, read_photo, resize_labels
-from reco_core.utils.run_control import RunControl
+from reco_core.utils.images import limit_size, resize_labels
+from reco_core.utils.names import parse_names
 
 OPACITY = 0.6
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """What is asked, as the controls and the API give it.
+
+    photo: path of the uploaded file. names, background, context: words with commas between. preset: "" is the
+    server's first.
+    """
+
+    photo: str | None
+    names: str
+    method: str
+    k: int
+    background: str
+    context: str
+    preset: str
 
 
 class SegmentHandlers:
@@ -42,15 +60,14 @@ class SegmentHandlers:
         opacity: float,
         user_photos: UserPhotos | None,
         found_from: float = FOUND_FROM,
-        progress: gr.Progress = gr.Progress(),
+        progress: Progress = Progress(),
         **asked: Any,
     ) -> tuple:
         """Segment and show; the exemplars follow by themselves. asked: a SegmentRequest's fields."""
         with user_errors():
-            _, result = self._segment(SegmentRequest(**asked), user_photos, progress)
+            _, result, files = self._segment(SegmentRequest(**asked), user_photos, progress)
             result = replace(result, found_from=found_from)
             drawn = [i for i, found in enumerate(result.found) if found]
-            files = [str(result.folder / name) for name in ("labels.png", "result.json")]
             return result, gr.Column(visible=True), *_shown(result, drawn, opacity), *files
 
     def segment(
@@ -81,9 +98,9 @@ class SegmentHandlers:
         """
         with user_errors():
             request = SegmentRequest(photo, names, method, k, background, context, preset)
-            segmentation, result = self._segment(request)
-            _, file = view.draw(result, range(len(segmentation.names)), OPACITY)
-            return file, str(result.folder / "labels.png"), describe(segmentation)
+            segmentation, result, (labels, _) = self._segment(request)
+            _, overlay = view.draw(result, range(len(segmentation.names)), OPACITY)
+            return overlay, labels, describe(segmentation)
 
     def redraw(self, result: SegmentResult | None, drawn: list[int], opacity: float) -> tuple[str, str, str]:
         """The overlay and the legend with other concepts or opacity."""
@@ -101,9 +118,7 @@ class SegmentHandlers:
             drawn = [i for i, (before, now) in pairs if (now if now != before else i in drawn)]
             return new, *_shown(new, drawn, opacity)
 
-    def exemplars(
-        self, result: SegmentResult | None, user_photos: UserPhotos | None
-    ) -> tuple[gr.Column, str, UserPhotos | None, str]:
+    def exemplars(self, result: SegmentResult | None, user_photos: UserPhotos | None) -> tuple:
         """What each concept was learned from. That the visitor's photos were used keeps them longer."""
         with user_errors():
             shown = ""
@@ -114,54 +129,53 @@ class SegmentHandlers:
             return gr.Column(visible=True), shown, user_photos, taught
 
     def _segment(
-        self, request: SegmentRequest, user_photos: UserPhotos | None = None, progress: gr.Progress | None = None
-    ) -> tuple[Segmentation, SegmentResult]:
-        if not request.photo or not Path(request.photo).is_file():  # uploads are deleted after a while
-            raise PhotoError("there is no photo", remedy="Upload one, paste one, or click an example")
-        names, k, most = request.wanted(), int(request.k), self.context.limits.exemplars
-        if not 1 <= k <= most:
-            raise OptionError("k is out of range", given=request.k, expected=f"1 to {most}")
-        background, context = request.background_words(), request.context_words()
-        pixels = read_photo(request.photo)
-        if progress and not self.context.presets.loaded(request.preset):
+        self, asked: SegmentRequest, user_photos: UserPhotos | None = None, progress: Progress = Progress()
+    ) -> tuple[Segmentation, SegmentResult, tuple[str, str]]:
+        """What was found, what is kept of it, and the files of labels and description."""
+        pixels, names, k = read_upload(asked.photo), parse_names(asked.names or ""), int(asked.k)
+        if not 1 <= k <= self.context.limits.exemplars:
+            raise OptionError("k is out of range", given=asked.k, expected=f"1 to {self.context.limits.exemplars}")
+        background, context = _words(asked.background), _words(asked.context)
+        if not self.context.presets.loaded(asked.preset):
             progress(None, desc="Loading the model")
-        archive = with_user_photos(self.context.presets.get(request.preset), user_photos, progress)
-
-        def learning(stage: str, done: int, total: int) -> None:
-            if progress:
-                progress((done, total), desc=stage[0].upper() + stage[1:], unit="names")
-
+        archive = with_user_photos(self.context.presets.get(asked.preset), user_photos, progress)
         references = archive.reco.prepare(
             names,
             k=k,
-            method=request.method,
+            method=asked.method,
             background=background,
             context=context,
-            taught=list(archive.concepts(names, request.method, k, context).values()),
-            control=RunControl(learning),
+            taught=list(archive.concepts(names, asked.method, k, context).values()),
+            control=shown_on(progress, "names"),
         )
-        segmentation = archive.reco.segment(pixels, references, method=request.method)
+        segmentation = archive.reco.segment(pixels, references, method=asked.method)
         folder = Path(tempfile.mkdtemp(dir=self.context.cache))
         settings = {
             "preset": archive.reco.encoder.preset.name,
-            "method": request.method,
+            "method": asked.method,
             "k": k,
             "context_words": context,
         }
-        _write(folder, segmentation, settings)
+        files = write_labels(segmentation, {**settings, **describe(segmentation)}, folder)
         shown, times = limit_size(pixels, SHOWN_SIDE), segmentation.timings
-        return segmentation, SegmentResult(
+        result = SegmentResult(
             photo=shown,
             labels=resize_labels(segmentation.labels, shown.shape[:2]),
             concepts=references.concepts,
             shares=tuple(segmentation.share(i + 1) for i in range(len(segmentation.names))),
             presence=segmentation.presence,
             folder=folder,
-            preset=request.preset,
+            preset=asked.preset,
             user_rows=archive.user_rows,
             learned=times["prepare"],
             marked=sum(times.values()) - times["prepare"],
         )
+        return segmentation, result, files
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Words with commas between, perhaps none."""
+    return parse_names(text) if text and text.strip() else ()
 
 
 def _kept(result: SegmentResult | None) -> SegmentResult:
@@ -174,10 +188,3 @@ def _shown(result: SegmentResult, drawn: Sequence[int], opacity: float) -> tuple
     """Picture, file, what is ticked, legend."""
     ticks = gr.CheckboxGroup(view.choices(result), value=list(drawn))
     return *view.draw(result, drawn, opacity), ticks, view.legend(result, drawn)
-
-
-def _write(folder: Path, segmentation: Segmentation, settings: dict[str, Any]) -> None:
-    """What can be downloaded, as large as the photo."""
-    label_image(segmentation).save(folder / "labels.png")
-    description = {**settings, **describe(segmentation)}
-    (folder / "result.json").write_text(json.dumps(description, indent=1, ensure_ascii=False))

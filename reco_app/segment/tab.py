@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 
 from reco_app.components.controls import html, photo_input, text_line
-from reco_app.components.examples import example_files
+from reco_app.components.examples import example_files, one_click
 from reco_app.components.preset_chooser import PresetChooser
 from reco_app.components.result_viewer import ResultViewer
 from reco_app.context import AppContext
-from reco_app.events import LIGHT, MODEL, add_endpoint
+from reco_app.events import LIGHT, MODEL, Options, add_endpoint
 from reco_app.page import Page
 from reco_app.segment.handlers import OPACITY, SegmentHandlers
 from reco_app.session import session_state
@@ -23,6 +23,8 @@ from reco_core.presets import find_preset
 from reco_core.segmentation import crf
 
 METHODS_OFFERED = ("reco2_crf", "reco2", "reco", "denseclip", "reco_crf")
+BACKGROUND = "They compete with the names and count as background"
+CONTEXT = "Surroundings that must not be taken for the thing"
 PRESENCE = (
     "Presence is how sure ReCo is, from 0 to 1, that a name is in the photo at all. Below this it is not found: "
     "drawn as a dashed outline only"
@@ -48,47 +50,28 @@ class SegmentTab:
     def _build_question(self, context: AppContext, examples: list[list[str]]) -> None:
         photo, names = examples[0]
         self.photo = photo_input("Photo", "photo", 360, photo)
-        self.names = text_line(
-            "Names", "names", names, info="What to look for, with commas between", placeholder="cat, wall"
-        )
+        info = "What to look for, with commas between"
+        self.names = text_line("Names", "names", names, info=info, placeholder="cat, wall")
         self.taught_names = html(elem_id="taught")
         self.button = gr.Button("Segment", variant="primary", elem_id="segment")
-        self.examples = gr.Examples(
-            examples,
-            [self.photo, self.names],
-            label="Examples: one click",
-            cache_examples=False,
-            api_visibility="private",
-            elem_id="examples",
-        )
+        self.examples = one_click(examples, [self.photo, self.names], "examples")
         with gr.Accordion("Options", open=False, elem_id="options"):
             self._build_options(context)
 
     def _build_options(self, context: AppContext) -> None:
         """What has good values already."""
         first, no_crf = find_preset(context.presets.first), crf.unavailable()
-        offered = [METHODS[name] for name in METHODS_OFFERED]
-        offered = [method for method in offered if not (no_crf and method.refine)]
+        offered = [METHODS[name] for name in METHODS_OFFERED if not (no_crf and METHODS[name].refine)]
+        choices = [(f"{method.name}: {method.summary}", method.name) for method in offered]
         self.chooser = PresetChooser(context)
         self.preset = self.chooser.preset
-        self.method = gr.Dropdown(
-            [(f"{m.name}: {m.summary}", m.name) for m in offered],
-            value=usual_method(first),
-            label="Method",
-            info=no_crf and f"No CRF: {no_crf}",
-        )
+        info = no_crf and f"No CRF: {no_crf}"
+        self.method = gr.Dropdown(choices, value=usual_method(first), label="Method", info=info)
         self.k = gr.Slider(1, context.limits.exemplars, first.k, step=1, label="Exemplars per name (k)")
-        self.background = gr.Textbox(
-            ", ".join(BACKGROUND_WORDS),
-            label="Background words",
-            info="They compete with the names and count as background",
-        )
-        self.context_words = gr.Textbox(
-            ", ".join(CONTEXT_WORDS), label="Context words", info="Surroundings that must not be taken for the thing"
-        )
-        self.found_from = gr.Slider(
-            0.05, 0.95, FOUND_FROM, step=0.05, label="Say found from", info=PRESENCE, elem_id="found-from"
-        )
+        self.background = gr.Textbox(", ".join(BACKGROUND_WORDS), label="Background words", info=BACKGROUND)
+        self.context_words = gr.Textbox(", ".join(CONTEXT_WORDS), label="Context words", info=CONTEXT)
+        sure: Options = {"label": "Say found from", "info": PRESENCE, "elem_id": "found-from"}
+        self.found_from = gr.Slider(0.05, 0.95, FOUND_FROM, step=0.05, **sure)
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
@@ -107,32 +90,18 @@ class SegmentTab:
         self._judge_on(partial(self.found_from.release, trigger_mode="always_last"))
         self.viewer.connect(self.handlers.redraw, self.result)
         self.chooser.connect(page, self.method, self.k)
-        add_endpoint(
-            "segment", self.handlers.segment, list(self.request.values()), ["overlay", "labels"], "description"
-        )
+        asked = list(self.request.values())
+        add_endpoint("segment", self.handlers.segment, asked, ["overlay", "labels"], "description")
 
     def run_on(self, listen: Callable[..., Any]) -> None:
         """Segment when something happens, see `page.Segmenter`."""
-        event = listen(
-            self.handlers.run,
-            [self.viewer.opacity, self.user_photos, self.found_from],
-            [self.result, *self.viewer.outputs],
-            inputs_kwargs=self.request,
-            show_progress_on=self.viewer.shown,
-            **MODEL,
-        )
-        event.success(
-            self.handlers.exemplars,
-            [self.result, self.user_photos],
-            [self.evidence, self.exemplars, self.user_photos, self.taught_names],
-            **LIGHT,
-        )
+        asked, shown = [self.viewer.opacity, self.user_photos, self.found_from], [self.result, *self.viewer.outputs]
+        options: Options = {"inputs_kwargs": self.request, "show_progress_on": self.viewer.shown, **MODEL}
+        event = listen(self.handlers.run, asked, shown, **options)
+        evidence = [self.evidence, self.exemplars, self.user_photos, self.taught_names]
+        event.success(self.handlers.exemplars, [self.result, self.user_photos], evidence, **LIGHT)
         self._judge_on(event.success)  # in case that it was changed meanwhile
 
     def _judge_on(self, listen: Callable[..., Any]) -> None:
-        listen(
-            self.handlers.judge,
-            [self.result, self.viewer.toggles, self.viewer.opacity, self.found_from],
-            [self.result, *self.viewer.drawn],
-            **LIGHT,
-        )
+        seen = [self.result, self.viewer.toggles, self.viewer.opacity, self.found_from]
+        listen(self.handlers.judge, seen, [self.result, *self.viewer.drawn], **LIGHT)

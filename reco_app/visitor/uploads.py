@@ -1,23 +1,20 @@
 """What people drop: photos, and zips of photos. Read one after the other, with bounds on all that a zip can do."""
 
+import itertools
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+
+import numpy as np
 
 from reco_app.limits import Limits
 from reco_app.visitor.user_photos import SmallPhoto, shrink
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photo_sources.source import PHOTO_SUFFIXES, hidden
 from reco_core.types import LeftOut
+from reco_core.utils.images import read_photo
 
-ZIP_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-)  # what zipfile raises
+ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile)  # what zipfile raises
 Read = Callable[[], bytes]
 
 
@@ -37,8 +34,7 @@ class Uploads:
         return len(self._found)
 
     def __iter__(self) -> Iterator[SmallPhoto | LeftOut]:
-        for label, read in self._found:
-            yield _read(label, read)
+        return itertools.starmap(_read, self._found)
 
 
 def open_zip(file: Path, limits: Limits) -> zipfile.ZipFile:
@@ -80,10 +76,19 @@ def _read(label: str, read: Read | None) -> SmallPhoto | LeftOut:
     if read is None:
         return LeftOut(label, "no photo")
     try:
-        data = read()
-    except ZIP_ERRORS as error:
-        return LeftOut(label, f"damaged: {error}")
-    try:
-        return shrink(label, data)
+        return shrink(label, read())
     except PhotoError as error:
         return LeftOut(label, str(error).removeprefix("the photo is "))
+    except ZIP_ERRORS as error:
+        return LeftOut(label, f"damaged: {error}")
+
+
+def read_upload(file: str | None, remedy: str = "Upload one, paste one, or click an example") -> np.ndarray:
+    """A photo that was given, (H, W, 3) uint8.
+
+    Raises:
+        PhotoError: there is none, or it cannot be read.
+    """
+    if not file or not Path(file).is_file():  # uploads are deleted after a while
+        raise PhotoError("there is no photo", remedy=remedy)
+    return read_photo(file)

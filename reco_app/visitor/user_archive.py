@@ -9,17 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from reco_core.archives.archive import Archive
-from reco_core.errors import PhotoError
 from reco_core.methods import CONTEXT_WORDS, find_method
 from reco_core.pipeline import ReCo
-from reco_core.types import Concept, Exemplar, PhotoRecord, Retrieved
-from reco_core.utils.images import read_photo
-from reco_core.utils.visualize import feature_picture
+from reco_core.types import Concept, Exemplar, Retrieved
 
 
 @dataclass(frozen=True)
 class UserRows:
-    """The rows of an archive from `start` on are a visitor's photos; shows them, long after they were removed too.
+    """The rows of an archive from `start` on are a visitor's photos, long after they were removed too.
 
     photos: folder of their files.
     """
@@ -31,17 +28,6 @@ class UserRows:
     def has(self, row: int) -> bool:
         """Whether a row of the archive is a visitor's photo."""
         return row >= self.start
-
-    def photo(self, record: PhotoRecord) -> np.ndarray | None:
-        """A visitor's photo (H, W, 3) uint8, if it is still there."""
-        try:
-            return read_photo(self.photos / record.file)
-        except PhotoError:
-            return None
-
-    def picture(self, row: int) -> np.ndarray:
-        """What the model sees of a photo, (h, w, 3) uint8."""
-        return feature_picture(self.archive.features(np.array([row]))[0], self.archive.grid)
 
 
 class UserArchive:
@@ -66,12 +52,11 @@ class UserArchive:
         method, k = method or preset.method, k or preset.k
         found = {}
         for name in names:
-            rows = self._by_name.get(name.casefold())
-            key = (name, find_method(method).learning, k, context)
-            with self._lock:
-                if rows and key not in self._concepts:
-                    self._concepts[key] = self.reco.teach(name, rows, k=k, method=method, context=context)
-                if rows:
+            if rows := self._by_name.get(name.casefold()):
+                key = (name, find_method(method).learning, k, context)
+                with self._lock:
+                    if key not in self._concepts:
+                        self._concepts[key] = self.reco.teach(name, rows, k=k, method=method, context=context)
                     found[name] = self._concepts[key]
         return found
 

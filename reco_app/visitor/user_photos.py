@@ -9,7 +9,7 @@ import io
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +18,7 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
+from reco_app.events import shown_on
 from reco_app.limits import Limits
 from reco_app.session import private_folder
 from reco_app.visitor.user_archive import UserArchive
@@ -35,7 +36,6 @@ from reco_core.utils.run_control import RunControl
 
 SIDE = 448  # short side of a kept photo: models see no more
 AUTHOR, LICENCE = "you", "yours, not published"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,7 @@ class UserPhotos:
             self._stop.set()
 
     def add(
-        self,
-        given: Iterable[SmallPhoto | LeftOut],
-        name: str = "",
-        *,
-        learn: Callable[[], object] = lambda: None,
-        progress: Callable[[int], None] = lambda done: None,
+        self, given: Iterable[SmallPhoto | LeftOut], name: str = "", learn: Callable[[], object] = lambda: None
     ) -> tuple[int, list[LeftOut]]:
         """Keep photos: all that are readable and new, or none if that is too many, or it is cancelled.
 
@@ -112,9 +107,8 @@ class UserPhotos:
             before, kept = self.photos, {photo.file: photo for photo in self.photos}
             left_out: list[LeftOut] = []
             try:
-                for done, small in enumerate(given):
+                for small in given:
                     self._check_cancelled()
-                    progress(done)
                     if isinstance(small, LeftOut):
                         left_out.append(small)
                     elif reason := self._keep(small, self._spelling(name or small.name), kept):
@@ -140,7 +134,7 @@ class UserPhotos:
                 shutil.rmtree(self.folder / "archives", ignore_errors=True)
             return len(before) - len(self.photos)
 
-    def beside(self, reco: ReCo, progress: Progress = lambda done, of: None) -> UserArchive:
+    def beside(self, reco: ReCo, control: RunControl) -> UserArchive:
         """Models, their archive, and these photos behind it; the same until models or photos change.
 
         Raises:
@@ -151,14 +145,14 @@ class UserPhotos:
             if not photos:
                 return UserArchive(reco)
             if self._derived is None or self._derived[0] is not reco or self._derived[1] != photos:
-                archive = Archive(self._archive(reco.encoder, photos, progress))
+                archive = Archive(self._archive(reco.encoder, photos, control))
                 self._derived = reco, photos, UserArchive(reco, archive, self.folder / "photos")
             return self._derived[2]
 
     def archive(self, encoder: Encoder) -> Path:
         """The folder of these photos' archive for a preset; made now if it has to be."""
         with self._deriving:
-            return self._archive(encoder, self.photos, lambda done, of: None)
+            return self._archive(encoder, self.photos, RunControl())
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -176,13 +170,13 @@ class UserPhotos:
             self._stop.clear()
             self._changing.release()
 
-    def _archive(self, encoder: Encoder, photos: tuple[UserPhoto, ...], progress: Progress) -> Path:
+    def _archive(self, encoder: Encoder, photos: tuple[UserPhoto, ...], control: RunControl) -> Path:
         digest = hashlib.sha256(repr((encoder.hash, photos)).encode()).hexdigest()[:16]
         folder = self.folder / "archives" / encoder.preset.name / digest
 
         def embedded(stage: str, done: int, total: int) -> None:
             self._check_cancelled()
-            progress(done, total)
+            control.report(stage, done, total)
 
         if not folder.exists():
             shutil.rmtree(folder.parent, ignore_errors=True)  # of the photos before
@@ -235,14 +229,9 @@ class UserPhotos:
                 file.unlink()
 
 
-def with_user_photos(reco: ReCo, photos: UserPhotos | None, progress: gr.Progress | None = None) -> UserArchive:
+def with_user_photos(reco: ReCo, photos: UserPhotos | None, progress: gr.Progress = gr.Progress()) -> UserArchive:
     """Models with a visitor's photos, or without."""
-
-    def reading(done: int, of: int) -> None:
-        if progress:
-            progress((done, of), desc="Reading your photos", unit="photos")
-
-    return photos.beside(reco, reading) if photos else UserArchive(reco)
+    return photos.beside(reco, shown_on(progress, "photos", "Reading your photos")) if photos else UserArchive(reco)
 
 
 def one_name(text: str) -> str:
@@ -251,7 +240,7 @@ def one_name(text: str) -> str:
     Raises:
         NamesError, OptionError: none, more than one, or too long.
     """
-    names: Sequence[str] = parse_names(text)
+    names = parse_names(text)
     if len(names) > 1:
         raise OptionError("these are several names", given=", ".join(names), expected="one name at a time, or none")
     return names[0]

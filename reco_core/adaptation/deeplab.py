@@ -23,6 +23,10 @@ DROPOUT = 0.1
 RANDOM = "random weights"
 
 
+def _halving(channels: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, EDGES, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(EDGES), nn.ReLU()]
+
+
 class MiniPyramid(nn.Module):
     """mini's transformer as an encoder of DeepLabv3+: its tokens, of stride 16, and for edges a small stem of stride 4.
 
@@ -36,14 +40,7 @@ class MiniPyramid(nn.Module):
         self.positions = nn.Parameter(vit.pos_embed.detach().clone())
         self.first = nn.Parameter(vit.cls_token.detach().clone())
         self.patches, self.blocks, self.norm = vit.patch_embed.proj, vit.blocks[:blocks], vit.norm
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, EDGES, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(EDGES),
-            nn.ReLU(),
-            nn.Conv2d(EDGES, EDGES, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(EDGES),
-            nn.ReLU(),
-        )
+        self.stem = nn.Sequential(*_halving(3), *_halving(EDGES))
         self.out_channels = [3, 0, EDGES, 0, vit.embed_dim]
 
     def load(self, vit: dict[str, Tensor]) -> None:
@@ -92,16 +89,9 @@ class DeepLab(nn.Module):
         self.register_buffer("log_weights", torch.zeros(classes))
         encoder: Any = MiniPyramid(recipe.blocks) if mini else _encoder(recipe)
         self.encoder = encoder
-        depth: Any = len(encoder.out_channels) - 1
-        self.decoder = DeepLabV3PlusDecoder(
-            encoder.out_channels,
-            depth,
-            recipe.channels,
-            recipe.rates,
-            recipe.stride,
-            True,
-            DROPOUT,  # type: ignore[arg-type]
-        )
+        channels: Any = encoder.out_channels
+        shape: Any = len(channels) - 1, recipe.channels, recipe.rates, recipe.stride
+        self.decoder = DeepLabV3PlusDecoder(channels, *shape, aspp_separable=True, aspp_dropout=DROPOUT)
         self.head = nn.Conv2d(recipe.channels, classes, 1)
 
     def forward(self, photos: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from reco_core.adaptation import deeplab, specialist, specialist_card
@@ -91,77 +90,53 @@ def adapt(
         cancelled. OSError: the disk is full; nothing that was done before is lost.
     """
     device, control = choose_device(device), control or RunControl()
+    job = replace(job, method=job.method or usual_method(reco.encoder.preset))
+    names, quiet = list(job.names), RunControl(parent=control)
     references = reco.prepare(
-        list(job.names),
-        method=_method(reco, job),
-        background=job.background,
-        context=job.context,
-        most=MOST_NAMES,
-        control=RunControl(parent=control),
+        names, method=job.method, background=job.background, context=job.context, most=MOST_NAMES, control=quiet
     )
     if NONE in map(str.casefold, references.names):
         raise NamesError(
             f"a specialist has a {NONE} of its own", given=", ".join(job.names), remedy="Leave that name out"
         )
     job = replace(job, names=references.names)
-    described = describe(reco, photos, job)
+    described = _describe(reco, photos, job)
     if (out / specialist.ABOUT).is_file() and not (out / WORK / JOB).is_file():
         if specialist.read_about(out).get("job") == described:
             log.info("%s is done already", out)
             return Specialist(out, device)
         raise OptionError("there is another specialist in this folder", given=out, remedy="Choose another --out")
     work = _begin(out, described)
-    views = views_of(reco, references, find_method(_method(reco, job)), job.recipe.views)
+    views = views_of(reco, references, find_method(job.method), job.recipe.views)
     running = _Running(job, photos, work, device, control)
     for turn in range(job.rounds):
         examples, left_out, tally = running.label(turn, views)
         trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, enough, watch)
-        views = [partial(_seen, trained, recipe.side)]
+        views = [partial(probabilities, trained, side=recipe.side)]
     shares = dict(zip((NONE, *job.names), map(float, tally.shares), strict=True))
     missing = [name for name in job.names if not shares[name]]
     if missing:
-        log.warning(
-            "ReCo found none of these in your photos, so the specialist does not know them: %s", ", ".join(missing)
-        )
-    about = {
-        "names": list(job.names),
-        "photos": len(examples),
-        "left_out": [asdict(one) for one in left_out],
-        "held_out": len(held_out(examples)),
-        "shares": shares,
-        "unknown": missing,
-        "initial": initial,
-        "curve": curve.plain(),
-        "step": curve.best.step,
-        "job": described,
-    }
+        unknown = ", ".join(missing)
+        log.warning("ReCo found none of these in your photos, so the specialist does not know them: %s", unknown)
+    held = held_out(examples)
+    learned_from = {"photos": len(examples), "left_out": [*map(asdict, left_out)], "held_out": len(held)}
+    found = {"shares": shares, "unknown": missing}
+    trained_as = {"initial": initial, "curve": curve.plain(), "step": curve.best.step, "job": described}
+    about = {"names": list(job.names), **learned_from, **found, **trained_as}
     control.report("exporting", 0, 1)
     specialist.write(trained, recipe, about, out)
     made = Specialist(out, device)
-    specialist_card.write(
-        made, [example.photo for example in (held_out(examples) or examples)][: specialist_card.MOST_EXAMPLES], out
-    )
+    specialist_card.write(made, [example.photo for example in held or examples], out)
     shutil.rmtree(work)
     control.report("exporting", 1, 1)
     return made
 
 
-def describe(reco: ReCo, photos: Source, job: Job) -> dict[str, Any]:
+def _describe(reco: ReCo, photos: Source, job: Job) -> dict[str, Any]:
     """What the result depends on, as plain data."""
-    preset = reco.encoder.preset
-    return {
-        **json.loads(json.dumps(asdict(job))),
-        "method": _method(reco, job),
-        "preset": preset.name,
-        "weights": reco.encoder.hash,
-        "archive": reco.archive.hash,
-        "photo_side": preset.photo_side,
-        "photos": photos.key,
-    }
-
-
-def _method(reco: ReCo, job: Job) -> str:
-    return job.method or usual_method(reco.encoder.preset)
+    preset, plain = reco.encoder.preset, json.loads(json.dumps(asdict(job)))
+    models = {"preset": preset.name, "weights": reco.encoder.hash, "archive": reco.archive.hash}
+    return {**plain, **models, "photo_side": preset.photo_side, "photos": photos.key}
 
 
 def _begin(out: Path, described: dict[str, Any]) -> Path:
@@ -187,10 +162,6 @@ def held_out(examples: list[Example]) -> list[Example]:
     """Those that are not learned from: of every six photos one, evenly spread; none of fewer than six."""
     count = min(len(examples) // HELD, MOST_HELD)
     return [examples[round((i + 0.5) * len(examples) / count - 0.5)] for i in range(count)]
-
-
-def _seen(trained: DeepLab, side: int, photo: np.ndarray) -> np.ndarray:
-    return probabilities(trained, photo, side)
 
 
 @dataclass
@@ -260,8 +231,7 @@ class _Running:
                 log.warning("%s Training mini's backbone in place of %s.", error, recipe.encoder)
                 recipe = replace(recipe, encoder=MINI, stride=QUICK.stride, rates=QUICK.rates)
                 model = DeepLab(recipe, classes)
-                initial = (
-                    deeplab.initialise(model, recipe) + f", since {self.job.recipe.encoder}'s weights could not be had"
-                )
+                initial = deeplab.initialise(model, recipe)
+                initial += f", since {self.job.recipe.encoder}'s weights could not be had"
         log.info("first weights: %s", initial)
         return model, recipe, initial

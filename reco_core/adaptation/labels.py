@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -31,16 +32,13 @@ class Labelled:
 
 def views_of(reco: ReCo, references: References, method: Method, scales: Sequence[float]) -> list[Labeller]:
     """ReCo as it sees a photo at several sizes: its own short side times each of the scales."""
-    encoders = [reco.encoder.at_side(round(reco.encoder.preset.photo_side * scale)) for scale in scales]
 
-    def view(encoder: Encoder) -> Labeller:
-        def scores(photo: np.ndarray) -> np.ndarray:
-            scored = reco.scorer.score(encoder.encode_photo(photo), references, photo.shape[:2], method.scoring)
-            return scored.scores.softmax(0).cpu().numpy()
+    def view(encoder: Encoder, photo: np.ndarray) -> np.ndarray:
+        scored = reco.scorer.score(encoder.encode_photo(photo), references, photo.shape[:2], method.scoring)
+        return scored.scores.softmax(0).cpu().numpy()
 
-        return scores
-
-    return [view(encoder) for encoder in encoders]
+    side = reco.encoder.preset.photo_side
+    return [partial(view, reco.encoder.at_side(round(side * scale))) for scale in scales]
 
 
 def label(photo: np.ndarray, views: Sequence[Labeller]) -> Labelled:

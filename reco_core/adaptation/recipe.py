@@ -1,11 +1,14 @@
 """Recipes: how a specialist is trained, as data."""
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
 
 from reco_core.errors import OptionError, find
 
 MINI = "mini"  # the encoder that is always there
-STRIDES = (8, 16)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Recipe:
             "batch": self.batch >= 2,
             "check": self.check >= 1,
             "patience": self.patience >= 1,
-            "stride": self.stride in STRIDES,
+            "stride": self.stride in (8, 16),
             "blocks": 1 <= self.blocks <= 12,
             "side": 64 <= self.side <= 1024,
             "views": bool(self.views),
@@ -72,30 +75,16 @@ class Recipe:
         for wrong in (name for name, fine in checks.items() if not fine):
             raise OptionError(f"a recipe cannot have this {wrong}", given=asdict(self)[wrong])
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Recipe":
+        """From settings as files have them, lists in place of tuples; raises TypeError for unknown ones."""
+        found: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in settings.items()}
+        return cls(**found)
 
-QUICK = Recipe("quick", "mini's own backbone under DeepLabv3+, minutes on a CPU")
-PAPER = Recipe(
-    "paper",
-    "the paper's: ResNet-101 of output stride 8, 20,000 steps of 8 crops; for a GPU",
-    encoder="resnet101",
-    stride=8,
-    channels=256,
-    rates=(12, 24, 36),
-    side=320,
-    views=(1.0,),
-    unsure=0.0,
-    balance=0.0,
-    crop=320,
-    scales=(0.5, 2.0),
-    batch=8,
-    steps=20_000,
-    rate=5e-4,
-    warmup=0,
-    average=0.0,
-    check=500,
-    patience=40,
-)
-RECIPES = {recipe.name: recipe for recipe in (QUICK, PAPER)}
+
+TABLES = tomllib.loads(files(__package__).joinpath("recipes.toml").read_text("utf-8"))
+RECIPES = {name: Recipe.of({"name": name, **settings}) for name, settings in TABLES.items()}
+QUICK, PAPER = RECIPES["quick"], RECIPES["paper"]
 
 
 def find_recipe(name: str) -> Recipe:

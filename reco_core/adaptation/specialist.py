@@ -10,8 +10,6 @@ README.md, curve.png, examples.jpg   its card, for people
 import json
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,6 +35,7 @@ from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.hashing import sha256
 from reco_core.utils.images import limit_size, resize_labels
 from reco_core.utils.names import clean_names
+from reco_core.utils.quiet_loggers import quiet_loggers
 
 log = logging.getLogger(__name__)
 FORMAT = 1
@@ -49,10 +48,10 @@ CHECKED = ((320, 448), (256, 256), (96, 416))  # sizes at which they are compare
 class Specialist:
     """A trained network, ready for photos; read-only, so that any number of users can share it.
 
-    about: specialist.json. names: what it marks, in the order of the labels. threads: of onnxruntime; 0: all cores.
+    about: specialist.json. names: what it marks, in the order of the labels.
     """
 
-    def __init__(self, folder: Path, device: str | None = None, threads: int = 0) -> None:
+    def __init__(self, folder: Path, device: str | None = None) -> None:
         """Load a specialist: with onnxruntime on a CPU, with PyTorch elsewhere.
 
         device: default: the GPU if there is one.
@@ -64,17 +63,14 @@ class Specialist:
         self.about = read_about(self.folder)
         try:
             self.names = tuple(clean_names(self.about["names"], MAX_LABELS))
-            settings: dict[str, Any] = {
-                n: tuple(v) if isinstance(v, list) else v for n, v in self.about["recipe"].items()
-            }
-            self.recipe = Recipe(**settings)
+            self.recipe = Recipe.of(self.about["recipe"])
             file = GRAPH if self.device == "cpu" else WEIGHTS
             if sha256(self.folder / file) != self.about["files"][file]:
                 raise ValueError(f"{file} differs from what {ABOUT} says")
         except (OSError, KeyError, AttributeError, TypeError, ValueError, NamesError, OptionError) as error:
             raise damaged(self.folder, error) from error
         self._network = None if self.device == "cpu" else self._build()
-        self._session = _open(self.folder / GRAPH, threads) if self.device == "cpu" else None
+        self._session = _open(self.folder / GRAPH) if self.device == "cpu" else None
 
     def scores(self, photo: np.ndarray, side: int = 0) -> Tensor:
         """Probabilities (K + 1, h, w) float32, background first, of a photo (H, W, 3) uint8 RGB at the network's size.
@@ -98,12 +94,9 @@ class Specialist:
         scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0].numpy()
         labels = resize_labels(scores.argmax(0).astype(np.uint8), photo.shape[:2])  # numpy's argmax is the faster one
         timings = {"specialist": time.perf_counter() - started}
-        return Segmentation(labels, scores, self.references, presence, timings)
-
-    @property
-    def references(self) -> References:
-        """Its names as concepts that know nothing of archives."""
-        return References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
+        # Its names are concepts that know nothing of archives.
+        references = References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
+        return Segmentation(labels, scores, references, presence, timings)
 
     def _build(self) -> DeepLab:
         with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay
@@ -146,8 +139,8 @@ def damaged(folder: Path, error: object) -> WeightsError:
     )
 
 
-def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path) -> float:
-    """Write a network in eval mode and what is known of it; returns by how much its two forms differ at most.
+def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path) -> None:
+    """Write a network in eval mode and what is known of it.
 
     about: needs "names"; gets format, recipe and files. specialist.json comes last: with it the folder is whole.
 
@@ -168,39 +161,16 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
     files = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH)}
     written = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
     atomic_write(folder / ABOUT, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
-    return difference
 
 
 def export(network: DeepLab, names: list[str] | tuple[str, ...], file: Path) -> None:
     """Write a network in eval mode as ONNX, for photos of any size; the names are in its metadata."""
-    size = torch.export.Dim.DYNAMIC
-    with _quiet("onnx_ir", "onnxscript"):
-        program: Any = torch.onnx.export(
-            network,
-            (torch.zeros(1, 3, *CHECKED[0]),),
-            input_names=["photo"],
-            output_names=["scores"],
-            dynamo=True,
-            dynamic_shapes={"photos": {2: size, 3: size}},
-            opset_version=18,
-            verbose=False,
-        )
+    photo, side = (torch.zeros(1, 3, *CHECKED[0]),), torch.export.Dim.DYNAMIC
+    sizes, ends = {"photos": {2: side, 3: side}}, dict[str, Any](input_names=["photo"], output_names=["scores"])
+    with quiet_loggers(logging.WARNING, "onnx_ir", "onnxscript"):  # they tell of every constant that they merge
+        program: Any = torch.onnx.export(network, photo, **ends, dynamic_shapes=sizes, opset_version=18, verbose=False)
     program.model.metadata_props["names"] = json.dumps([NONE, *names], ensure_ascii=False)
     program.save(file, external_data=False)
-
-
-@contextmanager
-def _quiet(*loggers: str) -> Iterator[None]:
-    """Warnings only: they tell of every constant that they merge."""
-    found = [logging.getLogger(name) for name in loggers]
-    levels = [one.level for one in found]
-    for one in found:
-        one.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for one, level in zip(found, levels, strict=True):
-            one.setLevel(level)
 
 
 def compare(network: DeepLab, file: Path) -> float:
@@ -208,7 +178,7 @@ def compare(network: DeepLab, file: Path) -> float:
 
     Scores are logits without bounds: where the largest is above 1, differences are shares of it.
     """
-    session = _open(file, 0)
+    session = _open(file)
     largest = 0.0
     for i, size in enumerate(CHECKED):
         photo = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(i))
@@ -219,12 +189,11 @@ def compare(network: DeepLab, file: Path) -> float:
     return largest
 
 
-def _open(file: Path, threads: int) -> Any:
+def _open(file: Path) -> Any:
     """A session of onnxruntime on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning threads slow all others
     try:
         return onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])

@@ -1,5 +1,6 @@
 """A specialist's card: what it marks, what it learned from, how that went, with example masks. For people."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from PIL import Image
 
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.labels import NONE
-from reco_core.adaptation.specialist import GRAPH, WEIGHTS, Specialist
+from reco_core.adaptation.specialist import Specialist
 from reco_core.pipeline import WORKING_SIDE
 from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import centre_crop, limit_size, read_photo
 from reco_core.utils.optional import import_optional
+from reco_core.utils.templates import render
 from reco_core.utils.visualize import colour, overlay
 
 README, CURVE, EXAMPLES = "README.md", "curve.png", "examples.jpg"
@@ -23,13 +25,13 @@ COLUMNS = 2  # of examples, each a photo and its marks
 
 
 def write(specialist: Specialist, photos: Sequence[Path], folder: Path) -> None:
-    """Write README.md, curve.png and examples.jpg (of these photos) beside a specialist.
+    """Write README.md, curve.png and examples.jpg (of the first of these photos) beside a specialist.
 
     Raises:
         OSError: they cannot be written. DependencyError: matplotlib is not installed.
     """
     plot(Curve.of(specialist.about["curve"]), folder / CURVE)
-    pairs = [example(specialist, read_photo(photo)) for photo in photos]
+    pairs = [example(specialist, read_photo(photo)) for photo in photos[:MOST_EXAMPLES]]
     sheet(pairs).save(folder / EXAMPLES, quality=88)
     atomic_write(folder / README, text(specialist.about))
 
@@ -90,62 +92,10 @@ def sheet(pictures: Sequence[np.ndarray]) -> Image.Image:
 
 def text(about: dict[str, Any]) -> str:
     """The card in Markdown."""
-    job, recipe, shares = about["job"], about["recipe"], about["shares"]
-    rows = "\n".join(
-        f"| {label} | {_plain(name)} | {'#{:02x}{:02x}{:02x}'.format(*colour(label - 1)) if label else ''} "
-        f"| {100 * shares[name]:.1f} % |"
-        for label, name in enumerate((NONE, *about["names"]))
-    )
-    unknown = ", ".join(map(_plain, about["unknown"]))
-    notes = (
-        [f"ReCo found none of these in the photos, so the specialist does not know them: {unknown}."] if unknown else []
-    )
-    if about["left_out"]:
-        notes.append(f"{len(about['left_out'])} files could not be read and were left out (see specialist.json).")
     best = Curve.of(about["curve"]).best
-    kept = (
-        (
-            f"On {about['held_out']} photos that were held out: mIoU with ReCo's sure labels {best.fits}, the network agrees with itself "
-            f"on {best.agrees} of the pixels."
-        )
-        if best.agrees is not None
-        else "There were too few photos to hold any out."
-    )
-    return f"""# A specialist for {_plain(", ".join(about["names"][:8]))}{" and more" if len(about["names"]) > 8 else ""}
-
-A small network that marks these names, and nothing else, in photos like those that it learned from. It learned from
-ReCo's own labels of {about["photos"]} photos: nobody drew a mask, and no one has checked these labels. It repeats what ReCo
-gets wrong everywhere, and evens out what ReCo gets wrong now and then.
-
-    reco predict FOLDER PHOTO --out RESULT
-
-![photos and marks](examples.jpg)
-
-| Label | Name | Colour | Share of the photos' pixels |
-|---|---|---|---|
-{rows}
-
-{" ".join(notes)}
-
-## How it was made
-
-- Labels: ReCo, preset {job["preset"]}, method {job["method"]}, archive `{job["archive"][:16]}`; rounds: {job["rounds"]}
-- Network: DeepLabv3+ on {recipe["encoder"]}; first weights: {about["initial"]}
-- Recipe {recipe["name"]}: {recipe["batch"]} crops of {recipe["crop"]} in each of up to {recipe["steps"]:,} steps; step {about["step"]:,} was kept; seed {job["seed"]}
-- {kept}
-
-![curves](curve.png)
-
-## Files
-
-- `{GRAPH}`: for any runtime of ONNX. `photo`: (1, 3, H, W) float32, RGB in 0..1, H and W multiples of 32, best with a short
-  side near {recipe["side"]}. `scores`: (1, {len(about["names"]) + 1}, H, W); the largest along axis 1 is the label. It differs from the
-  PyTorch network by at most {about["onnx_difference"]:.0e} (checked when it was written).
-- `{WEIGHTS}`: the weights for PyTorch, `reco_core.adaptation.deeplab.DeepLab`
-- `specialist.json`: names, settings, curve, and SHA-256 of these files
-"""
+    return render("adaptation/specialist_card.md", **about, best=best, plain=_plain, colour=colour, background=NONE)
 
 
 def _plain(name: str) -> str:
     """A name that Markdown shows as it is."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!" else c for c in name)
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", name)

@@ -1,9 +1,10 @@
 """Training a specialist on labelled photos: resumable at every look, no labels but ReCo's."""
 
+import itertools
 import json
 import logging
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from reco_core.errors import OptionError
 from reco_core.models.weights import write_tensors
 from reco_core.segmentation import metrics
 from reco_core.utils.images import model_size, to_tensor
+from reco_core.utils.prefetch import prefetch
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -74,8 +76,8 @@ class Training:
             Cancelled: `control` was cancelled; what was learned until the last look is kept. OSError: the disk is full.
             OptionError: it does not converge.
         """
-        batches = self._batches()
-        try:
+        threads = 1 if self.device == "cpu" else 8
+        with closing(prefetch(self.crops.batch, itertools.count(self.step), threads, 2 * threads)) as batches:
             while not self.finished:
                 control.raise_if_cancelled("the training was stopped", "The same command continues it")
                 self._learn(*next(batches))
@@ -85,25 +87,8 @@ class Training:
                     watch(self.curve, self._mark)
                 if self.curve and enough():
                     break
-        finally:
-            batches.close()
         self.average.load_state_dict(load_file(self.folder / BEST))
         return self.average
-
-    def _batches(self) -> Generator[tuple[Tensor, Tensor]]:
-        """The batches from this step on, made ahead in other threads."""
-        threads = 1 if self.device == "cpu" else 8
-        with ThreadPoolExecutor(threads) as pool:
-            coming = [pool.submit(self.crops.batch, self.step + i) for i in range(2 * threads)]
-            ahead = self.step + len(coming)
-            try:
-                while True:
-                    batch = coming.pop(0).result()
-                    coming.append(pool.submit(self.crops.batch, ahead))
-                    ahead += 1
-                    yield batch
-            finally:
-                pool.shutdown(cancel_futures=True)
 
     def _learn(self, photos: Tensor, labels: Tensor) -> None:
         recipe = self.recipe
@@ -147,11 +132,8 @@ class Training:
         self._losses = 0.0
         if self.curve.best is self.curve.looks[-1]:
             write_tensors(self.average.state_dict(), self.folder / BEST)
-        moments = {
-            f"adam.{i}.{name}": value
-            for i, state in self.adam.state_dict()["state"].items()
-            for name, value in state.items()
-        }
+        states = self.adam.state_dict()["state"].items()
+        moments = {f"adam.{i}.{name}": value for i, state in states for name, value in state.items()}
         networks = {"network": self.network, "average": self.average}
         tensors = {f"{of}.{name}": value for of, n in networks.items() for name, value in n.state_dict().items()}
         write_tensors(tensors | moments, self.folder / STATE, {"curve": json.dumps(self.curve.plain())})
@@ -214,9 +196,8 @@ def evaluate(
         photo, labels = example.read(thresholds)
         plain = network(network_input(photo, side).to(device))
         mirrored = network(network_input(photo, side).flip(-1).to(device)).flip(-1)
-        larger = F.interpolate(
-            network(network_input(photo, round(LARGER * side)).to(device)), size=plain.shape[2:], mode="bilinear"
-        )
+        enlarged = network(network_input(photo, round(LARGER * side)).to(device))
+        larger = F.interpolate(enlarged, size=plain.shape[2:], mode="bilinear")
         said = plain.argmax(1)
         same += int(((said == mirrored.argmax(1)) & (said == larger.argmax(1))).sum())
         pixels += said.numel()

@@ -35,7 +35,6 @@ from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.types import PhotoRecord, Retrieved
 
 DENSE_CACHE = 256  # photos whose maps were computed on demand
-MAPS = ("features", "language")
 Dense = dict[str, Tensor]
 Compute = Callable[[Sequence[PhotoRecord]], list[Dense]]  # features and language, each (positions, C), of photos
 READ_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, zipfile.BadZipFile, SafetensorError)
@@ -49,8 +48,8 @@ class ArchivePart:
         self.entry = entry
         self.vectors = Vectors(files["embeddings"], files.get("ivf"))
         self.records = Records(files["photos"], entry.photos)
-        self.codes = {role: open_array(files[role]) for role in MAPS if role in files}
-        self.codecs = {role: codecs.load(files[f"{role}_codec"], entry.codec) for role in self.codes}
+        self.codes = {role: open_array(files[role]) for role in codecs.MAPS if role in files}
+        self.codecs = {role: codecs.load(files[f"{role}_codec"]) for role in self.codes}
         lengths = {len(self.vectors), len(self.records), *(len(codes) for codes in self.codes.values())}
         if lengths != {entry.photos} or any(c.dtype != np.uint8 or c.ndim != 3 for c in self.codes.values()):
             raise ValueError("files disagree on the number of photos")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -74,10 +75,8 @@ class BuildJournal:
         """All photos that were not."""
         return [LeftOut(**row) for row in self._rows(LEFT_OUT)]
 
-    def array(self, name: str) -> np.ndarray | None:
-        """All rows of an array, memory-mapped; None if no batch had it."""
-        if name not in self._state["arrays"]:
-            return None
+    def array(self, name: str) -> np.ndarray:
+        """All rows of an array, memory-mapped; raises KeyError if no batch had it."""
         kind, shape = self._state["arrays"][name]
         return np.memmap(self.folder / name, kind, "r").reshape(-1, *shape)
 
@@ -103,8 +102,7 @@ class BuildJournal:
         if any(not file.is_file() or file.stat().st_size < sizes[name] for name, file in files.items()):
             return False
         for name, file in files.items():
-            with file.open("r+b") as stream:
-                stream.truncate(sizes[name])
+            os.truncate(file, sizes[name])
         return True
 
 

@@ -4,9 +4,10 @@ Stored references are dropped by every change, since what they were learned from
 learns them again. How similarities are distributed (`typical`) stays as the first photos gave it.
 """
 
+import itertools
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import numpy as np
 
 from reco_core.archives.archive import Archive, ArchivePart
 from reco_core.archives.arrays import open_array, write_array
-from reco_core.archives.manifest import MANIFEST, Manifest, Part, add_up, changing, commit
+from reco_core.archives.manifest import MANIFEST, Manifest, NewFile, Part, add_up, changing, commit
 from reco_core.archives.near_duplicates import NearDuplicates
-from reco_core.archives.writer import BLOCK, EmbeddingRun, Options, RemoteEmbedder, WrittenPart, assemble, write_part
+from reco_core.archives.writer import BLOCK, Compression, EmbeddingRun, Options, RemoteEmbedder, assemble, write_part
 from reco_core.errors import ArchiveError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
@@ -56,13 +57,11 @@ def add_photos(
         embedding = EmbeddingRun(folder, source, encoder, options, remote, control, known)
         journal = embedding.run(largest.codecs, seen)
         taken = frozenset(record.file for record in archive.records)
-        codec, precision = largest.entry.codec, largest.vectors.precision
-        written = write_part(work, journal, codec, _codecs(largest), precision, control, taken)
-        changed = _with(archive.manifest, (*archive.manifest.parts, written.part), written)
-        commit(folder, changed, written.new)
+        added, new = write_part(work, journal, _compression(largest), control, taken)
+        commit(folder, _with(archive.manifest, (*archive.manifest.parts, added)), new)
         embedding.clean()
         _fold(folder, work)
-        return written.part
+        return added
 
 
 def remove_photos(
@@ -79,8 +78,7 @@ def remove_photos(
         archive = Archive(folder)
         parts: list[Part] = []
         gone: list[PhotoRecord] = []
-        known = dict(archive.manifest.files)
-        new: dict[str, Path] = {}
+        new: dict[str, NewFile] = {}
         for done, part in enumerate(archive.parts):
             control.raise_if_cancelled("removing photos was cancelled", "Nothing was removed")
             control.report("parts", done, len(archive.parts))
@@ -89,9 +87,9 @@ def remove_photos(
             if not leaving.any():
                 parts.append(part.entry)
             elif not leaving.all():
-                written = gather(archive, [(part, np.flatnonzero(~leaving))], work)
-                parts.append(replace(written.part, left_out=part.entry.left_out))
-                known, new = {**known, **written.known}, {**new, **written.new}
+                kept, files = gather([(part, np.flatnonzero(~leaving))], work)
+                parts.append(replace(kept, left_out=part.entry.left_out))
+                new |= files
         if not gone:
             raise ArchiveError(
                 "no photo of the archive is meant",
@@ -102,7 +100,7 @@ def remove_photos(
             raise ArchiveError(
                 "no photo would be left", given=f"{len(gone)} to remove", remedy="Delete the archive's folder instead"
             )
-        commit(folder, replace(_with(archive.manifest, tuple(parts)), files=known), new)
+        commit(folder, _with(archive.manifest, tuple(parts)), new)
         return gone
 
 
@@ -122,10 +120,8 @@ def merge_archives(
     first = archives[0]
     with changing(out) as work:
         seen = NearDuplicates()
-        typical = first.manifest.shared["typical"]
         parts: list[Part] = []
-        known = {typical: first.manifest.files[typical]}
-        new = {typical: _copy(first.folder / typical, work)}
+        new = _copies(first, {first.manifest.shared["typical"]}, work)
         for done, archive in enumerate(archives):
             control.raise_if_cancelled("merging archives was cancelled", "Nothing was written")
             control.report("archives", done, len(archives))
@@ -134,16 +130,15 @@ def merge_archives(
             for part, values in zip(archive.parts, hashes, strict=True):
                 fresh = np.array([duplicates or value not in seen for value in values])
                 if fresh.any():
-                    written = _taken(archive, part, fresh, work)
-                    parts.append(written.part)
-                    known, new = {**known, **written.known}, {**new, **written.new}
-            for value in (value for values in hashes for value in values):
-                seen.add(value)
-        commit(out, replace(first.manifest, parts=tuple(parts), shared={"typical": typical}, files=known), new)
+                    taken, files = _taken(archive, part, fresh, work)
+                    parts.append(taken)
+                    new |= files
+            seen.add(itertools.chain(*hashes))
+        commit(out, _with(first.manifest, tuple(parts)), new)
 
 
-def gather(archive: Archive, chosen: Sequence[tuple[ArchivePart, np.ndarray]], work: Path) -> WrittenPart:
-    """One part from rows of parts that share their codecs; the codecs' files stay as they are."""
+def gather(chosen: Sequence[tuple[ArchivePart, np.ndarray]], work: Path) -> tuple[Part, dict[str, NewFile]]:
+    """One part from rows of parts that share their codecs, and its files; the codecs' files stay as they are."""
     model = chosen[0][0]
     count = sum(len(rows) for _, rows in chosen)
     taken = (part.vectors.take(block) for part, block in _blocks(chosen))
@@ -152,10 +147,7 @@ def gather(archive: Archive, chosen: Sequence[tuple[ArchivePart, np.ndarray]], w
     codes = {role: _codes(chosen, role) for role in model.codes}
     records = [part.records[row] for part, rows in chosen for row in rows]
     hashes = np.concatenate([part.records.hashes()[rows] for part, rows in chosen])
-    names = _codecs(model)
-    written = assemble(work, records, hashes, vectors, codes, model.entry.codec, names, (), model.vectors.precision)
-    files = {name: archive.manifest.files[name] for name in names.values()}
-    return replace(written, known={**written.known, **files})
+    return assemble(work, records, hashes, vectors, codes, _compression(model))
 
 
 def _blocks(chosen: Sequence[tuple[ArchivePart, np.ndarray]]) -> Iterator[tuple[ArchivePart, np.ndarray]]:
@@ -169,51 +161,45 @@ def _codes(chosen: Sequence[tuple[ArchivePart, np.ndarray]], role: str) -> Itera
         yield part.read(role, block)
 
 
-def _taken(archive: Archive, part: ArchivePart, fresh: np.ndarray, work: Path) -> WrittenPart:
+def _taken(archive: Archive, part: ArchivePart, fresh: np.ndarray, work: Path) -> tuple[Part, dict[str, NewFile]]:
     """A part of another archive, or those photos of it that are new, with all the files it needs."""
     if fresh.all():
-        names = set(part.entry.files.values())
-        written = WrittenPart(
-            part.entry, archive.manifest.dimension, {}, {name: archive.manifest.files[name] for name in names}
-        )
-    else:
-        written = gather(archive, [(part, np.flatnonzero(fresh))], work)
-        names = {part.entry.files[f"{role}_codec"] for role in part.codecs}
-        left_out = {**part.entry.left_out, "in another archive": int((~fresh).sum())}
-        written = replace(written, part=replace(written.part, left_out=left_out))
-    return replace(written, new={**written.new, **{name: _copy(archive.folder / name, work) for name in names}})
+        return part.entry, _copies(archive, part.entry.files.values(), work)
+    taken, new = gather([(part, np.flatnonzero(fresh))], work)
+    left_out = {**part.entry.left_out, "in another archive": int((~fresh).sum())}
+    return replace(taken, left_out=left_out), new | _copies(archive, _compression(part).codec_files.values(), work)
 
 
 def _fold(folder: Path, work: Path) -> None:
     """When parts are many, make one of all that are compressed like the largest; that one stays as it is."""
     archive = Archive(folder)
     largest = max(archive.parts, key=len)
-    small = [part for part in archive.parts if part is not largest and _codecs(part) == _codecs(largest)]
+    codec_files = _compression(largest).codec_files
+    small = [part for part in archive.parts if part is not largest and _compression(part).codec_files == codec_files]
     if len(archive.parts) <= MOST_PARTS or len(small) < 2:
         return
-    written = gather(archive, [(part, np.arange(len(part))) for part in small], work)
+    folded, new = gather([(part, np.arange(len(part))) for part in small], work)
     left_out = add_up(part.entry.left_out for part in small)
     others = [part.entry for part in archive.parts if part not in small]
-    parts = (*others, replace(written.part, left_out=left_out))
-    commit(folder, _with(archive.manifest, parts, written), written.new)
+    commit(folder, _with(archive.manifest, (*others, replace(folded, left_out=left_out))), new)
 
 
-def _codecs(part: ArchivePart) -> dict[str, str]:
-    return {role: part.entry.files[f"{role}_codec"] for role in part.codecs}
+def _compression(part: ArchivePart) -> Compression:
+    codec_files = {role: part.entry.files[f"{role}_codec"] for role in part.codecs}
+    return Compression(part.entry.codec, codec_files, part.vectors.precision)
 
 
-def _with(manifest: Manifest, parts: tuple[Part, ...], written: WrittenPart | None = None) -> Manifest:
+def _with(manifest: Manifest, parts: tuple[Part, ...]) -> Manifest:
     """The manifest with other parts, and without references."""
-    shared = {"typical": manifest.shared["typical"]}
-    return replace(manifest, parts=parts, shared=shared, files={**manifest.files, **(written.known if written else {})})
+    return replace(manifest, parts=parts, shared={"typical": manifest.shared["typical"]})
 
 
-def _copy(file: Path, work: Path) -> Path:
-    """A file in `work`; the same bytes on disk where that is possible, since files of archives never change."""
-    target = work / file.name
-    if not target.exists():
-        try:
-            target.hardlink_to(file)
-        except OSError:  # on another disk
-            shutil.copyfile(file, target)
-    return target
+def _copies(archive: Archive, names: Collection[str], work: Path) -> dict[str, NewFile]:
+    """Files of an archive in `work`; the same bytes on disk where that is possible, since they never change."""
+    for name in names:
+        if not (work / name).exists():
+            try:
+                (work / name).hardlink_to(archive.folder / name)
+            except OSError:  # on another disk
+                shutil.copyfile(archive.folder / name, work / name)
+    return {name: NewFile(work / name, archive.manifest.files[name]) for name in names}

@@ -19,6 +19,7 @@ from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.presets import Preset, find_preset
 from reco_core.utils.optional import import_optional
+from reco_core.utils.quiet_loggers import quiet_loggers
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,6 @@ def on_ray(
     open_only: bool = False,
     weights: Path | None = None,
     precision: str | None = None,
-    device: str | None = None,
 ) -> RemoteEmbedder:
     """Have the photos of an archive embedded by workers of a Ray cluster, with the same result, byte for byte.
 
@@ -53,7 +53,7 @@ def on_ray(
         address: HOST:PORT of a cluster's head, or "local" to start Ray on this machine; ignored if this process is
             connected to Ray already.
         photos, open_only: what the archive's source was opened with (see `open_source`).
-        preset, weights, precision, device: what its encoder was loaded with (see `load_encoder`).
+        preset, weights, precision: what its encoder was loaded with (see `load_encoder`).
         workers: each computes on one CPU, and has a GPU of its own if the encoder is on one.
 
     Raises:
@@ -78,19 +78,10 @@ def on_ray(
         control: RunControl,
     ) -> None:
         files = None if learned is None else {role: codec.save(folder / role) for role, codec in learned.items()}
-        job = Job(
-            folder,
-            photos,
-            open_only,
-            source.key,
-            preset,
-            weights.absolute() if weights else None,
-            precision,
-            (device or encoder.device).partition(":")[0],
-            encoder.hash,
-            files,
-            embedding.BATCH,
-        )
+        device = encoder.device.partition(":")[0]
+        place = weights.absolute() if weights else None
+        model = preset, place, precision, device, encoder.hash
+        job = Job(folder, photos, open_only, source.key, *model, files, embedding.BATCH)
         size = min(RUN, math.ceil(len(starts) / (workers * SHARES)))
         runs = [list(starts[i : i + size]) for i in range(0, len(starts), size)]
         total = min(len(starts) * job.batch, len(source.records))
@@ -132,19 +123,17 @@ def _results(ray: ModuleType, job: Job, runs: list[list[int]], workers: int) -> 
 @contextmanager
 def _connected(ray: ModuleType, address: str, workers: int) -> Iterator[None]:
     """Ray, without its messages; it is shut down afterwards unless this process used it before."""
-    started, messages = not ray.is_initialized(), logging.getLogger("ray.data")
-    level = messages.level
+    started = not ray.is_initialized()
     local = {"num_cpus": workers, "object_store_memory": STORE, "include_dashboard": False} if address == LOCAL else {}
     try:
         if started:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError) as error:
         raise ArchiveError("the Ray cluster cannot be used", given=f"{address} ({error})", remedy=AGAIN) from error
-    messages.setLevel(logging.CRITICAL)
     try:
-        yield
+        with quiet_loggers(logging.CRITICAL, "ray.data"):
+            yield
     finally:
-        messages.setLevel(level)
         if started:
             ray.shutdown()
 

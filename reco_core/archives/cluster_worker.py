@@ -11,7 +11,6 @@ import torch
 
 from reco_core.archives import codecs, embedded_batches, embedding
 from reco_core.archives.codecs import Codec
-from reco_core.archives.embedded_batches import StoredBatch
 from reco_core.errors import ArchiveError, RecoError, WeightsError
 from reco_core.models.encoders import Encoder, load_encoder
 from reco_core.photo_sources.factory import open_source
@@ -56,8 +55,7 @@ class Worker:
         """Save each batch as soon as it is ready."""
         job, (source, encoder, learned) = self.job, self.loaded
         for batch in embedding.embed(source, encoder, starts, job.batch):
-            stored = StoredBatch.from_batch(batch)
-            (stored if learned is None else stored.compressed(learned)).save(job.folder)
+            (batch if learned is None else batch.compressed(learned)).save(job.folder)
 
     @cached_property
     def loaded(self) -> tuple[Source, Encoder, dict[str, Codec] | None]:

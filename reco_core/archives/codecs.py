@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from reco_core.archives import sparse_coding
-from reco_core.errors import OptionError
 
 SAMPLE = 100_000  # positions that a quantiser learns from
 FINE = "SQ8"  # a byte per channel: references keep a cosine of 0.99 and more (benchmarks/compression.py)
@@ -22,6 +21,7 @@ CHANNELS = 8
 # map.
 MINI_COMPACT = "RQ10x8"
 FEW = 40_000  # positions that are too few to learn a codebook from: then fine it is
+MAPS = ("features", "language")  # of a photo, each with a codec of its own
 NONE = "none"
 DENSE = ("fine", "compact", NONE)
 
@@ -29,16 +29,15 @@ DENSE = ("fine", "compact", NONE)
 class Codec(ABC):
     """Codes vectors of one map, position by position."""
 
-    spec: str
-    size: int  # bytes a position
+    spec = ""  # how it was learned; unknown of one that was read
 
     @abstractmethod
     def encode(self, maps: np.ndarray) -> np.ndarray:
-        """Maps (n, positions, C) float, norm 1 -> codes (n, positions, size) uint8."""
+        """Maps (n, positions, C) float, norm 1 -> codes (n, positions, bytes) uint8."""
 
     @abstractmethod
     def decode(self, codes: np.ndarray) -> Tensor:
-        """Codes (n, positions, size) -> maps (n, positions, C) float32, norm 1."""
+        """Codes (n, positions, bytes) -> maps (n, positions, C) float32, norm 1."""
 
     @abstractmethod
     def save(self, file: Path) -> Path:
@@ -48,15 +47,8 @@ class Codec(ABC):
 class Quantiser(Codec):
     """A FAISS quantiser."""
 
-    def __init__(self, index: Any, spec: str) -> None:
-        self._index, self.spec, self.size = index, spec, index.sa_code_size()
-
-    @classmethod
-    def learn(cls, sample: np.ndarray, spec: str) -> "Quantiser":
-        """From positions (n, C); spec: of FAISS's index factory."""
-        index = faiss.index_factory(sample.shape[-1], spec)
-        index.train(np.ascontiguousarray(sample, np.float32))
-        return cls(index, spec)
+    def __init__(self, index: Any, spec: str = "") -> None:
+        self._index, self.spec = index, spec
 
     def encode(self, maps: np.ndarray) -> np.ndarray:
         flat = np.ascontiguousarray(maps.reshape(-1, maps.shape[-1]), np.float32)
@@ -74,8 +66,6 @@ class Quantiser(Codec):
 
 class Words(Codec):
     """Maps that are sums of names' embeddings, as the names that they speak of."""
-
-    spec, size = "dictionary", sparse_coding.BYTES
 
     def __init__(self, words: Tensor) -> None:
         """words: (N, D) of norm 1."""
@@ -95,11 +85,11 @@ class Words(Codec):
         return file
 
 
-def load(file: Path, spec: str = "") -> Codec:
+def load(file: Path) -> Codec:
     """A codec from its file; raises OSError, RuntimeError, KeyError or SafetensorError if it is none."""
     if file.suffix == ".safetensors":
         return Words(load_file(file)["words"].float())
-    return Quantiser(faiss.read_index(str(file)), spec)
+    return Quantiser(faiss.read_index(str(file)))
 
 
 def learn(maps: dict[str, np.ndarray], names: Tensor | None, dense: str) -> dict[str, Codec]:
@@ -114,7 +104,10 @@ def learn(maps: dict[str, np.ndarray], names: Tensor | None, dense: str) -> dict
             codecs[role] = Words(names)
             continue
         compact = COMPACT.format(array.shape[-1] // CHANNELS) if names is None else MINI_COMPACT
-        codecs[role] = Quantiser.learn(sample(array), FINE if few or dense == "fine" else compact)
+        spec = FINE if few or dense == "fine" else compact
+        index = faiss.index_factory(array.shape[-1], spec)
+        index.train(sample(array))
+        codecs[role] = Quantiser(index, spec)
     return codecs
 
 
@@ -123,9 +116,3 @@ def sample(maps: np.ndarray) -> np.ndarray:
     flat = maps.reshape(-1, maps.shape[-1])
     picked = np.sort(np.random.default_rng(0).permutation(len(flat))[:SAMPLE])
     return flat[picked].astype(np.float32)
-
-
-def check_dense(dense: str) -> str:
-    if dense not in DENSE:
-        raise OptionError("unknown way to store dense features", given=dense, expected=", ".join(DENSE))
-    return dense

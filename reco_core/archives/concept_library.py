@@ -117,11 +117,7 @@ class ConceptLibrary:
         """What the archive has of photos; speaking: of how many the language maps are read."""
         archive, device = self.archive, self.encoder.device
         language = archive.language(found.rows[:speaking]).unflatten(1, archive.language_grid).to(device)
-        return ExemplarMaps(
-            found.rows,
-            found.similarity,
-            tuple(archive.records[row] for row in found.rows),
-            archive.features(found.rows).to(device),
-            language,
-            archive.embeddings(found.rows) if self.encoder.preset.one_text else None,
-        )
+        records = tuple(archive.records[row] for row in found.rows)
+        features = archive.features(found.rows).to(device)
+        embeddings = archive.embeddings(found.rows) if self.encoder.preset.one_text else None
+        return ExemplarMaps(found.rows, found.similarity, records, features, language, embeddings)

@@ -8,19 +8,18 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from reco_core.archives.codecs import Codec
-from reco_core.archives.embedding import Batch
+from reco_core.archives.codecs import MAPS, Codec
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.atomic_write import atomic_write
-
-MAPS = ("features", "language")
 
 
 @dataclass(frozen=True)
 class StoredBatch:
     """A source's photos start .. done - 1, ready to be stored: arrays (n, ...) by name, a row for each record.
 
-    arrays: embedding (what photos are searched by), whole (comparable with language; only if that is another), hash,
+    records: of the readable photos, with size and SHA-256.
+    arrays: hash (perceptual, uint64), and if any is readable embedding (what photos are searched by), whole (comparable
+    with language; only if that is another),
     and features and language, (n, h, w, C) float16, or their codes (n, h w, bytes) uint8.
     """
 
@@ -29,18 +28,6 @@ class StoredBatch:
     records: tuple[PhotoRecord, ...]
     arrays: dict[str, np.ndarray]
     left_out: tuple[LeftOut, ...]
-
-    @classmethod
-    def from_batch(cls, batch: Batch) -> "StoredBatch":
-        """From what the models say, maps rounded to half precision: codes must not depend on who makes them."""
-        arrays, encoded = {"hash": batch.hashes}, batch.encoded
-        if encoded is not None:
-            if encoded.retrieval is not None:
-                arrays["whole"] = encoded.embedding.cpu().numpy()
-            searched = encoded.embedding if encoded.retrieval is None else encoded.retrieval
-            arrays["embedding"] = searched.cpu().numpy()
-            arrays |= {role: getattr(encoded, role).cpu().numpy().astype(np.float16) for role in MAPS}
-        return cls(batch.start, batch.done, batch.records, arrays, batch.left_out)
 
     def compressed(self, codecs: dict[str, Codec]) -> "StoredBatch":
         """With maps compressed, and without those that have no codec; as it is if that was done before."""

@@ -10,33 +10,15 @@ from urllib.parse import urlsplit
 
 from reco_core.archives.manifest import Manifest
 from reco_core.types import PhotoRecord
+from reco_core.utils.templates import render
 
 # Of the hub's identifiers, those that photos have; https://huggingface.co/docs/hub/repositories-licenses
-HUB_LICENCES = frozenset(
-    {
-        "cc0-1.0",
-        "cc-by-2.0",
-        "cc-by-2.5",
-        "cc-by-3.0",
-        "cc-by-4.0",
-        "cc-by-sa-3.0",
-        "cc-by-sa-4.0",
-        "cc-by-nc-2.0",
-        "cc-by-nc-3.0",
-        "cc-by-nc-4.0",
-        "cc-by-nd-4.0",
-        "cc-by-nc-nd-3.0",
-        "cc-by-nc-nd-4.0",
-        "cc-by-nc-sa-2.0",
-        "cc-by-nc-sa-3.0",
-        "cc-by-nc-sa-4.0",
-        "mit",
-        "apache-2.0",
-        "pddl",
-        "unknown",
-    }
+HUB_LICENCE = re.compile(
+    r"cc0-1\.0|cc-by-(2\.0|2\.5|3\.0|4\.0)|cc-by-(sa|nc-nd)-(3\.0|4\.0)|cc-by-(nc|nc-sa)-(2\.0|3\.0|4\.0)|cc-by-nd-4\.0"
+    "|mit|apache-2\\.0|pddl|unknown"
 )
 MOST_ROWS = 50  # of a table of the card
+SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B")  # between two of these are the hub's categories
 
 
 def card(manifest: Manifest, records: Iterable[PhotoRecord], repository: str = "OWNER/NAME") -> str:
@@ -47,61 +29,18 @@ def card(manifest: Manifest, records: Iterable[PhotoRecord], repository: str = "
     for record in records:
         hosts[_host(record.source_url)] += 1
         authors.add(record.author)
-    licences, photos = manifest.licences, f"{manifest.photos:,} photos"
+    photos = f"{manifest.photos:,} photos"
     header = DatasetCardData(
         pretty_name=f"ReCo archive of {photos}, preset {manifest.preset}",
-        **_licence(licences),
+        **_licence(manifest.licences),
         size_categories=[_size(manifest.photos)],
         task_categories=["image-segmentation"],
         tags=["reco", "image-retrieval", "embeddings", f"preset:{manifest.preset}"],
         viewer=False,
     ).to_yaml()
-    return f"""---
-{header}
----
-
-# ReCo archive of {photos}
-
-An archive of [ReCo](https://arxiv.org/abs/2206.07045) (Retrieve and Co-segment), which segments photos by typed names.
-It holds global embeddings, compressed dense features and the credits of {photos}. **It holds no pixels**: photos stay
-where they were published, at the addresses that the credits give.
-
-- Preset: `{manifest.preset}`, weights `{manifest.weights}` (an archive fits no other model)
-- Archive: `{manifest.hash}` (SHA-256 of manifest.json)
-- Photos: {manifest.photos:,}, by {len(authors - {""}):,} named authors
-
-## Use
-
-```
-reco archive pull {repository} --out FOLDER
-reco segment PHOTO "cat, wall" --preset {manifest.preset} --archive FOLDER --out RESULT
-```
-
-## Licences of the photos
-
-Stated by their sources; per photo, with author, title and address, in the archive's credits.
-
-{_table("Licence", licences)}
-
-## Sources
-
-{_table("Host", hosts)}
-
-## Left out
-
-{_table("Reason, such as a near-duplicate", manifest.left_out) if manifest.left_out else "No photo was left out."}
-
-## Having a photo taken down
-
-Open a discussion in this repository's Community tab that names the photo's address. Its owner then runs
-
-```
-reco archive remove FOLDER --where source_url=ADDRESS --yes
-reco archive push FOLDER {repository}
-```
-
-and squashes the repository's history, since earlier commits still hold what they held.
-"""
+    tables = {"licences": _rows(manifest.licences), "hosts": _rows(hosts), "left_out": _rows(manifest.left_out)}
+    about = {"manifest": manifest, "photos": photos, "authors": len(authors - {""}), "repository": repository}
+    return render("archives/hub_card.md", header=header, **about, **tables)
 
 
 def _host(url: str) -> str:
@@ -125,24 +64,22 @@ def _hub_licence(text: str) -> str:
     name = re.sub(r"[\s_]+", "-", text.strip().lower())
     if address := re.fullmatch(r"https?://creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)/([0-9.]+)/?", name):
         name = "cc0-1.0" if address[1] == "zero" else f"cc-{address[1]}-{address[2]}"
-    return name if name in HUB_LICENCES else ""
+    return name if HUB_LICENCE.fullmatch(name) else ""
 
 
 def _size(photos: int) -> str:
     """The hub's category of a size, such as "1K<n<10K"."""
-    steps = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"]
-    above = [step for i, step in enumerate(steps) if photos >= 1000 * 10**i]
-    if not above:
+    if photos < 1000:
         return "n<1K"
-    return f"{above[-1]}<n<{steps[len(above)]}" if len(above) < len(steps) else "1B<n<10B"
+    digits = min(len(str(photos)), 10)
+    return f"{SIZES[digits - 4]}<n<{SIZES[digits - 3]}"
 
 
-def _table(title: str, counts: Mapping[str, int]) -> str:
+def _rows(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The rows of a table, most first; the last one sums up what is too much."""
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"| {_cell(name)} | {count:,} |" for name, count in rows[:MOST_ROWS]]
-    if more := rows[MOST_ROWS:]:
-        shown.append(f"| {len(more):,} others | {sum(count for _, count in more):,} |")
-    return "\n".join([f"| {title} | Photos |", "|---|---:|", *shown])
+    shown, more = [(_cell(name), count) for name, count in rows[:MOST_ROWS]], rows[MOST_ROWS:]
+    return [*shown, (f"{len(more):,} others", sum(count for _, count in more))] if more else shown
 
 
 def _cell(text: str) -> str:

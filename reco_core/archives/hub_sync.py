@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -68,7 +69,7 @@ def push(
 
     try:
         with _hub(repository, token):
-            api = HfApi(endpoint=endpoint, token=token)
+            api, place = HfApi(endpoint=endpoint, token=token), dict[str, Any](repo_type=KIND, revision=revision)
             api.create_repo(repository, repo_type=KIND, private=private or None, exist_ok=True)
             info = api.dataset_info(repository, revision=revision, files_metadata=True, timeout=PATIENCE)
             if private and not info.private:
@@ -79,31 +80,20 @@ def push(
                 )
             there = {file.rfilename: file.lfs.sha256 if file.lfs else "" for file in info.siblings or ()}
             files = {name: manifest.files[name] for name in sorted(manifest.named)}
-            added = [
-                CommitOperationAdd(name, folder / name)
-                for name, file in files.items()
-                if there.get(name) != file.sha256
-            ]
+            lacking = [name for name, file in files.items() if there.get(name) != file.sha256]
+            added = [CommitOperationAdd(name, folder / name) for name in lacking]
             total, done = sum(files[file.path_in_repo].bytes for file in added), 0
             for file in added:
                 control.raise_if_cancelled("the upload was cancelled", "The repository is as it was")
-                api.preupload_lfs_files(repository, [file], repo_type=KIND, revision=revision, free_memory=False)
+                api.preupload_lfs_files(repository, [file], free_memory=False, **place)
                 done += files[file.path_in_repo].bytes
                 control.report("bytes uploaded", done, total)
             stale = [name for name in there if store.CONTENT_NAME.fullmatch(name) and name not in files]
-            commit = api.create_commit(
-                repository,
-                [
-                    *added,
-                    CommitOperationAdd(store.MANIFEST, manifest.text().encode()),
-                    CommitOperationAdd(CARD, text.encode()),
-                    *(CommitOperationDelete(name) for name in stale),
-                ],
-                commit_message=f"ReCo archive of {manifest.photos:,} photos ({manifest.hash[:12]})",
-                repo_type=KIND,
-                revision=revision,
-                parent_commit=info.sha,
-            )
+            texts = {store.MANIFEST: manifest.text(), CARD: text}
+            changes: list[Any] = [*added, *(CommitOperationAdd(name, text.encode()) for name, text in texts.items())]
+            changes += map(CommitOperationDelete, stale)
+            message = f"ReCo archive of {manifest.photos:,} photos ({manifest.hash[:12]})"
+            commit = api.create_commit(repository, changes, commit_message=message, parent_commit=info.sha, **place)
     except DownloadError:
         _check_files(folder, manifest)  # it may be for want of them
         raise
@@ -163,10 +153,9 @@ def pull(
         require_space(out.parent, total - kept_bytes, "the archive")
         done = 0
         for name, target in new.items():
-            shifted = RunControl(partial(_shift, control, done, total), control)
-            _fetch(url(name), target, manifest.files[name], web, shifted)
+            _fetch(url(name), target, manifest.files[name], web, _after(done, total, control))
             done += manifest.files[name].bytes
-        store.commit(out, manifest, new)
+        store.commit(out, manifest, {name: store.NewFile(path, manifest.files[name]) for name, path in new.items()})
         shutil.rmtree(kept, ignore_errors=True)
 
 
@@ -176,11 +165,10 @@ def _check_names(repository: str, token: str | None) -> None:
 
     try:
         validate_repo_id(repository)
-        valid = repository.count("/") == 1
-    except HFValidationError:
-        valid = False
-    if not valid:
-        raise OptionError("this is no name of a repository", given=repository, expected="OWNER/NAME")
+        if repository.count("/") != 1:
+            raise HFValidationError
+    except HFValidationError as error:
+        raise OptionError("this is no name of a repository", given=repository, expected="OWNER/NAME") from error
     known = get_token() if token is None else token
     if known is not None and not re.fullmatch("[!-~]+", known):  # clients quote headers that they cannot send
         raise OptionError("the token has characters that no token has", expected="hf_ and letters and digits")
@@ -303,5 +291,6 @@ def _fetch(url: str, target: Path, file: store.File, web: httpx.Client, control:
         )
 
 
-def _shift(control: RunControl, before: int, total: int, _file: str, done: int, _of: int) -> None:
-    control.report("bytes downloaded", before + done, total)
+def _after(before: int, total: int, control: RunControl) -> RunControl:
+    """A control for a file that comes after so many bytes."""
+    return RunControl(lambda _, done, __: control.report("bytes downloaded", before + done, total), control)

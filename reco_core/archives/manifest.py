@@ -15,8 +15,9 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -39,6 +40,13 @@ class File:
 
     sha256: str
     bytes: int
+
+
+class NewFile(NamedTuple):
+    """A file on its way into an archive: where it lies, and what the manifest will say of it."""
+
+    path: Path
+    known: File
 
 
 @dataclass(frozen=True)
@@ -106,9 +114,9 @@ class Manifest:
 
 def add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """The sums of several tables of counts."""
-    total: Counter[str] = Counter()
+    total = Counter[str]()
     for one in counts:
-        total.update(one)
+        total.update(one)  # a sum of counters would lose those of zero
     return dict(total)
 
 
@@ -127,19 +135,13 @@ def read_manifest(folder: Path) -> Manifest:
         entries = json.loads(file.read_text(encoding="utf-8"))
         version = entries["format"]
         if version == FORMAT:
-            files = {name: File(**entry) for name, entry in entries["files"].items()}
-            parts = tuple(Part(**part) for part in entries["parts"])
-            one = Manifest(
-                entries["preset"],
-                entries["weights"],
-                int(entries["dimension"]),
-                tuple(entries["grid"]),
-                tuple(entries["language_grid"]),
-                parts,
-                entries["shared"],
-                files,
-            )
-            if not one.named <= set(files) or not all(map(PLAIN.fullmatch, files)) or not one.photos:
+            found: dict[str, Any] = {known.name: entries[known.name] for known in fields(Manifest)}
+            found |= {grid: tuple(entries[grid]) for grid in ("grid", "language_grid")}
+            found["dimension"] = int(entries["dimension"])
+            found["parts"] = tuple(Part(**part) for part in entries["parts"])
+            found["files"] = {name: File(**entry) for name, entry in entries["files"].items()}
+            one = Manifest(**found)
+            if not one.named <= set(one.files) or not all(map(PLAIN.fullmatch, one.files)) or not one.photos:
                 raise ValueError("it names files that it does not list, or that are elsewhere")
             return one
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -213,28 +215,29 @@ def changing(folder: Path) -> Iterator[Path]:
         lock.release()
 
 
-def name_by_contents(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, File]]:
-    """Name files by role and contents: (role -> file, renamed where it lies), and what a manifest says of each."""
-    named, known = {}, {}
+def name_by_contents(files: Mapping[str, Path]) -> dict[str, NewFile]:
+    """Name files by role and contents: role -> file, renamed where it lies."""
+    named = {}
     for role, file in files.items():
         contents = sha256(file)
-        named[role] = file.rename(file.with_name(f"{role}-{contents[:16]}{file.suffix}"))
-        known[named[role].name] = File(contents, named[role].stat().st_size)
-    return named, known
+        path = file.rename(file.with_name(f"{role}-{contents[:16]}{file.suffix}"))
+        named[role] = NewFile(path, File(contents, path.stat().st_size))
+    return named
 
 
-def commit(folder: Path, manifest: Manifest, new: Mapping[str, Path]) -> None:
+def commit(folder: Path, manifest: Manifest, new: Mapping[str, NewFile]) -> None:
     """Bring new files into the folder and put the manifest in place; files that it does not name are deleted.
 
-    new: name -> file, on the same disk. Call it inside `changing`. Raises OSError, and then nothing has changed.
+    manifest: need not list the new files. new: by name, on the same disk. Call it inside `changing`. Raises OSError,
+    and then nothing has changed.
     """
     folder.mkdir(exist_ok=True)
     before = _listed(folder)
     for name, file in new.items():
-        _flush(file)
-        file.replace(folder / name)  # one of the same name may be damaged
+        _flush(file.path)
+        file.path.replace(folder / name)  # one of the same name may be damaged
     _flush(folder)
-    listed = {name: manifest.files[name] for name in sorted(manifest.named)}
+    listed = {**manifest.files, **{name: file.known for name, file in new.items()}}
     atomic_write(folder / MANIFEST, replace(manifest, files=listed).text())
     _flush(folder)
     for name in strays(folder, manifest):

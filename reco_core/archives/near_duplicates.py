@@ -25,9 +25,7 @@ class NearDuplicates:
     def __init__(self, hashes: Iterable[int] = ()) -> None:
         # Five disjoint groups of bits: when at most four bits differ, one group is untouched, so none is missed.
         self._index = faiss.IndexBinaryMultiHash(64, BITS + 1, 64 // (BITS + 1))
-        known = np.fromiter(hashes, np.uint64)
-        if len(known):
-            self._index.add(_bytes(known))
+        self.add(hashes)
 
     def __contains__(self, value: int) -> bool:
         """Whether a hash is within `BITS` of one that was kept."""
@@ -36,9 +34,11 @@ class NearDuplicates:
         limits, _, _ = self._index.range_search(_bytes(np.array([value], np.uint64)), BITS + 1)
         return bool(limits[-1])
 
-    def add(self, value: int) -> None:
-        """Remember a photo's hash."""
-        self._index.add(_bytes(np.array([value], np.uint64)))
+    def add(self, hashes: Iterable[int]) -> None:
+        """Remember photos' hashes."""
+        known = np.fromiter(hashes, np.uint64)
+        if len(known):
+            self._index.add(_bytes(known))
 
 
 def _bytes(hashes: np.ndarray) -> np.ndarray:

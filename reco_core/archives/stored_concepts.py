@@ -50,15 +50,8 @@ def write_concepts(archive: Archive, groups: Sequence[LearnedGroup]) -> None:
     tables, tensors = [], {}
     for i, group in enumerate(groups):
         exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in group.concepts}
-        tables.append(
-            {
-                "k": group.k,
-                "learning": group.learning,
-                "context": group.context,
-                "exemplars": exemplars,
-                "shown": {c.name: c.shown for c in group.concepts},
-            }
-        )
+        way = {"k": group.k, "learning": group.learning, "context": group.context}
+        tables.append({**way, "exemplars": exemplars, "shown": {c.name: c.shown for c in group.concepts}})
         for kind in VECTOR_KINDS:
             tensors[f"{kind}.{i}"] = torch.stack([getattr(concept, kind) for concept in group.concepts])
     with changing(archive.folder) as work:
@@ -67,10 +60,9 @@ def write_concepts(archive: Archive, groups: Sequence[LearnedGroup]) -> None:
             raise ArchiveError("the archive has changed meanwhile", given=archive.folder, remedy="Open it again")
         (work / "references.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
         (work / "references.safetensors").write_bytes(save(tensors))
-        found, known = name_by_contents({TABLE: work / "references.json", VECTORS: work / "references.safetensors"})
-        shared = {**manifest.shared, **{role: file.name for role, file in found.items()}}
-        changed = replace(manifest, shared=shared, files={**manifest.files, **known})
-        commit(archive.folder, changed, {file.name: file for file in found.values()})
+        found = name_by_contents({TABLE: work / "references.json", VECTORS: work / "references.safetensors"})
+        shared = {**manifest.shared, **{role: file.path.name for role, file in found.items()}}
+        commit(archive.folder, replace(manifest, shared=shared), {file.path.name: file for file in found.values()})
 
 
 def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]], bool]) -> dict[ConceptKey, Concept]:

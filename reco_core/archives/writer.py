@@ -1,13 +1,12 @@
 """Making an archive: photos through a model, compressed, indexed, written."""
 
 import csv
-import io
 import logging
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -17,13 +16,13 @@ from safetensors.torch import save
 from reco_core.archives import codecs, embedded_batches, embedding
 from reco_core.archives.arrays import write_array
 from reco_core.archives.build_journal import BuildJournal
-from reco_core.archives.codecs import Codec
-from reco_core.archives.embedded_batches import MAPS, StoredBatch
-from reco_core.archives.manifest import FORMAT, File, Manifest, Part, changing, commit, name_by_contents
+from reco_core.archives.codecs import MAPS, Codec
+from reco_core.archives.embedded_batches import StoredBatch
+from reco_core.archives.manifest import FORMAT, Manifest, NewFile, Part, changing, commit, name_by_contents
 from reco_core.archives.near_duplicates import NearDuplicates
 from reco_core.archives.records import write_records
 from reco_core.archives.vectors import write_vectors
-from reco_core.errors import ArchiveError
+from reco_core.errors import ArchiveError, OptionError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.segmentation.background_stats import background_stats
@@ -52,13 +51,15 @@ class Options:
 
 
 @dataclass(frozen=True)
-class WrittenPart:
-    """A part's files, not in their folder yet: new: name -> where it lies; known: name -> size and hash."""
+class Compression:
+    """How photos of a part are stored.
 
-    part: Part
-    dimension: int
-    new: dict[str, Path]
-    known: dict[str, File]
+    codec: of dense features. codec_files: role -> name of the file that decodes it. precision: of embeddings.
+    """
+
+    codec: str
+    codec_files: Mapping[str, str]
+    precision: str
 
 
 def write_archive(
@@ -84,57 +85,53 @@ def write_archive(
         ArchiveError: no photo could be read, the folder is in use, or it cannot be written.
         Cancelled: `control` was cancelled; what is embedded is kept.
     """
-    codecs.check_dense(options.dense)
+    if options.dense not in codecs.DENSE:
+        expected = ", ".join(codecs.DENSE)
+        raise OptionError("unknown way to store dense features", given=options.dense, expected=expected)
     control = control or RunControl()
     with changing(folder) as work:
         embedded = EmbeddingRun(folder, source, encoder, options, remote, control)
         learned = embedded.learn()
         journal = embedded.run(learned, NearDuplicates())
         files = {f"{role}_codec": codec.save(work / role) for role, codec in learned.items()}
-        shared, known = name_by_contents({**files, "typical": embedded.typical(work / "typical.safetensors")})
-        codec_names = {role: shared[f"{role}_codec"].name for role in learned}
-        codec = learned["features"].spec if learned else codecs.NONE
-        precision = "int8" if options.dense == "compact" else "fp16"
-        written = write_part(work, journal, codec, codec_names, precision, control)
-        new = {file.name: file for file in shared.values()} | written.new
-        grids, dimension = embedded.grids(), written.dimension
-        manifest = Manifest(
-            encoder.preset.name,
-            encoder.hash,
-            dimension,
-            grids["features"],
-            grids["language"],
-            (written.part,),
-            {"typical": shared["typical"].name},
-            {**known, **written.known},
+        shared = name_by_contents({**files, "typical": embedded.typical(work / "typical.safetensors")})
+        compression = Compression(
+            learned["features"].spec if learned else codecs.NONE,
+            {role: shared[f"{role}_codec"].path.name for role in learned},
+            "int8" if options.dense == "compact" else "fp16",
         )
-        commit(folder, manifest, new)
+        part, new = write_part(work, journal, compression, control)
+        grid, language_grid = ((maps.shape[1], maps.shape[2]) for maps in embedded.maps.values())
+        typical = {"typical": shared["typical"].path.name}
+        preset, dimension = encoder.preset.name, embedded.dimension
+        manifest = Manifest(preset, encoder.hash, dimension, grid, language_grid, (part,), typical, {})
+        commit(folder, manifest, {**new, **{file.path.name: file for file in shared.values()}})
         embedded.clean()
 
 
+@dataclass
 class EmbeddingRun:
-    """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it."""
+    """Photos of a source on their way into an archive; what is done is kept in `.NAME-building` beside it.
 
-    def __init__(
-        self,
-        folder: Path,
-        source: Source,
-        encoder: Encoder,
-        options: Options,
-        remote: RemoteEmbedder | None,
-        control: RunControl,
-        known: str = "",
-    ) -> None:
-        """known: what else the result depends on."""
-        self.source, self.encoder, self.options = source, encoder, options
-        self.remote, self.control = remote, control
-        key = [FORMAT, embedding.BATCH, LEARN, encoder.preset.name, encoder.hash, source.key, options, known]
-        folder = folder.absolute()
-        self.folder = folder.parent / f".{folder.name}-building"
+    known: what else the result depends on.
+    """
+
+    archive: Path
+    source: Source
+    encoder: Encoder
+    options: Options
+    remote: RemoteEmbedder | None
+    control: RunControl
+    known: str = ""
+
+    def __post_init__(self) -> None:
+        archive, model = self.archive.absolute(), self.encoder.preset.name
+        key = [FORMAT, embedding.BATCH, LEARN, model, self.encoder.hash, self.source.key, self.options, self.known]
+        self.folder = archive.parent / f".{archive.name}-building"
         self.journal = BuildJournal(self.folder, digest(repr(key)))
         self.batches = self.folder / "batches"
         self.batches.mkdir(exist_ok=True)
-        self.starts = range(0, len(source.records), embedding.BATCH)
+        self.starts = range(0, len(self.source.records), embedding.BATCH)
 
     def learn(self) -> dict[str, Codec]:
         """Codecs for the maps, from photos spread over the source; these are embedded first, and once."""
@@ -143,7 +140,7 @@ class EmbeddingRun:
         missing = self._missing(self.learning, None)
         ahead = len(self.learning) - len(missing)
         for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
-            StoredBatch.from_batch(batch).save(self.batches)
+            batch.save(self.batches)
             self._report(min((ahead + i) * embedding.BATCH, len(self.source.records)))
         raw = self._raw()
         if not raw:
@@ -152,7 +149,7 @@ class EmbeddingRun:
                 given=f"{len(self.source.records)} photos",
                 expected="JPEG, PNG, WebP, BMP, GIF or TIFF files",
             )
-        self.photo_embeddings = raw.get("whole", raw["embedding"])
+        self.photo_embeddings, self.dimension = raw.get("whole", raw["embedding"]), raw["embedding"].shape[1]
         self.maps = {role: raw[role] for role in MAPS}
         names = None if self.encoder.names is None else self.encoder.names.cpu()
         return {} if self.options.dense == codecs.NONE else codecs.learn(self.maps, names, self.options.dense)
@@ -162,20 +159,16 @@ class EmbeddingRun:
         journal = self.journal
         todo = [start for start in self.starts if start >= journal.done]
         missing = self._missing(todo, learned)
-        hashes = journal.array("hash")
-        for value in () if hashes is None else hashes.tolist():
-            seen.add(value)
+        if journal.count:
+            seen.add(journal.array("hash").tolist())
         fresh, to_embed = embedding.embed(self.source, self.encoder, missing), set(missing)
         for start in todo:
-            stored = (
-                StoredBatch.from_batch(next(fresh)) if start in to_embed else embedded_batches.load(self.batches, start)
-            )
+            stored = next(fresh) if start in to_embed else embedded_batches.load(self.batches, start)
             if stored is None:
-                embedded_batches.batch_file(self.batches, start).unlink()
+                file = embedded_batches.batch_file(self.batches, start)
+                file.unlink()
                 raise ArchiveError(
-                    "what was embedded before is damaged",
-                    given=embedded_batches.batch_file(self.batches, start),
-                    remedy="Give the same command again",
+                    "what was embedded before is damaged", given=file, remedy="Give the same command again"
                 )
             self._append(stored.compressed(learned), seen)
             self._report(stored.done)
@@ -188,7 +181,7 @@ class EmbeddingRun:
             if value in seen and not self.options.duplicates:
                 left_out.append(LeftOut(record.file, "near-duplicate"))
                 continue
-            seen.add(value)
+            seen.add([value])
             kept.append(i)
         arrays = {name: array[kept] for name, array in stored.arrays.items() if name != "whole"}
         self.journal.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)
@@ -204,10 +197,6 @@ class EmbeddingRun:
             tensors |= {f"{of}.{name}": value.half() for name, value in moment._asdict().items()}
         file.write_bytes(save(tensors))
         return file
-
-    def grids(self) -> dict[str, tuple[int, int]]:
-        """(height, width) of features and language maps."""
-        return {role: (maps.shape[1], maps.shape[2]) for role, maps in self.maps.items()}
 
     def clean(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -244,27 +233,21 @@ class EmbeddingRun:
 def write_part(
     work: Path,
     journal: BuildJournal,
-    codec: str,
-    codec_names: Mapping[str, str],
-    precision: str,
+    compression: Compression,
     control: RunControl,
     taken: frozenset[str] = frozenset(),
-) -> WrittenPart:
-    """A part from everything that was embedded.
-
-    codec_names: role -> file that decodes it. taken: names of photos that the archive has already.
-    """
-    vectors, hashes = journal.array("embedding"), journal.array("hash")
-    if vectors is None or hashes is None:
+) -> tuple[Part, dict[str, NewFile]]:
+    """A part from everything that was embedded, and its files; taken: names of photos that the archive has already."""
+    if not journal.count:
         raise ArchiveError(
             "no photo is new",
             given=f"{journal.done} photos, {len(journal.left_out())} left out",
             expected="readable photos that the archive lacks",
         )
-    blocks = {role: _blocks(journal.array(role)) for role in codec_names}
+    codes = {role: _blocks(journal.array(role)) for role in compression.codec_files}
     records = [_named(record, taken) for record in journal.records()]
-    left_out = journal.left_out()
-    return assemble(work, records, hashes, vectors, blocks, codec, codec_names, left_out, precision, control)
+    vectors, hashes = journal.array("embedding"), journal.array("hash")
+    return assemble(work, records, hashes, vectors, codes, compression, journal.left_out(), control)
 
 
 def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
@@ -281,49 +264,35 @@ def assemble(
     hashes: np.ndarray,
     vectors: np.ndarray,
     codes: Mapping[str, Iterator[np.ndarray]],
-    codec: str,
-    codec_names: Mapping[str, str],
-    left_out: Sequence[LeftOut],
-    precision: str,
+    compression: Compression,
+    left_out: Sequence[LeftOut] = (),
     control: RunControl | None = None,
-) -> WrittenPart:
-    """Write a part's files into `work`, which is on the archive's disk.
+) -> tuple[Part, dict[str, NewFile]]:
+    """Write a part's files into `work`, which is on the archive's disk: the part, and its files by name.
 
     vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
     """
     folder = Path(tempfile.mkdtemp(dir=work))
-    found = write_vectors(vectors, folder, precision=precision, control=RunControl(parent=control))
+    found = write_vectors(vectors, folder, precision=compression.precision, control=RunControl(parent=control))
     files = dict(found.files)
     for role, blocks in codes.items():
         files[role] = write_array(blocks, len(records), folder / f"{role}.npy")
     files["photos"] = folder / "photos.zip"
     write_records(records, hashes, files["photos"])
     if left_out:
-        files["left_out"] = _write_left_out(left_out, folder / "left_out.tsv")
-    named, known = name_by_contents(files)
-    part = Part(
-        len(records),
-        {
-            **{role: file.name for role, file in named.items()},
-            **{f"{role}_codec": name for role, name in codec_names.items()},
-        },
-        codec,
-        dict(Counter(record.licence for record in records).most_common()),
-        found.recall,
-        dict(Counter(entry.reason.partition(":")[0] for entry in left_out)),
-    )
-    return WrittenPart(part, vectors.shape[1], {file.name: file for file in named.values()}, known)
+        files["left_out"] = folder / "left_out.tsv"
+        with files["left_out"].open("w", encoding="utf-8", newline="") as stream:
+            rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+            rows.writerows([("file", "reason"), *map(astuple, left_out)])
+    named = name_by_contents(files)
+    names = {role: file.path.name for role, file in named.items()}
+    names |= {f"{role}_codec": name for role, name in compression.codec_files.items()}
+    licences = dict(Counter(record.licence for record in records).most_common())
+    reasons = dict(Counter(entry.reason.partition(":")[0] for entry in left_out))
+    part = Part(len(records), names, compression.codec, licences, found.recall, reasons)
+    return part, {file.path.name: file for file in named.values()}
 
 
-def _blocks(codes: np.ndarray | None) -> Iterator[np.ndarray]:
-    if codes is not None:
-        yield from (codes[start : start + BLOCK] for start in range(0, len(codes), BLOCK))
-
-
-def _write_left_out(entries: Sequence[LeftOut], file: Path) -> Path:
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, delimiter="\t", lineterminator="\n")
-    rows.writerow(("file", "reason"))
-    rows.writerows((entry.file, entry.reason) for entry in entries)
-    file.write_text(text.getvalue(), encoding="utf-8")
-    return file
+def _blocks(codes: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(codes), BLOCK):
+        yield codes[start : start + BLOCK]

@@ -18,15 +18,7 @@ log = logging.getLogger("reco_core")
 
 def add_commands(commands: Commands) -> None:
     """Add `adapt`."""
-    command = add_command(
-        commands,
-        "adapt",
-        run,
-        "train a small, fast specialist for your own photos, without labels (ReCo+)",
-        'street_photos "road, building, car" --out street',
-        "ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by\n"
-        "the same command.",
-    )
+    command = add_command(commands, "adapt", run)
     command.add_argument(
         "source", metavar="PHOTOS", help=f"{KINDS}; or {ARCHIVE}: photos that the archive has of the names"
     )
@@ -49,19 +41,18 @@ def add_commands(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train a specialist, or go on with it."""
+    """Train a small, fast specialist for your own photos, without labels (ReCo+).
+
+    ReCo labels your photos, and a network learns from these labels. An interrupted run is continued by
+    the same command.
+
+    Example: street_photos "road, building, car" --out street
+    """
     names = parse_names(args.names, MOST_NAMES)
     changed = {name: value for name in ("encoder", "steps", "batch") if (value := getattr(args, name)) is not None}
-    job = Job(
-        names,
-        replace(find_recipe(args.recipe), **changed),
-        args.method,
-        parse_words(args.background),
-        parse_words(args.context),
-        args.rounds,
-        args.seed,
-        RANDOM if args.random else "auto",
-    )
+    recipe, start = replace(find_recipe(args.recipe), **changed), RANDOM if args.random else "auto"
+    words = parse_words(args.background), parse_words(args.context)
+    job = Job(names, recipe, args.method, *words, args.rounds, args.seed, start)
     control = ProgressLog()
     reco = load(args)
     photos: Source
@@ -71,11 +62,6 @@ def run(args: argparse.Namespace) -> None:
         photos = open_source(args.source, control=control)
     with photos:
         made = adapt(reco, photos, job, args.out, device=args.device, control=control)
-    log.info(
-        "written to %s: %d names from %d photos; step %d was kept. Try it: reco predict %s PHOTO --out RESULT",
-        args.out,
-        len(made.names),
-        made.about["photos"],
-        made.about["step"],
-        args.out,
-    )
+    told = args.out, len(made.names), made.about["photos"], made.about["step"], args.out
+    done = "written to %s: %d names from %d photos; step %d was kept. Try it: reco predict %s PHOTO --out RESULT"
+    log.info(done, *told)

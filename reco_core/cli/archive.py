@@ -35,12 +35,12 @@ def add_commands(commands: Commands) -> None:
     group = commands.add_parser("archive", help="make, search, change and share archives")
     actions = group.add_subparsers(required=True, metavar="ACTION")
     archive_search.add_actions(actions)
-    build = add_command(actions, "build", _build, "embed photos", "PHOTOS --out my_archive --open-only")
+    build = add_command(actions, "build", _build)
     build.add_argument("photos", help=SOURCES)
     add_out(build, "folder of the archive")
     add_preset(build)
     build.add_argument("--dense", default=Options.dense, help=f"how dense features are stored: {', '.join(DENSE)}")
-    add = add_command(actions, "add", _add, "embed more photos into an archive", "my_archive MORE_PHOTOS")
+    add = add_command(actions, "add", _add)
     add.add_argument("archive", type=Path)
     add.add_argument("photos", help=SOURCES)
     for parser in (build, add):
@@ -50,15 +50,13 @@ def add_commands(commands: Commands) -> None:
         parser.add_argument("--workers", type=int, default=2, help="on the cluster")
         add_machine(parser)
 
-    merge = add_command(actions, "merge", _merge, "bring archives of one preset together", "a b --out both")
+    merge = add_command(actions, "merge", _merge)
     merge.add_argument("archives", type=find_archive, nargs="+")
     add_out(merge, "folder of the archive")
     merge.add_argument("--keep-duplicates", action="store_true", help="photos that several have, as often")
     add_machine(merge)
 
-    fetch = add_command(
-        actions, "fetch", _fetch, "bring an archive's photos from where they were published", "--out PHOTOS"
-    )
+    fetch = add_command(actions, "fetch", _fetch)
     fetch.add_argument("--out", type=Path, help="folder (default: photos in the cache folder)")
     fetch.add_argument(
         "--archive", type=find_archive, default=bundled_folder() / MINI.archive, help="default: the bundled one"
@@ -66,22 +64,14 @@ def add_commands(commands: Commands) -> None:
     fetch.add_argument("--open-only", action="store_true", help="only photos with an open licence")
     fetch.add_argument("--connections", type=int, default=CONNECTIONS, help="to one host at a time")
 
-    info = add_command(actions, "info", _info, "say what an archive holds", "archives/mini")
-    verify = add_command(actions, "verify", _verify, "read every byte and compare it with the manifest", "my_archive")
-    push = add_command(
-        actions,
-        "push",
-        _push,
-        "upload an archive to the Hugging Face Hub, with a card of sources and licences",
-        "my_archive OWNER/NAME --private",
-    )
+    info = add_command(actions, "info", _info)
+    verify = add_command(actions, "verify", _verify)
+    push = add_command(actions, "push", _push)
     for parser in (info, verify, push):
         parser.add_argument("archive", type=find_archive)
     push.add_argument("repository", help="OWNER/NAME")
     push.add_argument("--private", action="store_true")
-    pull = add_command(
-        actions, "pull", _pull, "download an archive from the Hugging Face Hub", "OWNER/NAME --out theirs"
-    )
+    pull = add_command(actions, "pull", _pull)
     pull.add_argument("repository", help="OWNER/NAME")
     add_out(pull, "folder of the archive")
     pull.add_argument("--revision", default="main", help="branch, tag or commit")
@@ -104,6 +94,10 @@ def _remote_embedder(args: argparse.Namespace, preset: str) -> RemoteEmbedder | 
 
 
 def _build(args: argparse.Namespace) -> None:
+    """Embed photos.
+
+    Example: PHOTOS --out my_archive --open-only
+    """
     control = ProgressLog()
     with open_source(args.photos, open_only=args.open_only, control=control) as source:
         build_archive(
@@ -118,6 +112,10 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _add(args: argparse.Namespace) -> None:
+    """Embed more photos into an archive.
+
+    Example: my_archive MORE_PHOTOS
+    """
     control, preset = ProgressLog(), read_manifest(args.archive).preset
     encoder = load_models(args, preset)
     with open_source(args.photos, open_only=args.open_only, control=control) as source:
@@ -134,30 +132,41 @@ def _add(args: argparse.Namespace) -> None:
 
 
 def _merge(args: argparse.Namespace) -> None:
+    """Bring archives of one preset together.
+
+    Example: a b --out both
+    """
     changes.merge_archives(args.archives, args.out, duplicates=args.keep_duplicates)
     learn_words(load_models(args, read_manifest(args.out).preset), args.out)
     _show(Archive(args.out))
 
 
 def _fetch(args: argparse.Namespace) -> None:
+    """Bring an archive's photos from where they were published.
+
+    Example: --out PHOTOS
+    """
     if args.connections < 1:
         raise OptionError("--connections must be at least 1", given=args.connections)
-    folder, control = args.out or cache_folder() / "photos", ProgressLog()
-    got = fetch_photos(
-        list(Archive(args.archive).records),
-        folder,
-        open_only=args.open_only,
-        connections=args.connections,
-        control=control,
-    )
+    records, folder = list(Archive(args.archive).records), args.out or cache_folder() / "photos"
+    options = {"open_only": args.open_only, "connections": args.connections}
+    got = fetch_photos(records, folder, **options, control=ProgressLog())
     log.info("%d fetched, %d were there, %d could not be had; in %s", got.fetched, got.present, len(got.failed), folder)
 
 
 def _info(args: argparse.Namespace) -> None:
+    """Say what an archive holds.
+
+    Example: archives/mini
+    """
     _show(Archive(args.archive))
 
 
 def _verify(args: argparse.Namespace) -> None:
+    """Read every byte and compare it with the manifest.
+
+    Example: my_archive
+    """
     manifest = read_manifest(args.archive)
     problems = list(check(args.archive, manifest, every_byte=True))
     for name, problem in problems:
@@ -175,14 +184,20 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _push(args: argparse.Namespace) -> None:
-    control = ProgressLog()
-    address = hub_sync.push(args.archive, args.repository, private=args.private, control=control)
+    """Upload an archive to the Hugging Face Hub, with a card of sources and licences.
+
+    Example: my_archive OWNER/NAME --private
+    """
+    address = hub_sync.push(args.archive, args.repository, private=args.private, control=ProgressLog())
     log.info("uploaded to %s", address)
 
 
 def _pull(args: argparse.Namespace) -> None:
-    control = ProgressLog()
-    hub_sync.pull(args.repository, args.out, revision=args.revision, control=control)
+    """Download an archive from the Hugging Face Hub.
+
+    Example: OWNER/NAME --out theirs
+    """
+    hub_sync.pull(args.repository, args.out, revision=args.revision, control=ProgressLog())
     _show(Archive(args.out))
 
 

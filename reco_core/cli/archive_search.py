@@ -24,9 +24,7 @@ COLUMNS = ("file", "licence", "author", "title", "landing_url", "source_url", "s
 
 def add_actions(actions: Commands) -> None:
     """Add the actions to those of `archive`."""
-    search = add_command(
-        actions, "search", _search, "find photos by words, by a photo, or by both", 'my_archive "red bicycle" -k 5'
-    )
+    search = add_command(actions, "search", _search)
     search.add_argument("archive", type=find_archive)
     search.add_argument("words", nargs="?", default="")
     search.add_argument("--image", type=Path, help="a photo to compare with")
@@ -34,22 +32,11 @@ def add_actions(actions: Commands) -> None:
     search.add_argument("--json", action="store_true", help="JSON rather than a table")
     add_machine(search)
 
-    remove = add_command(
-        actions,
-        "remove",
-        _remove,
-        "take photos out, whatever they are meant by",
-        'my_archive --where "author=Jane Doe" --yes',
-    )
+    remove = add_command(actions, "remove", _remove)
     remove.add_argument("archive", type=Path)
     remove.add_argument("ids", nargs="*", help="photos' files, as `search` prints them, or SHA-256")
-    remove.add_argument(
-        "--where",
-        metavar="COLUMN=TEXT",
-        action="append",
-        default=[],
-        help="all photos whose author, licence, title, source_url ... contains a text",
-    )
+    where = "all photos whose author, licence, title, source_url ... contains a text"
+    remove.add_argument("--where", metavar="COLUMN=TEXT", action="append", default=[], help=where)
     remove.add_argument("--query", help="the photos that `search` finds for words, --above a similarity")
     remove.add_argument("--above", type=float, help="least similarity for --query")
     remove.add_argument("--yes", action="store_true", help="do it; otherwise they are only listed")
@@ -57,6 +44,10 @@ def add_actions(actions: Commands) -> None:
 
 
 def _search(args: argparse.Namespace) -> None:
+    """Find photos by words, by a photo, or by both.
+
+    Example: my_archive "red bicycle" -k 5
+    """
     archive = Archive(args.archive)
     if args.k < 1:
         raise OptionError("-k must be at least 1", given=args.k)
@@ -70,6 +61,10 @@ def _search(args: argparse.Namespace) -> None:
 
 
 def _remove(args: argparse.Namespace) -> None:
+    """Take photos out, whatever they are meant by.
+
+    Example: my_archive --where "author=Jane Doe" --yes
+    """
     archive = Archive(args.archive)
     ids, wheres = set(args.ids), [_parse_where(text) for text in args.where]
     if args.query:

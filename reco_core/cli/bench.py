@@ -29,15 +29,9 @@ ENCODERS = ("denseclip", "reco", "reco2")  # what the other presets are measured
 def add_commands(commands: Commands) -> None:
     """Add `bench` and `compare`."""
     listed = "\n".join(f"  {a.name:<22} {a.summary}; --root holds {a.layout}" for a in DATASETS.values())
-    command = add_command(
-        commands,
-        "bench",
-        run,
-        "measure methods on labelled photos",
-        "cityscapes27 --root CITYSCAPES --json city.json",
-        f"data sets:\n{listed}\n  imagenet               purity of what is retrieved; --root holds "
-        "val/WNID/*.JPEG\n  class_folder           the same; --root holds a folder of photos per class",
-    )
+    retrieval = "  imagenet               purity of what is retrieved; --root holds val/WNID/*.JPEG"
+    folder = "  class_folder           the same; --root holds a folder of photos per class"
+    command = add_command(commands, "bench", run, f"data sets:\n{listed}\n{retrieval}\n{folder}")
     command.add_argument("dataset", help="a data set (above), or the path of a plain folder")
     command.add_argument("--root", type=Path, help="where the data set was unpacked")
     command.add_argument(
@@ -46,11 +40,8 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--specialist", type=Path, action="append", default=[], help="folder that `adapt` made: one more row"
     )
-    command.add_argument(
-        "--ablation",
-        action="store_true",
-        help="every part of the methods, k, archive size and encoders; with --json also plots",
-    )
+    every = "every part of the methods, k, archive size and encoders; with --json also plots"
+    command.add_argument("--ablation", action="store_true", help=every)
     command.add_argument(
         "--authors-code", action="store_true", help="do as the authors' code where it differs from the paper's text"
     )
@@ -61,14 +52,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--seed", type=int, default=0, help="of archive shares and intervals")
     add_learning(command)
 
-    command = add_command(
-        commands,
-        "compare",
-        compare,
-        "say whether the second of two reports is better than the first",
-        "a.json b.json --rows reco reco2",
-        "Reports are what `bench --json` wrote. A paired bootstrap over the photos that they share.",
-    )
+    command = add_command(commands, "compare", compare)
     command.add_argument("reports", nargs=2, type=Path, metavar="REPORT")
     command.add_argument("--rows", nargs=2, metavar=("A", "B"), help="a row of each (default: all that they share)")
     command.add_argument("--json", type=Path, help="write the comparison here")
@@ -76,7 +60,10 @@ def add_commands(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure what the data set has labels for: masks, or classes of photos."""
+    """Measure methods on labelled photos.
+
+    Example: cityscapes27 --root CITYSCAPES --json city.json
+    """
     (_retrieval if args.dataset in RETRIEVAL else _measure)(args)
 
 
@@ -157,7 +144,12 @@ def _retrieval(args: argparse.Namespace) -> None:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Whether the second report is better than the first."""
+    """Say whether the second of two reports is better than the first.
+
+    Reports are what `bench --json` wrote. A paired bootstrap over the photos that they share.
+
+    Example: a.json b.json --rows reco reco2
+    """
     first, second = map(comparison.read_report, args.reports)
     compared = comparison.compare(first, second, tuple(args.rows) if args.rows else None, args.seed)
     _show(tables.comparison_table(compared))

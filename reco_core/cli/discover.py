@@ -16,28 +16,16 @@ log = logging.getLogger("reco_core")
 
 def add_commands(commands: Commands) -> None:
     """Add `discover` and `vocabulary`."""
-    summary = "find and name everything in a photo, with no names given"
-    command = add_command(commands, "discover", run, summary, "photo.jpg --parts 20 --out out")
+    command = add_command(commands, "discover", run)
     command.add_argument("photo", type=Path)
     add_out(command)
-    command.add_argument(
-        "--parts",
-        type=int,
-        default=PARTS,
-        help=f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})",
-    )
+    finely = f"how finely the photo is cut before alike parts are joined, 1 to {MOST_PARTS} ({PARTS})"
+    command.add_argument("--parts", type=int, default=PARTS, help=finely)
     command.add_argument("--background", default=", ".join(BACKGROUND), help="words that compete in every photo")
     _add_words(command)
     add_models(command)
 
-    command = add_command(
-        commands,
-        "vocabulary",
-        prepare,
-        "embed the words that `discover` names things with, now and for good",
-        "--preset clip",
-        "Happens by itself when it is first needed; mini has those of the bundled words.",
-    )
+    command = add_command(commands, "vocabulary", prepare)
     _add_words(command)
     add_models(command)
 
@@ -49,7 +37,10 @@ def _add_words(command: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Discover what is in a photo."""
+    """Find and name everything in a photo, with no names given.
+
+    Example: photo.jpg --parts 20 --out out
+    """
     check_parts(args.parts)
     photo, words, background = read_photo(args.photo), _read_words(args), parse_words(args.background)
     reco = load(args)
@@ -59,24 +50,19 @@ def run(args: argparse.Namespace) -> None:
     write_discovery(result, photo, args.out, settings)
     for index, segment in enumerate(result.segments, 1):
         others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)
-        log.info(
-            "%-20s %5.1f %% of the photo, confidence %.2f (or %s)",
-            segment.name,
-            100 * result.share(index),
-            segment.confidence,
-            others,
-        )
-    log.info(
-        'written to %s. With ReCo: reco segment %s "%s" --out %s',
-        args.out,
-        args.photo,
-        ", ".join(result.names),
-        args.out,
-    )
+        told = segment.name, 100 * result.share(index), segment.confidence, others
+        log.info("%-20s %5.1f %% of the photo, confidence %.2f (or %s)", *told)
+    names = ", ".join(result.names)
+    log.info('written to %s. With ReCo: reco segment %s "%s" --out %s', args.out, args.photo, names, args.out)
 
 
 def prepare(args: argparse.Namespace) -> None:
-    """Embed a vocabulary."""
+    """Embed the words that `discover` names things with, now and for good.
+
+    Happens by itself when it is first needed; mini has those of the bundled words.
+
+    Example: --preset clip
+    """
     words = _read_words(args)
     made = load_vocabulary(load(args).encoder, words, ProgressLog("embedding"))
     log.info("%s words are ready for preset %s", f"{len(made.names):,}", args.preset)

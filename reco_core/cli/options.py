@@ -1,6 +1,7 @@
 """What commands share: how one is declared, options that several have, and what these stand for."""
 
 import argparse
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +23,21 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Run: TypeAlias = Callable[[argparse.Namespace], None]
 
 
-def add_command(commands: Commands, name: str, run: Run, summary: str, example: str, details: str = "") -> Parser:
+def add_command(commands: Commands, name: str, run: Run, more: str = "") -> Parser:
     """Declare a command that `run` executes; its options follow.
 
-    example: arguments that a user may type after its name. details: what its own help says beyond the summary.
+    Its help is what the docstring of `run` says: a summary, details, and after "Example:" arguments that a user may
+    type. more: further details.
     """
-    about = f"{summary[:1].upper()}{summary[1:]}.\n\n{details}"
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(name, help=summary, description=about, formatter_class=layout)
-    parser.epilog = f"example:\n  {parser.prog} {example}".rstrip()
+    about, _, example = (inspect.getdoc(run) or "").partition("Example:")
+    summary = about.partition("\n")[0].rstrip(".")
+    parser = commands.add_parser(
+        name,
+        help=f"{summary[:1].lower()}{summary[1:]}",
+        description=about + more,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.epilog = f"example:\n  {parser.prog} {example.strip()}".rstrip()
     parser.set_defaults(run=run)
     return parser
 

@@ -17,10 +17,9 @@ log = logging.getLogger("reco_core")
 
 def add_commands(commands: Commands) -> None:
     """Add `presets` and `install`."""
-    add_command(commands, "presets", show_presets, "list the models there are, and what each needs", "")
+    add_command(commands, "presets", show_presets)
 
-    summary = "fetch a preset's weights and build its archive"
-    command = add_command(commands, "install", install_preset, summary, "clip --yes")
+    command = add_command(commands, "install", install_preset)
     command.add_argument("preset", help=", ".join(PRESETS))
     command.add_argument(
         "--photos", type=Path, help="folder to build the archive from (default: the bundled archive's)"
@@ -31,7 +30,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def show_presets(args: argparse.Namespace) -> None:
-    """Each preset in two lines, and whether it is ready."""
+    """List the models there are, and what each needs."""
     for preset in PRESETS.values():
         state = f"needs: reco install {preset.name}" if missing(preset) else "ready"
         sys.stdout.write(
@@ -40,7 +39,10 @@ def show_presets(args: argparse.Namespace) -> None:
 
 
 def install_preset(args: argparse.Namespace) -> None:
-    """Say what is missing, ask if that is large, and fetch it."""
+    """Fetch a preset's weights and build its archive.
+
+    Example: clip --yes
+    """
     preset = find_preset(args.preset)
     lacks = missing(preset, args.weights)
     for file in lacks.weights:

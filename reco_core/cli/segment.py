@@ -8,16 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reco_core.adaptation.specialist import Specialist
-from reco_core.cli.options import (
-    Commands,
-    add_command,
-    add_device,
-    add_learning,
-    add_out,
-    load,
-    parse_words,
-    split_commas,
-)
+from reco_core.cli import options
 from reco_core.errors import OptionError
 from reco_core.export import is_found, write_report
 from reco_core.install import teach_from
@@ -30,34 +21,34 @@ from reco_core.utils.names import parse_names
 log = logging.getLogger("reco_core")
 
 
-def add_commands(commands: Commands) -> None:
+def add_commands(commands: options.Commands) -> None:
     """Add `segment` and `predict`."""
-    command = add_command(
-        commands, "segment", segment, "mark named things in a photo", 'photo.jpg "cat, wall" --out out'
-    )
+    command = options.add_command(commands, "segment", segment)
     command.add_argument("photo", type=Path)
     command.add_argument("names", help='for example "cat, wall"')
-    add_out(command)
+    options.add_out(command)
     command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
     alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
     command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
     command.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
-    add_learning(command)
+    options.add_learning(command)
 
-    summary = "mark what a specialist knows in a photo, without ReCo"
-    command = add_command(commands, "predict", predict, summary, "street photo.jpg --out out")
+    command = options.add_command(commands, "predict", predict)
     command.add_argument("specialist", type=Path, help="folder that `adapt` made")
     command.add_argument("photo", type=Path)
-    add_out(command)
-    add_device(command)
+    options.add_out(command)
+    options.add_device(command)
 
 
 def segment(args: argparse.Namespace) -> None:
-    """Mark names in a photo, some of them taught now."""
+    """Mark named things in a photo.
+
+    Example: photo.jpg "cat, wall" --out out
+    """
     names, photo = parse_names(args.names), read_photo(args.photo)
-    reco = load(args)
+    reco = options.load(args)
     method = args.method or usual_method(reco.encoder.preset)
-    background, context = parse_words(args.background), parse_words(args.context)
+    background, context = options.parse_words(args.background), options.parse_words(args.context)
     with tempfile.TemporaryDirectory() as scratch:
         taught = []
         for i, text in enumerate(args.teach):
@@ -74,7 +65,7 @@ def segment(args: argparse.Namespace) -> None:
             method=method,
             background=background,
             context=context,
-            exclude=frozenset(split_commas(args.exclude)),
+            exclude=frozenset(options.split_commas(args.exclude)),
             taught=taught,
         )
     result = reco.segment(photo, references, method=method)
@@ -88,7 +79,10 @@ def segment(args: argparse.Namespace) -> None:
 
 
 def predict(args: argparse.Namespace) -> None:
-    """Mark what a specialist knows; that is all there is to ask it."""
+    """Mark what a specialist knows in a photo, without ReCo.
+
+    Example: street photo.jpg --out out
+    """
     photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
     _write(specialist.segment(photo), photo, args, {"specialist": args.specialist.name})
 
@@ -98,11 +92,6 @@ def _write(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, se
     write_report(result, photo, args.out, {"photo": args.photo.name, **settings})
     for index, name in enumerate(result.names, 1):
         share, presence = result.share(index), result.presence[index - 1]
-        log.info(
-            "%-20s %5.1f %% of the photo, presence %.2f%s",
-            name,
-            100 * share,
-            presence,
-            "" if is_found(presence, share) else ": not found",
-        )
+        found = "" if is_found(presence, share) else ": not found"
+        log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence, found)
     log.info("written to %s", args.out)

@@ -14,6 +14,28 @@ UNCOUNTED = -1  # the row of pixels that are not scored
 
 
 @dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set before it is opened: a table of catalogue.toml.
+
+    name: as `bench` calls it. opener: a key of `catalogue.OPENERS`. summary: what it is, in a line. protocol: how it
+    is scored, in a few words for reports. where: the official page. layout: what lies below its root, in a line.
+    classes: a key of classes.toml, if the opener leaves them open. side, background: see `Dataset`. published: the key
+    of published figures of the same protocol (`evaluation.published`), or "".
+    """
+
+    name: str
+    opener: str
+    summary: str
+    protocol: str
+    where: str
+    layout: str
+    classes: str = ""
+    side: int = 0
+    background: bool = False
+    published: str = ""
+
+
+@dataclass(frozen=True)
 class Item:
     """One photo with its labels. key: unique in the set, and the same on every machine."""
 
@@ -136,11 +158,6 @@ def classes_of_words(words: Sequence[str], first: int = 0) -> tuple[tuple[str, .
     for row, word in enumerate(words, first):
         rows.setdefault(word.casefold(), (word, row))
     return tuple(word for word, _ in rows.values()), tuple(row for _, row in rows.values())
-
-
-def names_in(text: str) -> tuple[str, ...]:
-    """Names with commas between them, on any number of lines."""
-    return tuple(" ".join(name.split()) for name in text.split(","))
 
 
 def require_path(path: Path, what: str, where: str) -> Path:

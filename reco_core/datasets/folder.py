@@ -14,7 +14,6 @@ from reco_core.utils.names import category_words
 
 PROTOCOLS = ("with_background", "objects_only")
 UNLABELLED = {"unlabeled", "unlabelled", "void", "ignore"}
-LAYOUT = "images/*.jpg, labels/*.png and meta.json"
 
 
 def open_folder(folder: Path, protocol: str = "") -> Dataset:
@@ -47,7 +46,9 @@ def open_folder(folder: Path, protocol: str = "") -> Dataset:
 def read_meta(file: Path) -> tuple[dict[int, str], int | None, int | None]:
     """Names by label value, the background's value, the ignored value, as meta.json says."""
     if not file.is_file():
-        raise DatasetError("this is no benchmark folder", given=file.parent, expected=LAYOUT)
+        raise DatasetError(
+            "this is no benchmark folder", given=file.parent, expected="images/*.jpg, labels/*.png and meta.json"
+        )
     try:
         meta = json.loads(file.read_text(encoding="utf-8"))
         listed = meta["classes"]

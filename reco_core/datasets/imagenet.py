@@ -44,14 +44,9 @@ def open_imagenet(root: Path) -> ClassedPhotos:
     names = dict(zip(sorted(ImageNetInfo("imagenet-1k").label_names()), IMAGENET_CLASSNAMES, strict=True))
     folder = root / "val" if (root / "val").is_dir() else require_path(root, "ImageNet's folder", WHERE)
     there = [wnid for wnid in names if (folder / wnid).is_dir()]
-    return _classed(
-        "imagenet",
-        folder,
-        there,
-        [names[wnid] for wnid in there],
-        LAYOUT,
-        f"Get it from {WHERE}, and sort the photos into folders as torchvision.datasets.ImageNet does",
-    )
+    words = [names[wnid] for wnid in there]
+    remedy = f"Get it from {WHERE}, and sort the photos into folders as torchvision.datasets.ImageNet does"
+    return _classed("imagenet", folder, there, words, LAYOUT, remedy)
 
 
 def open_class_folder(root: Path) -> ClassedPhotos:
@@ -65,14 +60,8 @@ def open_class_folder(root: Path) -> ClassedPhotos:
     words = [" ".join(name.replace("_", " ").split()) for name in there]
     if len({word.casefold() for word in words}) < len(words):
         raise DatasetError("two classes have the same words", given=folder, expected="a folder per class")
-    return _classed(
-        root.resolve().name,
-        folder,
-        there,
-        words,
-        "a folder of photos per class",
-        "Make a folder for each class, named by its words",
-    )
+    remedy = "Make a folder for each class, named by its words"
+    return _classed(root.resolve().name, folder, there, words, "a folder of photos per class", remedy)
 
 
 def _classed(name: str, folder: Path, there: list[str], words: list[str], expected: str, remedy: str) -> ClassedPhotos:

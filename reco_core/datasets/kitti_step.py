@@ -4,19 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from reco_core.datasets.cityscapes import TRAIN_NAMES
-from reco_core.datasets.dataset import Dataset, read_values, require_path
+from reco_core.datasets.classes import class_names, one_word_each
+from reco_core.datasets.dataset import Dataset, DatasetInfo, read_values, require_path
 from reco_core.datasets.files import first_existing, items
 from reco_core.errors import DatasetError
 
-NAME = "kitti_step19"
-PROTOCOL = "19 classes, original resolution"
-WHERE = "https://www.cvlibs.net/datasets/kitti/eval_step.php"
-LAYOUT = "training/image_02/SEQUENCE/*.png and panoptic_maps/val/SEQUENCE/*.png"
 SEQUENCES = ("0002", "0006", "0007", "0008", "0010", "0013", "0014", "0016", "0018")  # of the validation set
 
 
-def open_kitti_step(root: Path) -> Dataset:
+def open_kitti_step(about: DatasetInfo, root: Path) -> Dataset:
     """The validation sequences below a folder with KITTI tracking's photos and STEP's panoptic maps.
 
     The 19 classes are those of the Cityscapes benchmark, in its order. Panoptic maps may also lie in
@@ -25,25 +21,17 @@ def open_kitti_step(root: Path) -> Dataset:
     Raises:
         DatasetError: says which file is missing, and where to get it.
     """
+    where = about.where
     photos = require_path(
-        root / "training" / "image_02", "the photos of KITTI tracking", f"{WHERE} (left colour images)"
+        root / "training" / "image_02", "the photos of KITTI tracking", f"{where} (left colour images)"
     )
-    truths = first_existing(root, ("panoptic_maps/val", "kitti-step/panoptic_maps/val"), "KITTI-STEP's labels", WHERE)
+    truths = first_existing(root, ("panoptic_maps/val", "kitti-step/panoptic_maps/val"), "KITTI-STEP's labels", where)
     rows = []
     for sequence in SEQUENCES:
-        folder = require_path(truths / sequence, f"sequence {sequence} of KITTI-STEP's labels", WHERE)
+        folder = require_path(truths / sequence, f"sequence {sequence} of KITTI-STEP's labels", where)
         rows += [(f"{sequence}/{t.stem}", photos / sequence / t.name, t) for t in sorted(folder.glob("*.png"))]
-    classes = tuple(range(len(TRAIN_NAMES)))
-    return Dataset(
-        NAME,
-        PROTOCOL,
-        TRAIN_NAMES,
-        TRAIN_NAMES,
-        classes,
-        {row: row for row in classes},
-        items(rows, truths, WHERE),
-        read=read_panoptic,
-    )
+    names = class_names(about.classes)
+    return one_word_each(about, names, range(len(names)), items(rows, truths, where), read=read_panoptic)
 
 
 def read_panoptic(file: Path) -> np.ndarray:

@@ -5,6 +5,7 @@ a test, or a curious reader, can see what each one does.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -55,11 +56,10 @@ def as_authors_code(reco: ReCo, authors: AuthorsCode = ALL) -> ReCo:
 def feed_as_authors(encoder: Encoder, authors: AuthorsCode) -> Encoder:
     """The same models, shown photos as the authors' code shows them."""
     if authors.imagenet_mean:
-        fed = {
-            role: replace(getattr(encoder.preset, role), mean=IMAGENET_MEAN, std=IMAGENET_STD)
-            for role in ("language", "features")
-        }
-        encoder = replace(encoder, preset=replace(encoder.preset, **fed))
+        preset = encoder.preset
+        fed: dict[str, Any] = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+        language, features = replace(preset.language, **fed), replace(preset.features, **fed)
+        encoder = replace(encoder, preset=replace(preset, language=language, features=features))
     return replace(encoder, resample=Image.Resampling.NEAREST) if authors.nearest_resize else encoder
 
 
@@ -102,17 +102,10 @@ class AuthorsConcepts(ConceptLibrary):
         self.authors = authors
         super().__init__(encoder, archive)
 
-    def get(
-        self,
-        name: str,
-        k: int,
-        learning: Learning,
-        context: tuple[str, ...] = (),
-        exclude: frozenset[str] = frozenset(),
-    ) -> Concept:
+    def get(self, name: str, *how: Any, **options: Any) -> Concept:
         if not self.authors.vegetation_is_tree or name.casefold() != "vegetation":
-            return super().get(name, k, learning, context, exclude)
-        tree = super().get("tree", k, learning, context, exclude)
+            return super().get(name, *how, **options)
+        tree = super().get("tree", *how, **options)
         return replace(tree, name=name, text=self.encoder.embed_names((name,))[0])
 
     def _read_stored(self) -> dict[ConceptKey, Concept]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from reco_core.adaptation.specialist import Specialist
 from reco_core.datasets.dataset import Dataset
@@ -15,10 +14,10 @@ from reco_core.evaluation.journal import Journal
 from reco_core.evaluation.report import make_report
 from reco_core.evaluation.settings import fingerprint, settings
 from reco_core.evaluation.variants import METHODS, Variant, left_out, of_methods
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, Scoring
 from reco_core.pipeline import ReCo
-from reco_core.segmentation import metrics, score_maps
-from reco_core.segmentation.cosegmentation import LANGUAGE_GAIN
+from reco_core.segmentation import metrics, scorers
+from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.types import MAX_LABELS, Encoded, References
 from reco_core.utils.images import resize_labels
 from reco_core.utils.run_control import RunControl
@@ -73,7 +72,7 @@ def run(
     if limit is not None and limit < 1:
         raise OptionError("no photos to measure on", given=f"limit {limit}", expected="at least 1")
     items = data.items[:limit]
-    judge = _judge(reco, variants)
+    judge = next((v for v in variants if v.name == reco.encoder.preset.method), variants[-1])  # of presence
     described = {
         **settings(reco, data, variants, judge, background, context),
         "k": default,
@@ -108,11 +107,6 @@ def run(
     return make_report(data, [item.key for item in items], journal.done, names, described, seed)
 
 
-def _judge(reco: ReCo, variants: Sequence[Variant]) -> Variant:
-    """The variant whose presence is measured: the preset's own method, or else the last."""
-    return next((v for v in variants if v.name == reco.encoder.preset.method), variants[-1])
-
-
 def _measure(
     reco: ReCo,
     data: Dataset,
@@ -137,7 +131,7 @@ def _measure(
         out["counts"][variant.name] = _counts(truth, rows[result.labels], len(data.classes))
         if variant is judge:
             out["presence"] = [round(p, 4) for p in result.presence]
-            out["maximum"] = [round(m, 4) for m in maximum_scores(encoded, learned[variant.name])]
+            out["maximum"] = [round(m, 4) for m in maximum_scores(reco.scorer, encoded, learned[variant.name])]
     return out
 
 
@@ -153,11 +147,8 @@ def _rows(specialist: Specialist, data: Dataset) -> np.ndarray:
     known = {word.casefold(): row for word, row in zip(data.words, data.word_rows, strict=True)}
     strange = [name for name in specialist.names if name.casefold() not in known]
     if strange:
-        raise OptionError(
-            "the specialist knows names that the data set does not ask for",
-            given=", ".join(strange),
-            expected=", ".join(data.words),
-        )
+        what = "the specialist knows names that the data set does not ask for"
+        raise OptionError(what, given=", ".join(strange), expected=", ".join(data.words))
     return np.array([0, *(known[name.casefold()] for name in specialist.names)])
 
 
@@ -176,13 +167,8 @@ def _adapted(
         entry["counts"][name] = _counts(truth, rows[labels], len(data.classes))
 
 
-def maximum_scores(encoded: Encoded, references: References) -> list[float]:
+def maximum_scores(scorer: PhotoScorer, encoded: Encoded, references: References) -> list[float]:
     """The plain alternative to presence: the maximum over positions of the paper's score, 0..1, per asked name."""
-    device = encoded.language.device
-    texts = torch.stack([concept.text for concept in references.concepts]).to(device)
-    vectors = torch.stack([concept.reference for concept in references.concepts]).to(device)
-    language = score_maps.similarities(encoded.language[0], texts)
-    reference = score_maps.similarities(encoded.features[0], vectors)
-    height, width = language.shape[1:]
-    scores = score_maps.resize(torch.sigmoid(reference), (height, width)) * torch.sigmoid(LANGUAGE_GAIN * language)
-    return scores.flatten(1).amax(1).tolist()
+    seen = scorer.compare(encoded, references.concepts)
+    height, width = seen.language.shape[1:]
+    return scorers.reco(seen, (height, width), Scoring(), scorer.temperatures).flatten(1).amax(1).tolist()

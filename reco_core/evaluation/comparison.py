@@ -48,12 +48,9 @@ def compare(first: dict, second: dict, rows: tuple[str, str] | None = None, seed
         OptionError: other data, protocols, classes or labels, no common photos, or no such row.
     """
     for what in ("data", "protocol"):
-        if first["settings"][what] != second["settings"][what]:
-            raise OptionError(
-                f"the reports are of different {what}",
-                given=f"{first['settings'][what]} and {second['settings'][what]}",
-                expected="the same",
-            )
+        one, other = first["settings"][what], second["settings"][what]
+        if one != other:
+            raise OptionError(f"the reports are of different {what}", given=f"{one} and {other}", expected="the same")
     classes = [list(next(iter(report["methods"].values()))["per_class"]) for report in (first, second)]
     if classes[0] != classes[1]:
         raise OptionError(

@@ -1,6 +1,6 @@
 """Reports: figures of what a benchmark measured, as plain data without nan."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -76,22 +76,22 @@ def presence(data: Dataset, entries: list[dict], per_photo: dict) -> dict:
     }
     truth = truth[:, judged]
     columns = range(len(judged))
-    area = {kind: [metrics.auroc(values[:, i], truth[:, i]) for i in columns] for kind, values in scores.items()}
-    alarms = {
-        kind: [metrics.false_positive_rate(values[:, i], truth[:, i]) for i in columns]
-        for kind, values in scores.items()
-    }
+
+    def by_class(measure: Callable[[np.ndarray, np.ndarray], float], kind: str) -> list[float]:
+        return [measure(scores[kind][:, i], truth[:, i]) for i in columns]
+
+    areas = by_class(metrics.auroc, "presence")
     said = scores["presence"] >= FOUND_FROM
     return {
-        "auroc": _mean(area["presence"]),
-        "fpr_at_90_recall": _mean(alarms["presence"]),
-        "auroc_max_score": _mean(area["maximum"]),
-        "fpr_max_score": _mean(alarms["maximum"]),
+        "auroc": _mean(areas),
+        "fpr_at_90_recall": _mean(by_class(metrics.false_positive_rate, "presence")),
+        "auroc_max_score": _mean(by_class(metrics.auroc, "maximum")),
+        "fpr_max_score": _mean(by_class(metrics.false_positive_rate, "maximum")),
         "calibration_error": rounded(metrics.expected_calibration_error(scores["presence"].ravel(), truth.ravel())),
         "found": rounded(said[truth].mean() if truth.any() else np.nan),
         "false_alarms": rounded(said[~truth].mean() if not truth.all() else np.nan),
-        "classes": int((~np.isnan(area["presence"])).sum()),
-        "per_class": {data.classes[row]: rounded(area["presence"][i]) for i, row in enumerate(judged)},
+        "classes": int((~np.isnan(areas)).sum()),
+        "per_class": {data.classes[row]: rounded(areas[i]) for i, row in enumerate(judged)},
     }
 
 

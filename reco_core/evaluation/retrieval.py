@@ -36,11 +36,8 @@ def purity(similarities: np.ndarray, classes: np.ndarray, of: np.ndarray, k: int
         OptionError: shapes do not fit, or k is not in 1..photos.
     """
     if similarities.shape != (len(of), len(classes)):
-        raise OptionError(
-            "similarities have the wrong shape",
-            given=similarities.shape,
-            expected=f"({len(of)}, {len(classes)}), queries by photos",
-        )
+        expected = f"({len(of)}, {len(classes)}), queries by photos"
+        raise OptionError("similarities have the wrong shape", given=similarities.shape, expected=expected)
     if not 1 <= k <= len(classes):
         raise OptionError("k does not fit the number of photos", given=k, expected=f"1..{len(classes)}")
     nearest = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
@@ -90,7 +87,6 @@ def run(
         log.warning("%s photos cannot be read, the first is %s", len(unreadable), unreadable[0])
     classes = np.array(kept)
     scores = _scores(encoder, data.words, rows[: len(kept)], classes, fitting, control)
-    files = [file for file, _ in data.photos]
     counts = np.bincount(classes, minlength=len(data.words))
     return {
         "purity": {k: round(float(scores[k].mean()), 4) for k in fitting},
@@ -103,7 +99,7 @@ def run(
         "unreadable": {"count": len(unreadable), "files": unreadable[:NAMED]},
         "settings": {
             "data": data.name,
-            "photos": digest("\n".join(map(_key, files)), 16),
+            "photos": digest("\n".join(f"{file.parent.name}/{file.name}" for file, _ in data.photos), 16),
             "preset": encoder.preset.name,
             "weights": encoder.hash,
             "device": encoder.device,
@@ -157,8 +153,3 @@ def _read(encoder: Encoder, file: Path) -> tuple[Tensor, ...] | None:
         return encoder.crops(read_photo(file))
     except PhotoError:
         return None
-
-
-def _key(file: Path) -> str:
-    """A photo's name that is the same on every machine."""
-    return f"{file.parent.name}/{file.name}"

@@ -14,20 +14,12 @@ from reco_core.evaluation.authors_code import AuthorsConcepts
 from reco_core.evaluation.variants import Variant
 from reco_core.pipeline import ReCo
 from reco_core.utils.hashing import digest
+from reco_core.utils.names import names_in
 
 FORMAT = 2
-READING = (
-    "photo_side",
-    "margin",
-    "window",
-    "stride",
-    "templates",
-    "centre",
-    "unrelated",
-    "presence",
-    "in_archive_from",
-    "temperatures",
-)  # what figures depend on in a preset, beyond its weights
+READING = names_in(  # what figures depend on in a preset, beyond its weights
+    "photo_side, margin, window, stride, templates, centre, unrelated, presence, in_archive_from, temperatures"
+)
 
 
 def fingerprint(items: Sequence[Item]) -> str:

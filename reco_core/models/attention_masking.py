@@ -41,10 +41,9 @@ def embed_segments(visual: Any, image: Tensor, masks: Tensor, blocks: int = BLOC
     """
     if not hasattr(visual, "transformer"):
         raise OptionError("attention masking needs a vision transformer", given=type(visual).__name__)
-    if not 1 <= blocks <= len(visual.transformer.resblocks):
-        raise OptionError(
-            "there are not so many blocks", given=blocks, expected=f"1 to {len(visual.transformer.resblocks)}"
-        )
+    depth = len(visual.transformer.resblocks)
+    if not 1 <= blocks <= depth:
+        raise OptionError("there are not so many blocks", given=blocks, expected=f"1 to {depth}")
     tokens, grid = begin_transformer(visual, image, blocks)
     check_shape("masks", masks, (None, *grid))
     if not bool((masks.flatten(1).sum(1) > 0).all()):

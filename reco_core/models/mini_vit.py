@@ -42,15 +42,8 @@ class MiniNetwork(nn.Module):
 
     def __init__(self, image_size: int = 224, names: int = NAMES) -> None:
         super().__init__()
-        vit: Any = VisionTransformer(
-            img_size=image_size,
-            patch_size=PATCH,
-            embed_dim=192,
-            depth=12,
-            num_heads=3,
-            num_classes=names,
-            dynamic_img_size=True,
-        )
+        shape: dict[str, Any] = {"patch_size": PATCH, "embed_dim": 192, "depth": 12, "num_heads": 3}
+        vit: Any = VisionTransformer(img_size=image_size, num_classes=names, dynamic_img_size=True, **shape)
         for block in vit.blocks:
             block.attn.fused_attn = False  # at these lengths plain matrix products are 2-4 times faster on a CPU
         self.vit = vit

@@ -36,11 +36,6 @@ def column(name: object) -> str:
     return re.sub(r"[\s-]+", "_", str(name).strip().lower())
 
 
-def is_place(name: object) -> bool:
-    """Whether a column of this name says where photos are."""
-    return column(name) in (*COLUMNS["file"], *COLUMNS["source_url"])
-
-
 def is_known(name: object) -> bool:
     """Whether a column of this name is one of `COLUMNS`."""
     return any(column(name) in names for names in COLUMNS.values())
@@ -113,7 +108,7 @@ def check_columns(columns: Iterable[object], name: str) -> None:
     names = [str(c) for c in columns]
     if not names:
         raise ArchiveError("a table of photos is empty", given=name, expected=f"a header with {PLACES}")
-    if not any(map(is_place, names)):
+    if not {*COLUMNS["file"], *COLUMNS["source_url"]} & {column(name) for name in names}:
         raise ArchiveError(
             "a table does not say where its photos are",
             given=f"{name} with columns {', '.join(names)}",

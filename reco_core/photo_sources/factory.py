@@ -8,13 +8,12 @@ from pathlib import Path
 
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources import hub_dataset, shards, tables
-from reco_core.photo_sources.credits import UNKNOWN, is_allowed, read_rows, unescape
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed, read_rows
 from reco_core.photo_sources.fetch import TABLE
 from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Source, hidden, path_inside
 from reco_core.types import PhotoRecord
 from reco_core.utils.run_control import RunControl
 
-__all__ = ["PHOTO_SUFFIXES", "TABLE", "Source", "list_photos", "open_source", "unescape"]
 log = logging.getLogger(__name__)
 KINDS = "a folder, .zip, .tar (.gz, .bz2, .xz), .csv, .tsv, .parquet, or hf:OWNER/NAME[:SPLIT]"
 
@@ -46,7 +45,7 @@ def open_source(
             raise ArchiveError("the photos do not exist", given=what, expected=KINDS, remedy="Check the path")
         if shards.is_shard(path):
             return shards.Shards(path, [path], open_only, control)
-        if tables.is_table(path):
+        if path.suffix.lower() in tables.SUFFIXES:
             return tables.open_table(path, open_only, cache, control)
     except OSError as error:
         raise ArchiveError(

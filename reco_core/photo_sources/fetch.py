@@ -5,9 +5,9 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,19 +27,7 @@ MOST_BYTES = 50_000_000  # of one photo
 WAITING = 64  # photos that threads are given ahead
 TABLE = "manifest.tsv"  # of photos' credits, beside them
 GIVE_UP = 25  # failures in a row: then it is the network, not the photos
-COLUMNS = (
-    "file",
-    "width",
-    "height",
-    "source_url",
-    "source_sha256",
-    "landing_url",
-    "licence",
-    "licence_scope",
-    "open_licence",
-    "author",
-    "title",
-)
+COLUMNS = "file width height source_url source_sha256 landing_url licence licence_scope open_licence author title"
 OPEN = re.compile(
     r"CC0|CC[ -]BY|MIT\b|Apache|Public domain|Creative Commons|https?://creativecommons\.org/(licenses/by|publicdomain)",
     re.IGNORECASE,
@@ -97,18 +85,16 @@ def fetch_photos(
     present = {record.file for record in wanted if _is_here(folder / record.file, record)}
     missing = [record for record in wanted if record.file not in present]
     failed: list[tuple[PhotoRecord, str]] = []
-    fetched = 0
+    in_a_row = 0  # of those that failed
     try:
-        with _Fetching(folder, {_host(record) for record in missing}, connections, interval, control) as fetching:
-            in_a_row = 0
-            for done, (record, problem) in enumerate(fetching.each(missing), 1):
+        with closing(_downloads(missing, folder, connections, interval, control)) as downloads:
+            for done, (record, problem) in enumerate(downloads, 1):
                 if problem:
                     log.warning("not fetched: %s: %s", record.file, problem)
                     failed.append((record, problem))
                     in_a_row += 1
                 else:
                     present.add(record.file)
-                    fetched += 1
                     in_a_row = 0
                 if in_a_row >= GIVE_UP:
                     raise DownloadError(
@@ -119,58 +105,41 @@ def fetch_photos(
                 control.report("photos", done + len(wanted) - len(missing), len(wanted))
     finally:
         _write_table([record for record in wanted if record.file in present], folder)
-    return Fetched(fetched, len(wanted) - len(missing), tuple(failed))
+    return Fetched(len(missing) - len(failed), len(wanted) - len(missing), tuple(failed))
 
 
-class _Fetching:
-    """Threads that download, a few for each host."""
+def _downloads(
+    records: list[PhotoRecord], folder: Path, connections: int, interval: float, control: RunControl
+) -> Generator[tuple[PhotoRecord, str]]:
+    """Records as threads are done with them, a few for each host, with what went wrong or ""."""
+    running = RunControl(parent=control)
+    hosts = {host: _Host(connections, interval) for host in map(_host, records)}
+    waiting: dict[Future[str], PhotoRecord] = {}
+    queue = iter(records)
+    threads = 4 * connections
 
-    def __init__(self, folder: Path, hosts: set[str], connections: int, interval: float, control: RunControl) -> None:
-        self.folder, self.control = folder, RunControl(parent=control)
-        self.hosts = {host: _Host(connections, interval) for host in hosts}
-        self.pool = ThreadPoolExecutor(4 * connections)
-        self.web = download.client(4 * connections)
+    def fetch(record: PhotoRecord) -> str:
+        url, file, digest = record.source_url, folder / record.file, record.sha256
+        with hosts[_host(record)].turn():
+            return download.download(url, file, web, sha256=digest, most=MOST_BYTES, control=running)
 
-    def __enter__(self) -> "_Fetching":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.control.cancel()
-        self.pool.shutdown(cancel_futures=True)
-        self.web.close()
-
-    def each(self, records: list[PhotoRecord]) -> Iterator[tuple[PhotoRecord, str]]:
-        """Records as they are done, with what went wrong or ""."""
-        waiting: dict[Future[None], PhotoRecord] = {}
-        queue = iter(records)
-        while True:
-            for record in itertools.islice(queue, WAITING - len(waiting)):
-                waiting[self.pool.submit(self._one, record)] = record
-            if not waiting:
-                return
-            done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            self.control.raise_if_cancelled("fetching was cancelled", "The photos that came are kept")
-            for future in done:
-                record = waiting.pop(future)
-                try:
-                    future.result()
-                except NoSpaceError:
-                    raise
-                except DownloadError as error:
-                    yield record, str(error)
-                else:
-                    yield record, ""
-
-    def _one(self, record: PhotoRecord) -> None:
-        with self.hosts[_host(record)].turn():
-            download.download(
-                record.source_url,
-                self.folder / record.file,
-                self.web,
-                sha256=record.sha256,
-                most=MOST_BYTES,
-                control=self.control,
-            )
+    with download.client(threads) as web, ThreadPoolExecutor(threads) as pool:
+        try:
+            while True:
+                for record in itertools.islice(queue, WAITING - len(waiting)):
+                    waiting[pool.submit(fetch, record)] = record
+                if not waiting:
+                    return
+                done, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                running.raise_if_cancelled("fetching was cancelled", "The photos that came are kept")
+                for future in done:
+                    error = future.exception()
+                    if isinstance(error, NoSpaceError) or not isinstance(error, DownloadError | None):
+                        raise error
+                    yield waiting.pop(future), str(error or "")
+        finally:
+            running.cancel()
+            pool.shutdown(cancel_futures=True)
 
 
 class _Host:
@@ -199,10 +168,11 @@ def _is_here(file: Path, record: PhotoRecord) -> bool:
 
 
 def _write_table(records: list[PhotoRecord], folder: Path) -> None:
-    rows: list[tuple[object, ...]] = [COLUMNS]
+    columns = COLUMNS.split()
+    rows: list[list[object]] = [[*columns]]
     for record in records:
         derived = {"source_sha256": record.sha256, "open_licence": "yes" if is_open(record.licence) else "no"}
-        rows.append(tuple({**asdict(record), **derived}[column] for column in COLUMNS))
+        rows.append([{**asdict(record), **derived}[column] for column in columns])
     lines = ["\t".join(re.sub(r"[\t\r\n]+", " ", str(value)) for value in row) for row in rows]
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write(folder / TABLE, "\n".join(lines) + "\n")

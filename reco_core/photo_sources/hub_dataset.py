@@ -15,6 +15,7 @@ from reco_core.types import PhotoRecord
 from reco_core.utils.optional import import_optional
 
 PATIENCE = 10.0  # seconds until the hub counts as unreachable
+NAMES = "hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER"
 SAVED = ("state.json", "dataset_dict.json")  # what the library's save_to_disk leaves
 Column = tuple[str, Any, str]  # a split's name, the dataset, and its column of images
 
@@ -43,11 +44,8 @@ def open_dataset(name: str, open_only: bool, cache: Path | None) -> Source:
     except ConnectionError as error:
         raise _unreachable(place, error) from error
     except Exception as error:  # builders of many formats raise many kinds
-        raise ArchiveError(
-            "a dataset cannot be loaded",
-            given=f"{name} ({type(error).__name__}: {error})",
-            expected="hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER",
-        ) from error
+        given = f"{name} ({type(error).__name__}: {error})"
+        raise ArchiveError("a dataset cannot be loaded", given=given, expected=NAMES) from error
     splits = loaded if isinstance(loaded, dict) else {str(loaded.split or "all"): loaded}
     columns = [_column(library, str(part), dataset, name) for part, dataset in splits.items()]
     return _Dataset(name, columns, folder, licence, open_only, _caches(library, saved))
@@ -138,7 +136,7 @@ def _on_hub(name: str) -> tuple[str | None, str]:
         raise ArchiveError(
             "there is no such dataset on the hub, or it is not public",
             given=name,
-            expected="hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER",
+            expected=NAMES,
             remedy="Check the name; log in with hf auth login for a private one",
         ) from error
     except Exception as error:  # its client raises many kinds

@@ -4,6 +4,7 @@ import bz2
 import csv
 import gzip
 import io
+import itertools
 import json
 import logging
 import lzma
@@ -28,28 +29,14 @@ from reco_core.types import PhotoRecord
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
-PACKED: dict[str, Callable[..., Any]] = {
-    ".tar.gz": gzip.open,
-    ".tgz": gzip.open,
-    ".tar.bz2": bz2.open,
-    ".tbz2": bz2.open,
-    ".tar.xz": lzma.open,
-    ".txz": lzma.open,
-}
-SUFFIXES = (".zip", ".tar", *PACKED)
+GZIP, BZIP2, LZMA = (".tar.gz", ".tgz"), (".tar.bz2", ".tbz2"), (".tar.xz", ".txz")
+PACKED: dict[tuple[str, ...], Callable[..., Any]] = {GZIP: gzip.open, BZIP2: bz2.open, LZMA: lzma.open}
+SUFFIXES = (".zip", ".tar", *itertools.chain(*PACKED))
 SIDECAR_BYTES = 1_000_000  # larger ones say something else than one photo's credits
 KEPT_BYTES = 64_000_000  # of photos that a compressed tar was read past, for threads that come late
 OPEN = 3  # shards at a time: in-order readers are in one, or pass from it to the next
-DAMAGE = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,
-    NotImplementedError,
-)
+BROKEN_PACKING = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+DAMAGE = (*BROKEN_PACKING, EOFError, OSError, ValueError, NotImplementedError)
 Member = tuple[str, int, Any]  # name, bytes, and how its shard finds it again
 
 
@@ -185,7 +172,7 @@ class _PackedTar(_Tar):
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
-        self.unpack = next(unpack for suffix, unpack in PACKED.items() if file.name.lower().endswith(suffix))
+        self.unpack = next(unpack for suffixes, unpack in PACKED.items() if file.name.lower().endswith(suffixes))
         self.unpacked: IO[bytes] | None = None
         self.kept: OrderedDict[int, bytes] = OrderedDict()
         self.held = 0  # bytes of `kept`
@@ -250,7 +237,7 @@ def _open_shard(file: Path) -> _Shard:
     return _Zip(file) if name.endswith(".zip") else _Tar(file) if name.endswith(".tar") else _PackedTar(file)
 
 
-def _listed(shard: _Shard, control: RunControl) -> list[tuple[Member, dict[str, str]]]:
+def _listed(shard: _Shard, control: RunControl) -> Iterator[tuple[Member, dict[str, str]]]:
     """The photos of a shard, each with what its sidecars and the shard's table say."""
     photos: list[Member] = []
     said: dict[str, dict[str, str]] = {}  # by sample, or by a photo's name where a table says it
@@ -270,13 +257,11 @@ def _listed(shard: _Shard, control: RunControl) -> list[tuple[Member, dict[str, 
             expected="a whole zip or tar",
             remedy="Fetch or pack it anew",
         ) from error
-    rows = []
     for photo in photos:
         path = PurePosixPath(photo[0])
         sample = _sample(path)
         stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
-        rows.append((photo, reduce(operator.or_, stated, {**UNKNOWN, "title": path.stem})))
-    return rows
+        yield photo, reduce(operator.or_, stated, {**UNKNOWN, "title": path.stem})
 
 
 def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iterator[tuple[str, dict[str, str]]]:

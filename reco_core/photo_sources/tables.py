@@ -9,15 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from reco_core.errors import ArchiveError
-from reco_core.photo_sources.credits import (
-    UNKNOWN,
-    check_columns,
-    is_allowed,
-    is_known,
-    known_fields,
-    read_rows,
-    with_unique_names,
-)
+from reco_core.photo_sources import credits
 from reco_core.photo_sources.fetch import TABLE, fetch_photos
 from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, is_file, path_inside
 from reco_core.types import PhotoRecord
@@ -31,11 +23,6 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 WEB = ("http://", "https://")
 
 
-def is_table(file: Path) -> bool:
-    """Whether a file is, by its name, a table."""
-    return file.suffix.lower() in SUFFIXES
-
-
 def open_table(table: Path, open_only: bool, cache: Path | None, control: RunControl) -> Files:
     """The photos of a table: where a file is there, the file; else what its address gives, fetched now and kept.
 
@@ -47,9 +34,9 @@ def open_table(table: Path, open_only: bool, cache: Path | None, control: RunCon
         or none of its photos is to be had. DownloadError: no network. Cancelled: `control` was cancelled.
     """
     table = Path(os.path.abspath(table))
-    rows = [(i, row) for i, row in enumerate(_rows(table), 1) if is_allowed(row) or not open_only]
+    rows = [(i, row) for i, row in enumerate(_rows(table), 1) if credits.is_allowed(row) or not open_only]
     placed = [photo for i, row in rows if (photo := _placed(i, row, table))]
-    records = with_unique_names(_below([record for record, _ in placed], table.parent))
+    records = credits.with_unique_names(_below([record for record, _ in placed], table.parent))
     paths = [path for _, path in placed]
     folder = (cache or cache_folder() / "photos") / sha256(table)[:16]
     wanted = [record for record, path in zip(records, paths, strict=True) if path is None]
@@ -81,7 +68,7 @@ def _placed(i: int, row: dict[str, str], table: Path) -> tuple[PhotoRecord, Path
     here = bool(file) and (not url or is_file(path))
     name = path.as_posix() if file and (here or path.is_relative_to(table.parent)) else f"{i:08d}{suffix}"
     title = path.stem if file else address.stem
-    record = PhotoRecord.of({**UNKNOWN, "title": title, **row, "file": name, "source_url": url})
+    record = PhotoRecord.of({**credits.UNKNOWN, "title": title, **row, "file": name, "source_url": url})
     return record, path if here else None
 
 
@@ -106,7 +93,7 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
             header = raw.readline(100_000).decode(errors="replace")
         delimiter = max(",;\t", key=header.count)  # spreadsheets write what their country is used to
     with table.open(newline="", encoding="utf-8-sig") as stream:
-        yield from read_rows(
+        yield from credits.read_rows(
             stream, str(table), delimiter, csv.QUOTE_NONE if table.name == TABLE else csv.QUOTE_MINIMAL
         )
 
@@ -117,9 +104,9 @@ def _parquet_rows(table: Path) -> Iterator[dict[str, str]]:
         with parquet.ParquetFile(table) as opened:
             schema = opened.schema_arrow
             plain = [field.name for field in schema if not field.type.num_fields and "binary" not in str(field.type)]
-            check_columns(plain, str(table))
-            columns = [name for name in plain if is_known(name)]
+            credits.check_columns(plain, str(table))
+            columns = [name for name in plain if credits.is_known(name)]
             for batch in opened.iter_batches(columns=columns):
-                yield from map(known_fields, batch.to_pylist())
+                yield from map(credits.known_fields, batch.to_pylist())
     except (OSError, ValueError) as error:  # pyarrow's own errors are these
         raise ArchiveError("a table of photos is damaged", given=f"{table} ({error})", expected="Parquet") from error

@@ -44,8 +44,7 @@ class ConceptLearner:
         self, name: str, text: Tensor, maps: ExemplarMaps, learning: Learning, context: Sequence[Concept]
     ) -> Concept:
         """From exemplars that were found by the name's text (D,), norm 1. context: what is around the thing."""
-        guidance = self.guidance(maps.language, text, learning) if learning.language_guidance else None
-        weights = self.weights(maps.features, guidance, text, learning, context)
+        weights = self.weights(maps, text, learning, context)
         return self._concept(name, text, maps, self.cosegment(maps.features, weights, learning))
 
     def teach(self, name: str, maps: ExemplarMaps, learning: Learning, context: Sequence[Concept]) -> Concept:
@@ -55,8 +54,7 @@ class ConceptLearner:
         """
         photos = maps.language.flatten(0, 2).cpu() if maps.embeddings is None else maps.embeddings
         common = F.normalize(photos.mean(0), dim=0)  # (D,)
-        guidance = self.guidance(maps.language, common, learning) if learning.language_guidance else None
-        weights = self.weights(maps.features, guidance, common, learning, context)
+        weights = self.weights(maps, common, learning, context)
         found = self.cosegment(maps.features, weights * self._inside().to(weights.device), learning)
         language = regrid(maps.language, self.grid).flatten(1, 2)  # (k, h w, D)
         text = F.normalize(language[torch.arange(len(language)), found.seeds].mean(0), dim=0).cpu()
@@ -70,12 +68,13 @@ class ConceptLearner:
             return cosegmentation.language_guidance(maps, text)
         return cosegmentation.calibrated_guidance(z_score((maps @ text)[None], text[None], self.position_stats)[0])
 
-    def weights(
-        self, features: Tensor, guidance: Tensor | None, text: Tensor, learning: Learning, context: Sequence[Concept]
-    ) -> Tensor:
-        """Column weights (k, h w) of features (k, h w, C): language guidance, if any, x context elimination."""
-        device = features.device
-        weights = torch.ones(features.shape[:2], device=device) if guidance is None else guidance
+    def weights(self, maps: ExemplarMaps, text: Tensor, learning: Learning, context: Sequence[Concept]) -> Tensor:
+        """Column weights (k, h w) of features (k, h w, C): those of LGC and CE that are on."""
+        features, device = maps.features, maps.features.device
+        if learning.language_guidance:
+            weights = self.guidance(maps.language, text, learning)
+        else:
+            weights = torch.ones(features.shape[:2], device=device)
         if context and learning.context_elimination:
             others = torch.stack([concept.reference for concept in context]).to(device)  # (c, C)
             shares = self._shares(text.cpu(), context).to(device) if learning.spare_context else None

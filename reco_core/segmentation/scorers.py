@@ -13,17 +13,9 @@ import torch
 from torch import Tensor
 
 from reco_core.methods import SURROUNDINGS, Scoring, Temperatures
-from reco_core.segmentation import presence
+from reco_core.segmentation import presence, score_maps
 from reco_core.segmentation.background_stats import BackgroundStats, z_score
 from reco_core.segmentation.cosegmentation import LANGUAGE_GAIN
-from reco_core.segmentation.score_maps import (
-    affinity,
-    log_softmax_scores,
-    merge_background,
-    resize,
-    similarities,
-    smooth,
-)
 from reco_core.types import Concept, Encoded, References
 
 
@@ -53,12 +45,12 @@ class Scorer(Protocol):
 
 def denseclip(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
     """The language map alone: sigmoid(10 cos(d_p, t)), resized. Zhou et al., 2021; the baseline."""
-    return resize(torch.sigmoid(LANGUAGE_GAIN * seen.language), size)  # (K, h', w') -> (K, H, W)
+    return score_maps.resize(torch.sigmoid(LANGUAGE_GAIN * seen.language), size)  # (K, h', w') -> (K, H, W)
 
 
 def reco(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
     """P(p, concept) = sigmoid(cos(f_p, r)) x sigmoid(10 cos(d_p, t)), each resized. Shin et al., section 3.3."""
-    scores = resize(torch.sigmoid(seen.reference), size)  # (K, h, w) -> (K, H, W)
+    scores = score_maps.resize(torch.sigmoid(seen.reference), size)  # (K, h, w) -> (K, H, W)
     if options.language:
         scores = scores * denseclip(seen, size, options, temperatures)
     return scores
@@ -67,7 +59,9 @@ def reco(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures
 def reco2(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
     """Log-probabilities of references, language and presence, each compared over concepts, added. docs/reco2.md."""
     t, grid = temperatures, seen.reference.shape[1:]  # (h, w)
-    weights = affinity(seen.features, t.affinity_gain, t.affinity_shift) if options.affinity else None  # (h w, h w)
+    weights = (
+        score_maps.affinity(seen.features, t.affinity_gain, t.affinity_shift) if options.affinity else None
+    )  # (h w, h w)
     factors = []
     if options.reference:
         factors.append((seen.reference, t.reference))
@@ -75,15 +69,15 @@ def reco2(seen: Similarity, size: tuple[int, int], options: Scoring, temperature
         factors.append((seen.language_z, t.language_z) if options.calibrate else (seen.language, t.language))
     scores = torch.zeros_like(seen.reference)  # (K, h, w)
     for maps, temperature in factors:
-        fitting = maps if maps.shape[1:] == grid else resize(maps, grid)  # (K, h', w') -> (K, h, w)
-        smoothed = fitting if weights is None else smooth(fitting, weights)
-        scores = scores + log_softmax_scores(smoothed, temperature)
+        fitting = maps if maps.shape[1:] == grid else score_maps.resize(maps, grid)  # (K, h', w') -> (K, h, w)
+        smoothed = fitting if weights is None else score_maps.smooth(fitting, weights)
+        scores = scores + score_maps.log_softmax_scores(smoothed, temperature)
     if options.gate:
         odds = seen.log_odds.clamp(max=t.certain)  # (K,)
         if options.expect_background:
             odds = torch.where(seen.expected, odds.clamp(min=t.expected), odds)
-        scores = scores + log_softmax_scores(odds, t.evidence)[:, None, None]
-    return resize(scores, size)  # (K, H, W)
+        scores = scores + score_maps.log_softmax_scores(odds, t.evidence)[:, None, None]
+    return score_maps.resize(scores, size)  # (K, H, W)
 
 
 SCORERS: dict[str, Scorer] = {"denseclip": denseclip, "reco": reco, "reco2": reco2}
@@ -109,46 +103,33 @@ class PhotoScorer:
     photo_stats: BackgroundStats
     position_stats: BackgroundStats
 
-    def score(
-        self,
-        encoded: Encoded,
-        references: References,
-        size: tuple[int, int],
-        options: Scoring,
-        temperatures: Temperatures | None = None,
-    ) -> ScoredPhoto:
+    def score(self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring) -> ScoredPhoto:
         """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
         asked = len(references.concepts)
-        scores, log_odds = self.score_all(encoded, references, size, options, temperatures)
-        return ScoredPhoto(merge_background(scores, asked), log_odds[:asked])
+        scores, log_odds = self.score_all(encoded, references, size, options)
+        return ScoredPhoto(score_maps.merge_background(scores, asked), log_odds[:asked])
 
     def score_all(
-        self,
-        encoded: Encoded,
-        references: References,
-        size: tuple[int, int],
-        options: Scoring,
-        temperatures: Temperatures | None = None,
+        self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring
     ) -> ScoredPhoto:
         """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
-        concepts, asked = (*references.concepts, *references.background), len(references.concepts)
-        around = torch.tensor([c.name.casefold() in SURROUNDINGS for c in concepts], device=encoded.features.device)
-        seen = self.compare(encoded, concepts, around)
-        seen.expected[asked:] = True
-        scores = SCORERS[options.scorer](seen, size, options, temperatures or self.temperatures)
-        return ScoredPhoto(scores, seen.log_odds + presence.SURROUNDINGS_PRIOR * around)
+        seen = self.compare(encoded, (*references.concepts, *references.background))
+        log_odds = seen.log_odds + presence.SURROUNDINGS_PRIOR * seen.expected
+        seen.expected[len(references.concepts) :] = True
+        return ScoredPhoto(SCORERS[options.scorer](seen, size, options, self.temperatures), log_odds)
 
-    def compare(self, encoded: Encoded, concepts: Sequence[Concept], around: Tensor) -> Similarity:
-        """What an encoded photo shows of concepts; around: (K,) bool, which of them are surroundings."""
+    def compare(self, encoded: Encoded, concepts: Sequence[Concept]) -> Similarity:
+        """What an encoded photo shows of concepts that are asked for: of these, surroundings are expected."""
         device = encoded.features.device
         texts = torch.stack([concept.text for concept in concepts]).to(device)  # (K, D)
         vectors = torch.stack([concept.reference for concept in concepts]).to(device)  # (K, C)
         shown = torch.tensor([concept.shown for concept in concepts], device=device)  # (K, 4)
-        reference = similarities(encoded.features[0], vectors)  # (K, h, w)
-        language = similarities(encoded.language[0], texts)  # (K, h', w')
+        reference = score_maps.similarities(encoded.features[0], vectors)  # (K, h, w)
+        language = score_maps.similarities(encoded.language[0], texts)  # (K, h', w')
         photo_z, language_z = self.z_scores(encoded, texts, language)
         log_odds = presence.log_odds(photo_z, language_z, reference, shown, self.presence_weights)
-        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around.clone())
+        around = torch.tensor([concept.name.casefold() in SURROUNDINGS for concept in concepts], device=device)
+        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
@@ -156,6 +137,6 @@ class PhotoScorer:
         language: its positions' cosines with the texts, if they are known already.
         Returns the photo as a whole (K,) and its positions (K, h', w').
         """
-        language = similarities(encoded.language[0], texts) if language is None else language
+        language = score_maps.similarities(encoded.language[0], texts) if language is None else language
         photo_z = z_score(texts @ encoded.embedding[0], texts, self.photo_stats)
         return photo_z, z_score(language, texts, self.position_stats)

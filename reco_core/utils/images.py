@@ -30,7 +30,8 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check the size ourselves
-            image = source if isinstance(source, Image.Image) else _open(source)
+            opened = io.BytesIO(source) if isinstance(source, bytes) else source
+            image = opened if isinstance(opened, Image.Image) else Image.open(opened)
             _check_size(what, image.size)
             return np.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
@@ -40,27 +41,24 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))  # Pillow refuses the largest by itself and tells their pixels
         given = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else error
-        raise PhotoError(
-            f"{what} is too large", given=given, expected="at most 50 megapixels", remedy="Scale it down first"
-        ) from error
+        raise _too_large(what, given) from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{what} is not an image", expected=ACCEPTED) from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         raise PhotoError(f"{what} is damaged or cut short", given=error, remedy="Save or upload it again") from error
 
 
-def _open(source: str | Path | bytes) -> Image.Image:
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-
-
 def _check_size(what: str, size: tuple[int, int]) -> None:
     given = f"{size[0]} x {size[1]} pixels"
     if size[0] * size[1] > MAX_PIXELS:
-        raise PhotoError(
-            f"{what} is too large", given=given, expected="at most 50 megapixels", remedy="Scale it down first"
-        )
+        raise _too_large(what, given)
     if min(size) < MIN_SIDE:
         raise PhotoError(f"{what} is too small", given=given, expected=f"at least {MIN_SIDE} pixels on each side")
+
+
+def _too_large(what: str, given: object) -> PhotoError:
+    expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
+    return PhotoError(f"{what} is too large", given=given, expected=expected, remedy="Scale it down first")
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

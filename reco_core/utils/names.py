@@ -53,6 +53,11 @@ def clean_names(names: list[str] | tuple[str, ...], most: int = MAX_NAMES) -> tu
     return tuple(unique.values())
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """Names with commas between them, on any number of lines."""
+    return tuple(" ".join(name.split()) for name in text.split(","))
+
+
 def category_words(category: str) -> str:
     """A data set's category name as the plain words a user would type.
 

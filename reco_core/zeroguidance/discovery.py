@@ -4,9 +4,8 @@
     found = discoverer.discover(read_photo("street.jpg"))
 
 Parts grow from the preset's co-segmentation features, the models read each of them, the vocabulary gives names. Then
-ReCo
-judges: the likeliest names are learned from the archive and compete, with the background words, for the photo, and a
-part takes the name for which both speak.
+ReCo judges: the likeliest names are learned from the archive and compete, with the background words, for the photo, and
+a part takes the name for which both speak.
 """
 
 import time
@@ -108,10 +107,9 @@ class Discoverer:
         control = control or RunControl()
         if regions is not None:
             check_shape("regions", regions, photo.shape[:2])
-            if len(np.unique(regions)) > MAX_LABELS:
-                raise OptionError(
-                    "there are too many regions", given=len(np.unique(regions)), expected=f"at most {MAX_LABELS}"
-                )
+            count = len(np.unique(regions))
+            if count > MAX_LABELS:
+                raise OptionError("there are too many regions", given=count, expected=f"at most {MAX_LABELS}")
         watch = Stopwatch()
         _enter(control, 0)
         working = limit_size(photo, WORKING_SIDE)
@@ -131,10 +129,8 @@ class Discoverer:
         embeddings = embed_segments(self.reco.encoder, working, unions)
         watch.lap("read")
         _enter(control, 2)
-        words = self.vocabulary
-        probability = naming.probabilities(
-            embeddings, words.embeddings, words.words.counts, self.reco.encoder.preset.words
-        )
+        words, temperature = self.vocabulary, self.reco.encoder.preset.words
+        probability = naming.probabilities(embeddings, words.embeddings, words.words.counts, temperature)
         pooled = naming.add_kinds(probability, words.below)
         likely = self._likely(pooled, unions.mean((1, 2)))
         references = self.reco.prepare(
@@ -179,10 +175,8 @@ class Discoverer:
         check_parts(parts)
         started = time.perf_counter()
         members = reading.tree.members
-        pieces = [
-            frozenset(p for p in members[node] if reading.areas[p])
-            for node in reading.tree.cut(reading.tree.count if reading.given else parts)
-        ]
+        nodes = reading.tree.cut(reading.tree.count if reading.given else parts)
+        pieces = [frozenset(part for part in members[node] if reading.areas[part]) for node in nodes]
         named: dict[frozenset[int], tuple[int, np.ndarray]] = {}
 
         def name(piece: frozenset[int]) -> tuple[int, np.ndarray]:
@@ -191,16 +185,10 @@ class Discoverer:
                 named[piece] = self._name(reading, piece)
             return named[piece]
 
-        groups = [
-            Group(
-                piece,
-                float(reading.areas[list(piece)].sum()),
-                reading.embeddings[reading.nodes[piece]],
-                reading.words[name(piece)[0]],
-            )
-            for piece in pieces
-            if piece
-        ]
+        groups = []
+        for piece in filter(None, pieces):
+            size, image = float(reading.areas[list(piece)].sum()), reading.embeddings[reading.nodes[piece]]
+            groups.append(Group(piece, size, image, reading.words[name(piece)[0]]))
         if reading.given:
             kept, labels = groups, reading.tree.parts
             rows = {group.parts: name(group.parts)[0] for group in groups}
@@ -238,15 +226,10 @@ class Discoverer:
 
     def _compare(self, pooled: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """What readings say for each of a few names (S, K), and which of them are kinds of others (K, K)."""
-        read, rows = np.zeros((len(pooled), len(names)), np.float32), []
-        for i, name in enumerate(names):
-            row = self._rows.get(name.casefold(), -1)
-            rows.append(row)
-            if row >= 0:
-                read[:, i] = pooled[:, row]
-            if name.casefold() in self._folded:
-                read[:, i] = np.maximum(read[:, i], FOR_BACKGROUND)
-        known = np.array(rows)
+        folded = [name.casefold() for name in names]
+        known = np.array([self._rows.get(name, -1) for name in folded])
+        least = [FOR_BACKGROUND if name in self._folded else 0 for name in folded]
+        read = np.maximum(np.where(known >= 0, pooled[:, known], 0), least).astype(np.float32)
         kind = self.vocabulary.below[known][:, known].toarray().astype(bool) & (known >= 0) & (known >= 0)[:, None]
         np.fill_diagonal(kind, False)
         return read, kind
@@ -256,12 +239,8 @@ class Discoverer:
         rows = [self._rows.get(name.casefold()) for name in names]
         strange = tuple(name for name, row in zip(names, rows, strict=True) if row is None)
         made = dict(zip(strange, embed_words(self.reco.encoder, strange), strict=True)) if strange else {}
-        return torch.stack(
-            [
-                made[name] if row is None else self.vocabulary.embeddings[row]
-                for name, row in zip(names, rows, strict=True)
-            ]
-        )
+        pairs = zip(names, rows, strict=True)
+        return torch.stack([made[name] if row is None else self.vocabulary.embeddings[row] for name, row in pairs])
 
     def _name(self, reading: Reading, piece: frozenset[int]) -> tuple[int, np.ndarray]:
         """The row of a piece's name, and the probabilities (K,): ReCo's scores and the reading count alike."""

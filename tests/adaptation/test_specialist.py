@@ -31,7 +31,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def one(folder) -> Specialist:
-    return Specialist(folder, "cpu", threads=1)
+    return Specialist(folder, "cpu")
 
 
 @pytest.fixture(scope="module")

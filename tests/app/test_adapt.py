@@ -17,8 +17,9 @@ from playwright.sync_api import Page, expect
 from support.page import EVIL, PATIENCE, drop, fits, tab
 from support.server import serving
 
-from reco_app.jobs.training_job import FILES
 from reco_core.adaptation.specialist import Specialist
+
+FILES = ("README.md", "curve.png", "examples.jpg", "specialist.json", "specialist.onnx", "specialist.safetensors")
 
 
 @pytest.fixture(scope="module")

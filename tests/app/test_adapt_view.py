@@ -4,9 +4,9 @@ import numpy as np
 from support.page import EVIL
 
 from reco_app.adapt import view
-from reco_app.adapt.charts import curves
 from reco_app.formats import minutes
 from reco_app.jobs.training_job import Pace, Preview, StageProgress, TrainingJob
+from reco_app.templates import render
 from reco_core.adaptation.curve import Curve, Look
 from reco_core.adaptation.job import Job
 from reco_core.types import LeftOut
@@ -23,12 +23,12 @@ def test_words_and_charts_are_plain_and_escaped():
     assert "These are 500 files" in view.estimate(500, 300, Pace(), 0)
     assert "2 jobs before yours first" in view.estimate(0, 300, Pace(), 2)
     curve = Curve((Look(5, 1.0, 0.2, 0.7), Look(10, 0.5, 0.4, 0.9)))
-    html = curves(curve, 20)
+    html = render("adapt/charts.html", curve=curve, steps=20)
     assert html.count("<polyline") == 3
     assert html.count("<circle") == 6
     assert "agrees with itself 90 %" in html
-    assert "fewer than six photos" in curves(Curve((Look(5, 1.0),)), 20)
-    assert "<img" not in view.left_out([LeftOut(EVIL, EVIL)] * 20)
+    assert "fewer than six photos" in render("adapt/charts.html", curve=Curve((Look(5, 1.0),)), steps=20)
+    assert "<img" not in render("adapt/left_out.html", files=[LeftOut(EVIL, EVIL)] * 20)
 
 
 def test_what_reco_never_found_is_said_plainly(tmp_path):
@@ -65,6 +65,7 @@ def test_how_a_job_goes_is_said(tmp_path):
     job.finish()
     assert "Finishing at step 75" in said("training", 75, 300)
     assert "Checking and packing" in said("exporting", 0, 1)
+    assert view.training(job) == render("adapt/plan.html")  # until there is something to see
     photo = np.zeros((4, 6, 3), np.uint8)
     job.previews = (Preview(photo, photo[..., 0]),)
     assert "first marks soon" in view.training(job)

@@ -5,8 +5,7 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 
-from reco_app.archive import view
-from reco_app.archive.handlers import ArchiveHandlers
+from reco_app.archive.handlers import ArchiveHandlers, photo_list
 from reco_app.components.exemplar_grid import Tile
 from reco_app.templates import render
 from reco_app.visitor.user_photos import UserPhoto
@@ -16,10 +15,11 @@ from reco_core.types import Exemplar, LeftOut
 def test_html_of_user_photos_is_escaped(reco):
     evil = '"><script>alert(1)</script>'
     photo, record = UserPhoto("a.jpg", evil, 1, 1), replace(reco.archive.records[0], title=evil, author=evil)
-    html = view.photo_list([photo], {"a.jpg": (0.5, 2)}, lambda photo: "data:x")
+    html = photo_list([photo], {"a.jpg": (0.5, 2)}, lambda photo: "data:x")
     html += render("components/taught_names.html", names={evil: 3})
-    html += view.added(1, evil, [LeftOut(evil, evil)] * 20)
-    html += view.search_results([Tile(Exemplar(0, 0.5, (0.5, 0.5), 0, record), evil, evil, by_user=True)], 1)
+    html += render("archive/added.html", count=1, name=evil, left_out=[LeftOut(evil, evil)] * 20)
+    tile = Tile(Exemplar(0, 0.5, (0.5, 0.5), 0, record), evil, evil, by_user=True)
+    html += render("archive/search_results.html", tiles=[tile], of=1)
     assert "<script" not in html
     assert "left:100.0%" in html
     assert "and 8 more" in html

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reco_app.components.archive_photos import ArchivePhotos
-from reco_app.components.exemplar_grid import Tile, exemplar_grid
+from reco_app.components.exemplar_grid import ArchivePhotos, Tile, exemplar_grid
 from reco_app.formats import licence_name, web_url
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import ENVIRONMENT

@@ -2,6 +2,7 @@
 
 import gc
 import io
+import shutil
 import threading
 import time
 import zipfile
@@ -17,7 +18,7 @@ from PIL import Image
 from reco_app.adapt.session import TrainingSession
 from reco_app.jobs import training_job
 from reco_app.jobs.job_queue import JobQueue
-from reco_app.jobs.training_job import DONE, FAILED, FILES, LABELLING, TRAINING, WAITING, Pace, TrainingJob
+from reco_app.jobs.training_job import DONE, FAILED, LABELLING, TRAINING, WAITING, Pace, TrainingJob
 from reco_app.limits import Limits
 from reco_app.visitor.user_photos import SmallPhoto, shrink
 from reco_core.adaptation.crops import Example
@@ -29,6 +30,7 @@ from reco_core.errors import Cancelled, OptionError, PhotoError
 from reco_core.types import LeftOut
 
 SOON = 10.0
+FILES = ("README.md", "curve.png", "examples.jpg", "specialist.json", "specialist.onnx", "specialist.safetensors")
 
 
 class Clock:
@@ -87,6 +89,7 @@ class Adapt:
         control.report("exporting", 0, 1)
         for name in FILES:
             (out / name).write_text(name)
+        shutil.rmtree(out / WORK)
         return SimpleNamespace(about={"step": step})
 
     def go_on(self, steps: int = 1000) -> None:

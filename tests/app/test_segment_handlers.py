@@ -67,6 +67,18 @@ def test_words_reach_the_model_each_in_its_place(handlers, chelsea, reco, monkey
     assert {key: written[key] for key in expected} == expected
 
 
+def test_how_far_it_is_reaches_the_page(handlers, chelsea):
+    said = []
+
+    class Noted(gr.Progress):  # false, as Gradio's own
+        def __call__(self, progress, desc=None, **_) -> None:
+            said.append((progress, desc))
+
+    handlers.run(0.5, None, 0.5, Noted(), photo=str(chelsea), **ASKED)
+    assert said[0] == (None, "Loading the model")
+    assert any(desc and "cat" in desc for _, desc in said[1:])
+
+
 def test_found_from_another_presence_on_without_the_model(handlers, chelsea, monkeypatch):
     result, _, _, before, ticked, *_ = handlers.run(
         0.6, None, photo=str(chelsea), **{**ASKED, "names": "cat, wall", "method": "reco"}

@@ -63,7 +63,7 @@ def holder(blocks) -> StateHolder:
 
 def states(blocks: gr.Blocks) -> dict[str, int]:
     """Where a visitor's things are held, by an event that uses them."""
-    events = {"user photos": "look", "result": "redraw", "discovery": "divide", "training": "tick"}
+    events = {"user photos": "show_search", "result": "redraw", "discovery": "divide", "training": "tick"}
     held = {}
     for what, name in events.items():
         inputs = next(fn.inputs for fn in blocks.fns.values() if fn.name == name)
@@ -112,8 +112,8 @@ def test_whatever_uses_it_keeps_it(blocks):
 
 
 def test_photos_and_jobs_go_with_their_sessions(blocks, holder, clock, context: AppContext, cup_photos):
-    def adapt(*_, cancelled, **__) -> None:
-        while not cancelled():
+    def adapt(*_, control, **__) -> None:
+        while not control.cancelled:
             time.sleep(0.01)
         raise Cancelled("stopped")
 
@@ -128,6 +128,7 @@ def test_photos_and_jobs_go_with_their_sessions(blocks, holder, clock, context: 
     holder.delete_all_expired_state()
     while not job.over:
         time.sleep(0.01)
+    assert isinstance(job.problem, Cancelled)
     assert not photos.folder.exists()
     assert not job.folder.exists()
     assert not job.zip.parent.exists()

@@ -9,7 +9,9 @@ import skimage.data
 from PIL import Image
 from support.photos import packed, pattern
 
+from reco_app.components.exemplar_grid import ArchivePhotos
 from reco_app.limits import Limits
+from reco_app.preset_pool import PresetPool
 from reco_app.visitor.uploads import Uploads
 from reco_app.visitor.user_photos import UserPhotos, shrink, with_user_photos
 from reco_core.errors import Cancelled, NamesError, OptionError
@@ -57,13 +59,14 @@ def test_photos_are_kept_small_and_the_removed_are_gone(user_photos, reco):
     wide = user_photos.photos[-1]
     assert min(Image.open(user_photos.path(wide)).size) == 448
     archive = with_user_photos(reco, user_photos)
-    before = archive.user_rows
+    before, shown = archive.user_rows, ArchivePhotos(PresetPool(lambda name: reco, "mini"), None)
     exemplar = archive.concepts(("zorbl",))["zorbl"].exemplars[1]
     assert user_photos.remove(lambda photo: photo.name == "Zorbl") == 5
     assert [file.name for file in (user_photos.folder / "photos").iterdir()] == [wide.file]
     assert with_user_photos(reco, user_photos).concepts(("zorbl",)) == {}
-    assert before.photo(exemplar.record) is None  # an answer from before has only what the model sees
-    assert before.picture(exemplar.row).shape == (14, 14, 3)
+    tile = shown.tile("", exemplar, before)  # an answer from before has only what the model sees
+    assert tile.photo == ""
+    assert tile.stand_in.startswith("data:image/jpeg;base64,")
     user_photos.remove(lambda photo: True)
     assert not (user_photos.folder / "archives").exists()
     assert with_user_photos(reco, user_photos).reco is reco

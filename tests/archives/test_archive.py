@@ -15,7 +15,8 @@ from reco_core.archives.archive import Archive
 from reco_core.archives.records import Records, write_records
 from reco_core.archives.writer import Options, write_archive
 from reco_core.errors import ArchiveError
-from reco_core.photo_sources.factory import list_photos, open_source, unescape
+from reco_core.photo_sources.credits import unescape
+from reco_core.photo_sources.factory import list_photos, open_source
 from reco_core.pipeline import ReCo
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import sha256

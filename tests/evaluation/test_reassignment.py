@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reco_core.evaluation import reassignment
+from benchmarks import reassignment
 
 
 @pytest.fixture

@@ -157,4 +157,4 @@ def test_tables_have_no_surprises(records, tmp_path):
     fetch._write_table(records, tmp_path)
     text = (tmp_path / "manifest.tsv").read_text()
     rows = list(csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
-    assert {len(row) for row in rows} == {len(fetch.COLUMNS)}
+    assert {len(row) for row in rows} == {len(fetch.COLUMNS.split())}

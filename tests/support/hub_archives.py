@@ -54,27 +54,20 @@ def make(folder: Path, seed: int = 0, photos: int = 5) -> store.Manifest:
             (work / name).write_bytes(b"\0" + noise.bytes(size))
         (work / "typical.safetensors").write_bytes(b"\0" * 1000)
         (work / "references.json").write_text(json.dumps({"seed": seed}))
-        shared, known = store.name_by_contents(
+        shared = store.name_by_contents(
             {"typical": work / "typical.safetensors", "references": work / "references.json"}
         )
-        own, more = store.name_by_contents(
+        own = store.name_by_contents(
             {
                 role: work / f"{role}.{'zip' if role == 'photos' else 'npy'}"
                 for role in ("photos", "embeddings", "features")
             }
         )
-        part = store.Part(photos, {role: file.name for role, file in own.items()}, "RQ4x8", {"CC BY 4.0": photos})
+        part = store.Part(photos, {role: file.path.name for role, file in own.items()}, "RQ4x8", {"CC BY 4.0": photos})
         manifest = store.Manifest(
-            "mini",
-            "ab" * 32,
-            8,
-            (2, 2),
-            (2, 2),
-            (part,),
-            {role: file.name for role, file in shared.items()},
-            {**known, **more},
+            "mini", "ab" * 32, 8, (2, 2), (2, 2), (part,), {role: file.path.name for role, file in shared.items()}, {}
         )
-        store.commit(folder, manifest, {file.name: file for file in (*own.values(), *shared.values())})
+        store.commit(folder, manifest, {file.path.name: file for file in (*own.values(), *shared.values())})
     return store.read_manifest(folder)
 
 
