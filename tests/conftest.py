@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from support.towers import stir
 from support.web import Web
+from xdist.scheduler import LoadScopeScheduling
 
 from reco_core.models import clip_encoder
 from reco_core.models.clip import Clip
@@ -23,6 +24,24 @@ from reco_core.models.timm_backbone import Backbone
 from reco_core.pipeline import ReCo
 from reco_core.presets import Model, Preset
 from reco_core.utils import download
+
+# Folders whose tests run in one process: the app's share a server and a browser, those of adapting a specialist, those
+# of models networks of gigabytes.
+TOGETHER = ("adaptation", "app", "models")
+
+
+class Together(LoadScopeScheduling):
+    """Tests of a file, or of one of these folders, run in one process, so that what they share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        return folder if folder in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)

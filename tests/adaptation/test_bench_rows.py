@@ -16,8 +16,6 @@ from reco_core.errors import OptionError
 from reco_core.evaluation import bench
 from reco_core.evaluation.variants import of_methods
 
-pytestmark = pytest.mark.xdist_group("adapted")  # the specialist takes its time to make
-
 
 def naive_row(specialist: Specialist, folder: Path, best: bool) -> dict:
     """Accuracy and IoU of a specialist's marks, photo by photo; best: of the names alone."""

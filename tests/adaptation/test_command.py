@@ -16,8 +16,6 @@ from reco_core.cli import adapt as adapt_cli
 from reco_core.cli.main import main
 from reco_core.pipeline import ReCo
 
-pytestmark = pytest.mark.xdist_group("adapted")  # the specialist takes its time to make
-
 
 def test_predict(finished, photo, cat, tmp_path, caplog):
     caplog.set_level(logging.INFO)

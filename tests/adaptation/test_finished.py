@@ -13,8 +13,6 @@ from reco_core.adaptation.job import Job, adapt
 from reco_core.errors import OptionError
 from reco_core.photo_sources.factory import open_source
 
-pytestmark = pytest.mark.xdist_group("adapted")  # the specialist takes its time to make
-
 
 def test_a_finished_folder(finished):
     assert {file.name for file in finished.iterdir()} == FILES

@@ -21,8 +21,6 @@ from reco_core.adaptation.specialist import ABOUT, CHECKED, GRAPH, WEIGHTS, Spec
 from reco_core.errors import OptionError, WeightsError
 from reco_core.models.mini_vit import MiniNetwork
 
-pytestmark = pytest.mark.xdist_group("adapted")  # the specialist takes its time to make
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:

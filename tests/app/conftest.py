@@ -23,13 +23,9 @@ VIEWS = ((50, 150, 300), (80, 120, 300), (20, 180, 320), (60, 80, 330), (90, 200
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the server stays together, so that one worker has it."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "browser" in fixtures:
+        if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        if {"browser", "address"} & set(fixtures):
-            item.add_marker(pytest.mark.xdist_group("app"))
 
 
 @pytest.fixture(scope="session")

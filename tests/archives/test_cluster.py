@@ -30,8 +30,6 @@ from reco_core.presets import MINI
 from reco_core.utils.paths import bundled_folder
 from reco_core.utils.run_control import RunControl
 
-pytestmark = pytest.mark.xdist_group("cluster")
-
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):

@@ -46,11 +46,7 @@ def test_embeddings_equal_the_formula(small, size, blocks):
 
 
 @pytest.mark.parametrize(
-    "preset",
-    [
-        pytest.param(SMALL_PAPER, id="small"),
-        pytest.param(PAPER, id="real", marks=(pytest.mark.slow, pytest.mark.xdist_group("networks"))),
-    ],
+    "preset", [pytest.param(SMALL_PAPER, id="small"), pytest.param(PAPER, id="real", marks=pytest.mark.slow)]
 )
 @torch.inference_mode()
 def test_vit_l_336_equals_the_formula(preset, random_networks):

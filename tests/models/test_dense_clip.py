@@ -33,8 +33,7 @@ def photo(size: tuple[int, int]) -> torch.Tensor:
     return to_tensor(skimage.data.astronaut(), size, CLIP_MEAN, CLIP_STD)
 
 
-REAL = (pytest.mark.slow, pytest.mark.xdist_group("networks"))  # one process has memory enough for them
-PRESETS = (pytest.param(SMALL_PAPER, id="small"), pytest.param(PAPER, id="real", marks=REAL))
+PRESETS = (pytest.param(SMALL_PAPER, id="small"), pytest.param(PAPER, id="real", marks=pytest.mark.slow))
 
 
 @pytest.fixture(scope="module", params=PRESETS)

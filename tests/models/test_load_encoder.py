@@ -3,45 +3,17 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from support.small_networks import SMALL_CLIP, SMALL_PAPER
+from support.small_networks import SMALL_CLIP
 
 from reco_core.errors import ArchiveError, OptionError, WeightsError
 from reco_core.models import encoders
 from reco_core.models.clip_encoder import ClipEncoder
 from reco_core.models.encoders import choose_device, choose_precision, load_encoder
 from reco_core.pipeline import ReCo
-from reco_core.presets import CLIP, PAPER, PRESETS, Preset
+from reco_core.presets import CLIP, PRESETS
 from reco_core.utils.paths import bundled_folder
-
-
-def quick(preset: Preset) -> Preset:
-    """With the templates that are not ImageNet's: 80 sentences a name take their time."""
-    return replace(preset, templates=preset.templates[1:])
-
-
-REAL = (pytest.mark.slow, pytest.mark.xdist_group("networks"))  # one process has memory enough for them
-
-
-PAPERS = (pytest.param(SMALL_PAPER, id="small paper"), pytest.param(PAPER, id="paper", marks=REAL))
-
-
-CLIPS = (pytest.param(SMALL_CLIP, id="small clip"), pytest.param(CLIP, id="clip", marks=REAL))
-
-
-@pytest.fixture(scope="module", params=PAPERS)
-def paper(request, random_networks) -> ClipEncoder:
-    return ClipEncoder.build(quick(request.param), random_networks(request.param), "cpu", torch.float32)
-
-
-def image(photo: np.ndarray, size: tuple[int, int], mean, std) -> torch.Tensor:
-    """Resized and normalised, channel by channel."""
-    small = np.asarray(Image.fromarray(photo).resize((size[1], size[0]), Image.Resampling.BICUBIC)) / 255.0
-    planes = [(small[..., c] - mean[c]) / std[c] for c in range(3)]
-    return torch.from_numpy(np.stack(planes)).float()
 
 
 def test_precision_by_name():

@@ -33,13 +33,10 @@ def quick(preset: Preset) -> Preset:
     return replace(preset, templates=preset.templates[1:])
 
 
-REAL = (pytest.mark.slow, pytest.mark.xdist_group("networks"))  # one process has memory enough for them
+PAPERS = (pytest.param(SMALL_PAPER, id="small paper"), pytest.param(PAPER, id="paper", marks=pytest.mark.slow))
 
 
-PAPERS = (pytest.param(SMALL_PAPER, id="small paper"), pytest.param(PAPER, id="paper", marks=REAL))
-
-
-CLIPS = (pytest.param(SMALL_CLIP, id="small clip"), pytest.param(CLIP, id="clip", marks=REAL))
+CLIPS = (pytest.param(SMALL_CLIP, id="small clip"), pytest.param(CLIP, id="clip", marks=pytest.mark.slow))
 
 
 @pytest.fixture(scope="module", params=PAPERS)
