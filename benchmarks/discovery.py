@@ -18,13 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import reassignment
 import torch
 from scipy.cluster.vq import kmeans2
 from skimage.segmentation import slic
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks import reassignment
 from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
 from reco_core.evaluation.journal import Journal

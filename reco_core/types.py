@@ -148,7 +148,7 @@ class Concept:
 
     text: comparable with language maps; archives may be searched by another model's text.
     in_archive: whether the archive has photos that look like the name; if not, results mean little.
-    shown: what its exemplars show.
+    stats: what its exemplars show.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Concept:
     reference: Tensor
     exemplars: tuple[Exemplar, ...] = ()
     in_archive: bool = True
-    shown: ExemplarStats = GOOD_EXEMPLARS
+    stats: ExemplarStats = GOOD_EXEMPLARS
 
 
 @dataclass(frozen=True)

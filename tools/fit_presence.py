@@ -38,7 +38,7 @@ def main() -> None:
     concepts = reco.prepare(words, method=find_method("reco2"), background=(), most=255).concepts
     texts = torch.stack([concept.text for concept in concepts])
     references = torch.stack([concept.reference for concept in concepts])
-    shown = torch.tensor([concept.shown for concept in concepts])
+    stats = torch.tensor([concept.stats for concept in concepts])
     alike = (texts @ texts.T).numpy() > SAME
     everywhere = np.array([word in EVERYWHERE for word in words])
     parts, truth, counted = [], [], []
@@ -47,7 +47,7 @@ def main() -> None:
         whole, patches = reco.scorer.z_scores(encoded, texts)
         similar = score_maps.similarities(encoded.features[0], references)
         each = [tuple(float(i == j) for j in range(4)) for i in range(3)]
-        parts.append(torch.stack([presence.log_odds(whole, patches, similar, shown, w) for w in each], -1).numpy())
+        parts.append(torch.stack([presence.log_odds(whole, patches, similar, stats, w) for w in each], -1).numpy())
         there = np.array([word in picture.words for word in words])
         truth.append(there)
         counted.append(there | ~(everywhere | alike[there].any(0)))

@@ -51,7 +51,7 @@ def write_concepts(archive: Archive, groups: Sequence[LearnedGroup]) -> None:
     for i, group in enumerate(groups):
         exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in group.concepts}
         way = {"k": group.k, "learning": group.learning, "context": group.context}
-        tables.append({**way, "exemplars": exemplars, "shown": {c.name: c.shown for c in group.concepts}})
+        tables.append({**way, "exemplars": exemplars, "stats": {c.name: c.stats for c in group.concepts}})
         for kind in VECTOR_KINDS:
             tensors[f"{kind}.{i}"] = torch.stack([getattr(concept, kind) for concept in group.concepts])
     with changing(archive.folder) as work:
@@ -81,7 +81,7 @@ def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]]
         tensors = load_file(archive.folder / shared[VECTORS])
         out: dict[ConceptKey, Concept] = {}
         for t, table in enumerate(tables):
-            if "shown" not in table:  # of an earlier version: they are learned anew
+            if "stats" not in table:  # of an earlier version: they are learned anew
                 continue
             for i, (name, rows) in enumerate(table["exemplars"].items()):
                 exemplars = tuple(
@@ -91,7 +91,7 @@ def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]]
                 text, reference = (tensors[f"{kind}.{t}"][i] for kind in VECTOR_KINDS)
                 key = ConceptKey(name, table["k"], tuple(table["learning"]), tuple(table["context"]))
                 out[key] = Concept(
-                    name, text, reference, exemplars, is_in_archive(exemplars), ExemplarStats(*table["shown"][name])
+                    name, text, reference, exemplars, is_in_archive(exemplars), ExemplarStats(*table["stats"][name])
                 )
         return out
     except READ_ERRORS as error:

@@ -19,10 +19,8 @@ def open_cityscapes(about: DatasetInfo, root: Path) -> Dataset:
     Raises:
         DatasetError: says which file is missing, and where to get it.
     """
-    where = about.where
-    photos = require_path(
-        root / "leftImg8bit" / "val", "the photos of Cityscapes", f"{where} (leftImg8bit_trainvaltest.zip)"
-    )
+    where, folder = about.where, root / "leftImg8bit" / "val"
+    photos = require_path(folder, "the photos of Cityscapes", f"{where} (leftImg8bit_trainvaltest.zip)")
     truths = require_path(root / "gtFine" / "val", "the labels of Cityscapes", f"{where} (gtFine_trainvaltest.zip)")
     rows = []
     for photo in sorted(photos.glob(f"*/*{PHOTO}")):

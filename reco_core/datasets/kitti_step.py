@@ -21,10 +21,8 @@ def open_kitti_step(about: DatasetInfo, root: Path) -> Dataset:
     Raises:
         DatasetError: says which file is missing, and where to get it.
     """
-    where = about.where
-    photos = require_path(
-        root / "training" / "image_02", "the photos of KITTI tracking", f"{where} (left colour images)"
-    )
+    where, folder = about.where, root / "training" / "image_02"
+    photos = require_path(folder, "the photos of KITTI tracking", f"{where} (left colour images)")
     truths = first_existing(root, ("panoptic_maps/val", "kitti-step/panoptic_maps/val"), "KITTI-STEP's labels", where)
     rows = []
     for sequence in SEQUENCES:

@@ -21,9 +21,8 @@ class Clip:
         import open_clip  # takes a second, which users of mini need not wait
 
         if name not in open_clip.list_models():
-            raise OptionError(
-                "open_clip has no such model", given=name, expected="one that open_clip.list_models() names"
-            )
+            known = "one that open_clip.list_models() names"
+            raise OptionError("open_clip has no such model", given=name, expected=known)
         self.network: Any = open_clip.create_model(name, pretrained=None, force_quick_gelu=quick_gelu).eval()
         self.readout = readout
         self.tokenizer = open_clip.SimpleTokenizer(context_length=self.network.context_length)

@@ -112,11 +112,11 @@ class ConceptLearner:
             exemplars.append(
                 Exemplar(int(row), float(maps.similarity[i]), point, float(found.support[i, seed]), record)
             )
-        shown = self._shown(text, found.reference, maps)
+        stats = self._stats(text, found.reference, maps)
         reference = found.reference.cpu()
-        return Concept(name, text, reference, tuple(exemplars), self.is_in_archive(exemplars), shown)
+        return Concept(name, text, reference, tuple(exemplars), self.is_in_archive(exemplars), stats)
 
-    def _shown(self, text: Tensor, reference: Tensor, maps: ExemplarMaps) -> ExemplarStats:
+    def _stats(self, text: Tensor, reference: Tensor, maps: ExemplarMaps) -> ExemplarStats:
         """What the nearest exemplars show of a text (D,) and a reference (C,)."""
         here = text.to(maps.language.device)
         language_z = z_score((maps.language[:NEAREST] @ here)[None], here[None], self.position_stats)[0]  # (n, h', w')

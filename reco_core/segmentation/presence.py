@@ -9,7 +9,7 @@ SURROUNDINGS_PRIOR = math.log(2)  # sky, wall, ...: when asked for, one in two i
 
 
 def log_odds(
-    photo_z: Tensor, position_z: Tensor, reference: Tensor, shown: Tensor, weights: tuple[float, float, float, float]
+    photo_z: Tensor, position_z: Tensor, reference: Tensor, stats: Tensor, weights: tuple[float, float, float, float]
 ) -> Tensor:
     """The log-odds that a concept is in the photo; `sigmoid` of it is the concept's presence.
 
@@ -20,13 +20,13 @@ def log_odds(
     Args:
         photo_z: (K,) and position_z: (K, h, w), from `background_stats.z_score`.
         reference: (K, h', w') cosines with the reference embeddings.
-        shown: (K, 4), what exemplars show: `types.ExemplarStats`.
+        stats: (K, 4), what exemplars show: `types.ExemplarStats`.
         weights: of the three, and a constant.
 
     Returns:
         (K,).
     """
-    shown_photo, shown_peak, match, usual = shown.T
+    shown_photo, shown_peak, match, usual = stats.T
     return (
         weights[0] * photo_z / shown_photo.clamp_min(LEAST_SHOWN).sqrt()
         + weights[1] * peak(position_z) / shown_peak.clamp_min(LEAST_SHOWN).sqrt()

@@ -123,11 +123,11 @@ class PhotoScorer:
         device = encoded.features.device
         texts = torch.stack([concept.text for concept in concepts]).to(device)  # (K, D)
         vectors = torch.stack([concept.reference for concept in concepts]).to(device)  # (K, C)
-        shown = torch.tensor([concept.shown for concept in concepts], device=device)  # (K, 4)
+        stats = torch.tensor([concept.stats for concept in concepts], device=device)  # (K, 4)
         reference = score_maps.similarities(encoded.features[0], vectors)  # (K, h, w)
         language = score_maps.similarities(encoded.language[0], texts)  # (K, h', w')
         photo_z, language_z = self.z_scores(encoded, texts, language)
-        log_odds = presence.log_odds(photo_z, language_z, reference, shown, self.presence_weights)
+        log_odds = presence.log_odds(photo_z, language_z, reference, stats, self.presence_weights)
         around = torch.tensor([concept.name.casefold() in SURROUNDINGS for concept in concepts], device=device)
         return Similarity(reference, language, language_z, encoded.features[0], log_odds, around)
 

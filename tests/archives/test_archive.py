@@ -119,7 +119,7 @@ def test_stored_references_equal_learned_ones(copy, reco):
         for a, b in zip(concepts, again.prepare(["cat", "sky"], method=method, background=()).concepts, strict=True):
             torch.testing.assert_close(a.reference, b.reference)
             assert a.exemplars == b.exemplars
-            assert a.shown == b.shown
+            assert a.stats == b.stats
     assert not ReCo(reco.encoder, Archive(copy)).prepare(["cat"], k=3, background=()).concepts[0].exemplars[3:]
 
 
@@ -127,7 +127,7 @@ def test_references_stored_by_an_earlier_version_are_learned_anew(copy, reco, mo
     ReCo(reco.encoder, Archive(copy)).store(("cat",))
     written = json.loads((copy / Archive(copy).manifest.shared["references"]).read_text())
     for table in written:
-        del table["shown"]
+        del table["stats"]
     monkeypatch.setattr(json, "loads", lambda text, loads=json.loads: written if "exemplars" in text else loads(text))
     assert not ReCo(reco.encoder, Archive(copy)).concepts.stored
 

@@ -135,7 +135,7 @@ def test_photos_of_one_visitor_change_nothing_for_others(reco, own):
     both = alone.extended(own.archive)
     both.prepare(["teapot"], method="reco2", background=())  # before the first archive was ever asked
     after = alone.prepare(["teapot"], method="reco2", background=()).concepts[0]
-    assert after.shown == reco.prepare(["teapot"], method="reco2", background=()).concepts[0].shown
+    assert after.stats == reco.prepare(["teapot"], method="reco2", background=()).concepts[0].stats
     theirs, others = both.concepts.learner.unrelated(), alone.concepts.learner.unrelated()
     assert theirs.shape == others.shape
     assert not (theirs == others).all()
