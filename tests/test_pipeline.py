@@ -227,9 +227,10 @@ def test_ablations_learn_without_their_part(reco, guided, eliminates):
 
 
 def test_every_method_runs(reco, cat):
+    photo = np.ascontiguousarray(cat[::2, ::2])
     for name, method in METHODS.items():
-        result = reco.segment(cat, reco.prepare(["cat"], method=method), method=name)
-        assert result.labels.shape == cat.shape[:2]
+        result = reco.segment(photo, reco.prepare(["cat"], method=method), method=name)
+        assert result.labels.shape == photo.shape[:2]
         assert set(np.unique(result.labels)) <= {0, 1}
         assert np.isfinite(result.scores).all()
 
