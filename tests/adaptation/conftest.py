@@ -1,14 +1,16 @@
 """Photos, models and a specialist that tests of adapting share."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.adapting import TINY, made, make, take
+from support.adapting import TINY, Little, made, make, painted, take
 from support.labelled import three, write_folder
 
-from reco_core.adaptation import job, specialist
+from reco_core.adaptation import deeplab, job, specialist
+from reco_core.adaptation.crops import Example
 from reco_core.adaptation.recipe import RECIPES
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
@@ -100,3 +102,16 @@ def things(real_photos, tmp_path_factory) -> Path:
         labels[20:60, 30:100], labels[:5] = label, 255
     meta = {"classes": ["background", "Rocket", "coffee cup", "cat"], "background": 0, "ignore": 255}
     return write_folder(folder / "things", shown, truth, meta)
+
+
+@pytest.fixture(scope="module")
+def little() -> Iterator[None]:
+    """Networks of recipes with mini's encoder get a small one in its place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deeplab, "MiniPyramid", Little)
+        yield
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory) -> list[Example]:
+    return painted(tmp_path_factory.mktemp("painted"), 12)

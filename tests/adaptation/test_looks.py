@@ -3,26 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from support.adapting import Little, painted
 from torch import nn
 
-from reco_core.adaptation import deeplab
-from reco_core.adaptation.crops import Example
 from reco_core.adaptation.training import evaluate
 
 ALL = np.zeros(3, np.uint8)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def little():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deeplab, "MiniPyramid", Little)
-        yield
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory) -> list[Example]:
-    return painted(tmp_path_factory.mktemp("painted"), 12)
+pytestmark = pytest.mark.usefixtures("little")
 
 
 class Fake(nn.Module):

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from support.adapting import TINY, Little, painted
+from support.adapting import TINY, painted
 from support.recorder import Recorder, cancelled
 from torch import nn
 
-from reco_core.adaptation import deeplab, training
+from reco_core.adaptation import training
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.deeplab import DeepLab
@@ -31,21 +31,10 @@ from reco_core.models import weights
 from reco_core.utils.run_control import RunControl
 
 ALL = np.zeros(3, np.uint8)
+pytestmark = pytest.mark.usefixtures("little")
 
 
 SIX = replace(TINY, steps=6, rate=1e-3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def little():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deeplab, "MiniPyramid", Little)
-        yield
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory) -> list[Example]:
-    return painted(tmp_path_factory.mktemp("painted"), 12)
 
 
 def begin(

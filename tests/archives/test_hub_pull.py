@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 from support.hub_archives import NAME, asked, contents, largest, make, pull, push
-from support.hub_server import Hub
 from support.recorder import Recorder
 from support.web import cut, status
 
@@ -14,23 +13,7 @@ from reco_core.archives import manifest as store
 from reco_core.errors import ArchiveError, Cancelled, DownloadError, NoSpaceError
 from reco_core.utils.hashing import sha256
 
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path, hurry):
-    """No token of this machine, and Git LFS, which this hub knows, rather than Xet."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def hub():
-    running = Hub()
-    yield running
-    running.shutdown()
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def test_revisions(hub, tmp_path):

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 from support.hub_archives import NAME, TOKEN, asked, contents, largest, make, pull, push
-from support.hub_server import Hub, Repository
+from support.hub_server import Repository
 from support.recorder import Recorder
 
 from reco_core.archives import hub_sync
@@ -14,23 +14,7 @@ from reco_core.archives import manifest as store
 from reco_core.errors import ArchiveError, DownloadError, OptionError
 from reco_core.utils.paths import bundled_folder
 
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path, hurry):
-    """No token of this machine, and Git LFS, which this hub knows, rather than Xet."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def hub():
-    running = Hub()
-    yield running
-    running.shutdown()
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def test_what_was_pushed_comes_back_byte_for_byte(hub, tmp_path):

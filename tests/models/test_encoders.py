@@ -8,35 +8,13 @@ import torch
 from PIL import Image
 from support import naive_clip
 from support.naive_clip import unit
-from support.small_networks import SMALL_CLIP, SMALL_PAPER
 
 from reco_core.evaluation.authors_code import AuthorsCode, feed_as_authors
 from reco_core.models import clip_encoder
 from reco_core.models.clip_encoder import ClipEncoder
 from reco_core.models.prompts import expand
-from reco_core.presets import CLIP, CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, PAPER, Preset
+from reco_core.presets import CLIP, CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, PAPER
 from reco_core.utils.images import to_tensor
-
-
-def quick(preset: Preset) -> Preset:
-    """With the templates that are not ImageNet's: 80 sentences a name take their time."""
-    return replace(preset, templates=preset.templates[1:])
-
-
-PAPERS = (pytest.param(SMALL_PAPER, id="small paper"), pytest.param(PAPER, id="paper", marks=pytest.mark.slow))
-
-
-CLIPS = (pytest.param(SMALL_CLIP, id="small clip"), pytest.param(CLIP, id="clip", marks=pytest.mark.slow))
-
-
-@pytest.fixture(scope="module", params=PAPERS)
-def paper(request, random_networks) -> ClipEncoder:
-    return ClipEncoder.build(quick(request.param), random_networks(request.param), "cpu", torch.float32)
-
-
-@pytest.fixture(scope="module", params=CLIPS)
-def clip(request, random_networks) -> ClipEncoder:
-    return ClipEncoder.build(request.param, random_networks(request.param), "cpu", torch.float32)
 
 
 def image(photo: np.ndarray, size: tuple[int, int], mean, std) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """The whole ReCo chain of presets of open_clip and timm, against formulas and on a real archive."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from support import naive_clip
 from support.naive_clip import unit
-from support.small_networks import SMALL_CLIP, SMALL_PAPER
+from support.small_networks import CLIPS, PAPERS, quick
 
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
@@ -21,27 +20,11 @@ from reco_core.models.clip_encoder import ClipEncoder
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
 from reco_core.pipeline import ReCo
-from reco_core.presets import CLIP, CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, PAPER, Preset
+from reco_core.presets import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD
 from reco_core.segmentation.background_stats import background_stats
 from reco_core.types import PhotoRecord, Retrieved
 from reco_core.zeroguidance.discovery import Discoverer
 from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
-
-
-def quick(preset: Preset) -> Preset:
-    """With the templates that are not ImageNet's: 80 sentences a name take their time."""
-    return replace(preset, templates=preset.templates[1:])
-
-
-PAPERS = (pytest.param(SMALL_PAPER, id="small paper"), pytest.param(PAPER, id="paper", marks=pytest.mark.slow))
-
-
-CLIPS = (pytest.param(SMALL_CLIP, id="small clip"), pytest.param(CLIP, id="clip", marks=pytest.mark.slow))
-
-
-@pytest.fixture(scope="module", params=PAPERS)
-def paper(request, random_networks) -> ClipEncoder:
-    return ClipEncoder.build(quick(request.param), random_networks(request.param), "cpu", torch.float32)
 
 
 class ExactArchive:

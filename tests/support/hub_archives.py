@@ -4,32 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 from support.hub_server import Hub
 
 from reco_core.archives import hub_sync
 from reco_core.archives import manifest as store
 from reco_core.archives.records import write_records
 from reco_core.types import PhotoRecord
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path, hurry):
-    """No token of this machine, and Git LFS, which this hub knows, rather than Xet."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def hub():
-    running = Hub()
-    yield running
-    running.shutdown()
-
 
 NAME, TOKEN = "someone/photos", "hf_owner"
 

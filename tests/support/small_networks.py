@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import open_clip
+import pytest
 from timm.models import register_model
 from timm.models.vision_transformer import VisionTransformer
 
-from reco_core.presets import CLIP, PAPER
+from reco_core.presets import CLIP, PAPER, Preset
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 RESNET = {"image_size": 384, "layers": [1, 1, 1, 1], "width": 16, "patch_size": None}
@@ -54,3 +55,11 @@ SMALL_CLIP = replace(
     language=_CLIP_B,
     features=replace(CLIP.features, name=vit_small_networks_patch14_reg4.__name__),
 )
+
+PAPERS = (pytest.param(SMALL_PAPER, id="small paper"), pytest.param(PAPER, id="paper", marks=pytest.mark.slow))
+CLIPS = (pytest.param(SMALL_CLIP, id="small clip"), pytest.param(CLIP, id="clip", marks=pytest.mark.slow))
+
+
+def quick(preset: Preset) -> Preset:
+    """With the templates that are not ImageNet's: 80 sentences a name take their time."""
+    return replace(preset, templates=preset.templates[1:])
