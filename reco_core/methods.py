@@ -108,8 +108,7 @@ METHODS = {
 }
 REFINEMENTS = ("crf", "fast_crf")
 _LEARNING = tuple(f.name for f in fields(Learning))
-_SCORING = {
-    "denseclip": (),
+_SCORING = {  # the parts that a scorer lets one switch; the others have none
     "reco": ("language",),
     "reco2": tuple(f.name for f in fields(Scoring) if f.name != "scorer"),
 }
@@ -132,7 +131,7 @@ def find_method(name: str) -> Method:
 
 
 def _switch(method: Method, switch: str, on: bool) -> Method:
-    scoring = _SCORING[method.scoring.scorer]
+    scoring = _SCORING.get(method.scoring.scorer, ())
     find(switch, dict.fromkeys((*_LEARNING, *scoring, *REFINEMENTS)), f"switch of {method.name}")
     if switch in REFINEMENTS:
         return replace(method, refine=switch if on else "")

@@ -8,7 +8,7 @@ import pytest
 import timm
 
 from reco_core.errors import OptionError
-from reco_core.methods import METHODS, Learning, Scoring, find_method
+from reco_core.methods import METHODS, Learning, Method, Scoring, find_method
 from reco_core.presets import FILE, PRESETS, RECORDED, Model, find_preset, read_presets
 
 
@@ -23,6 +23,13 @@ def test_switches_after_a_name():
     assert not calibrated.learning.calibrate
     assert not calibrated.scoring.calibrate
     assert find_method("reco_no_lgc") == METHODS["reco_no_lgc"]
+
+
+def test_a_new_scorer_needs_no_switches(monkeypatch):
+    monkeypatch.setitem(METHODS, "mine", Method("mine", "for this test", scoring=Scoring("mine")))
+    assert find_method("mine+crf-context_elimination").refine == "crf"
+    with pytest.raises(OptionError, match="unknown switch of mine"):
+        find_method("mine-gate")
 
 
 def test_reco_is_the_papers():
