@@ -1,7 +1,7 @@
 """ReCo as its authors' code does it where that differs from the paper's text, for `bench --authors-code`.
 
-Facts were read in github.com/NoelShin/reco; nothing of it is copied. Every difference is an option of its own, so that
-a test, or a curious reader, can see what each one does.
+None of their code is here. Every difference is an option of its own, so that a test, or a curious reader, can see what
+each one does.
 """
 
 from dataclasses import dataclass, replace

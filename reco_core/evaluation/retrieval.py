@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from reco_core.errors import DatasetError, OptionError, PhotoError
 from reco_core.models.encoders import Encoder
 from reco_core.utils.hashing import digest
 from reco_core.utils.images import read_photo
+from reco_core.utils.prefetch import prefetch
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -128,23 +130,15 @@ def _batches(
     encoder: Encoder, photos: tuple[tuple[Path, int], ...], size: int
 ) -> Iterator[tuple[list[tuple[Tensor, ...]], list[int], list[str]]]:
     """Batches of crops, their classes, and files that cannot be read; the next is decoded while one is used."""
-    with ThreadPoolExecutor(DECODERS) as decoders:
-
-        def ask(start: int) -> list[Future]:
-            return [decoders.submit(_read, encoder, file) for file, _ in photos[start : start + size]]
-
-        try:
-            ahead = ask(0)
-            for start in range(0, len(photos), size):
-                waiting, ahead = ahead, ask(start + size)
-                read = [(future.result(), *photos[start + i]) for i, future in enumerate(waiting)]
-                yield (
-                    [crops for crops, _, _ in read if crops is not None],
-                    [index for crops, _, index in read if crops is not None],
-                    [str(file) for crops, file, _ in read if crops is None],
-                )
-        finally:
-            decoders.shutdown(cancel_futures=True)
+    with closing(prefetch(lambda photo: _read(encoder, photo[0]), photos, DECODERS, 2 * size)) as decoded:
+        for start in range(0, len(photos), size):
+            batch = photos[start : start + size]
+            read = [(crops, *photo) for crops, photo in zip(islice(decoded, size), batch, strict=True)]
+            yield (
+                [crops for crops, _, _ in read if crops is not None],
+                [index for crops, _, index in read if crops is not None],
+                [str(file) for crops, file, _ in read if crops is None],
+            )
 
 
 def _read(encoder: Encoder, file: Path) -> tuple[Tensor, ...] | None:
