@@ -172,6 +172,10 @@ class EmbeddingRun:
                 )
             self._append(stored.compressed(learned), seen)
             self._report(stored.done)
+        if not journal.count:
+            given = f"{journal.done} photos, {len(journal.left_out())} left out"
+            self.clean()  # there is nothing to go on with
+            raise ArchiveError("no photo is new", given=given, expected="readable photos that the archive lacks")
         return journal
 
     def _append(self, stored: StoredBatch, seen: NearDuplicates) -> None:
@@ -238,12 +242,6 @@ def write_part(
     taken: frozenset[str] = frozenset(),
 ) -> tuple[Part, dict[str, NewFile]]:
     """A part from everything that was embedded, and its files; taken: names of photos that the archive has already."""
-    if not journal.count:
-        raise ArchiveError(
-            "no photo is new",
-            given=f"{journal.done} photos, {len(journal.left_out())} left out",
-            expected="readable photos that the archive lacks",
-        )
     codes = {role: _blocks(journal.array(role)) for role in compression.codec_files}
     records = [_named(record, taken) for record in journal.records()]
     vectors, hashes = journal.array("embedding"), journal.array("hash")
