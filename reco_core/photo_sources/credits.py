@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, TextIO
 
 from reco_core.errors import ArchiveError
-from reco_core.photo_sources.fetch import is_open
+from reco_core.photo_sources.licences import YES, is_open
 from reco_core.types import PhotoRecord
 
 # By field of PhotoRecord, the columns that may hold it: first come, first taken. Case, spaces and dashes do not matter.
@@ -26,7 +26,7 @@ COLUMNS = {
     "licence_scope": ("licence_scope", "license_scope"),
     "open_licence": ("open_licence", "open_license"),
 }
-YES = ("yes", "true", "1")
+AFFIRMED = (YES, "true", "1")
 UNKNOWN = {"licence": "unknown", "licence_scope": "photo"}
 PLACES = "a column of files (file, path, filename, image_path) or of addresses (url, image_url, source_url)"
 
@@ -42,22 +42,24 @@ def is_known(name: object) -> bool:
 
 
 def known_fields(row: Mapping[Any, Any]) -> dict[str, str]:
-    """What a row says, by the fields of PhotoRecord and `open_licence`; what it does not say is left out."""
+    """What a row says, by the fields of PhotoRecord; what it does not say is left out.
+
+    open_licence: "yes" or, for all else that a column of this name holds, "no".
+    """
     texts = {column(name): _text(value) for name, value in row.items() if name is not None}
     found = {field: next((texts[name] for name in names if texts.get(name)), "") for field, names in COLUMNS.items()}
     found["author"] = unescape(found["author"])
     for side in ("width", "height"):
         whole = re.fullmatch(r"([0-9]{1,9})(\.0*)?", found[side])
         found[side] = whole[1] if whole else ""
-    stated = any(name in texts for name in COLUMNS["open_licence"])
-    return {field: text for field, text in found.items() if text or (field == "open_licence" and stated)}
+    if any(name in texts for name in COLUMNS["open_licence"]):
+        found["open_licence"] = YES if found["open_licence"].lower() in AFFIRMED else "no"
+    return {field: text for field, text in found.items() if text}
 
 
 def is_allowed(row: Mapping[str, str]) -> bool:
     """Whether a row of `known_fields` is of an openly licensed photo: it says so itself, or else its licence is one."""
-    if "open_licence" in row:
-        return row["open_licence"].lower() in YES
-    return is_open(row.get("licence", ""))
+    return is_open(row.get("licence", ""), row.get("open_licence", ""))
 
 
 def unescape(text: str) -> str:

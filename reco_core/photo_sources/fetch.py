@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reco_core.errors import ArchiveError, DownloadError, NoSpaceError
+from reco_core.photo_sources.licences import is_open
 from reco_core.types import PhotoRecord
 from reco_core.utils import download
 from reco_core.utils.atomic_write import atomic_write
@@ -28,11 +29,6 @@ WAITING = 64  # photos that threads are given ahead
 TABLE = "manifest.tsv"  # of photos' credits, beside them
 GIVE_UP = 25  # failures in a row: then it is the network, not the photos
 COLUMNS = "file width height source_url source_sha256 landing_url licence licence_scope open_licence author title"
-OPEN = re.compile(
-    r"CC0|CC[ -]BY|MIT\b|Apache|Public domain|Creative Commons|https?://creativecommons\.org/(licenses/by|publicdomain)",
-    re.IGNORECASE,
-)
-RESERVED = re.compile(r"\bN[CD]\b|non-?\s?commercial|no-?\s?deriv", re.IGNORECASE)  # wherever it stands
 
 
 @dataclass(frozen=True)
@@ -42,11 +38,6 @@ class Fetched:
     fetched: int
     present: int
     failed: tuple[tuple[PhotoRecord, str], ...]
-
-
-def is_open(licence: str) -> bool:
-    """Whether a licence text names a licence that lets anyone use the photo, commercially too."""
-    return bool(OPEN.match(licence.strip())) and not RESERVED.search(licence)
 
 
 def fetch_photos(
@@ -74,7 +65,7 @@ def fetch_photos(
         Cancelled: `control` was cancelled. After any of these the table lists what is there.
     """
     control = control or RunControl()
-    wanted = [r for r in records if r.source_url and (is_open(r.licence) or not open_only)]
+    wanted = [r for r in records if r.source_url and (is_open(r.licence, r.open_licence) or not open_only)]
     if not wanted:
         raise ArchiveError("the archive does not say where its photos are from", given=f"{len(records)} photos")
     for record in wanted:
@@ -171,7 +162,8 @@ def _write_table(records: list[PhotoRecord], folder: Path) -> None:
     columns = COLUMNS.split()
     rows: list[list[object]] = [[*columns]]
     for record in records:
-        derived = {"source_sha256": record.sha256, "open_licence": "yes" if is_open(record.licence) else "no"}
+        allowed = is_open(record.licence, record.open_licence)
+        derived = {"source_sha256": record.sha256, "open_licence": "yes" if allowed else "no"}
         rows.append([{**asdict(record), **derived}[column] for column in columns])
     lines = ["\t".join(re.sub(r"[\t\r\n]+", " ", str(value)) for value in row) for row in rows]
     folder.mkdir(parents=True, exist_ok=True)

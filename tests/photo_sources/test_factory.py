@@ -56,6 +56,7 @@ def test_a_folders_table_selects_and_credits(photos, tmp_path):
     first, second, _ = source.records
     assert (first.width, first.sha256, first.licence, first.author) == (9, "ab", "CC0", 'eläin "A"')
     assert second.width == 0
+    assert [r.open_licence for r in source.records] == ["yes", "no", "no"]
     assert [r.file for r in open_source(tmp_path, open_only=True).records] == [chosen[2]]
 
 
