@@ -66,6 +66,11 @@ def jpeg_url(data: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
+def webp_url(data: bytes) -> str:
+    """A WebP inside an address, likewise."""
+    return "data:image/webp;base64," + base64.b64encode(data).decode()
+
+
 def square_url(picture: np.ndarray, side: int = TILE_SIDE) -> str:
     """The centre square of a picture (H, W, 3) uint8, as large as asked for."""
     return _encoded(Image.fromarray(centre_crop(picture)).resize((side, side), Image.Resampling.BICUBIC), 80)

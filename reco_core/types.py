@@ -26,8 +26,8 @@ class PhotoRecord:
     """Where an archive photo comes from, and under which terms.
 
     file: path below the archive's photo folder. sha256: of the original's bytes at source_url.
-    licence_scope: "photo" or "collection", what the licence was stated for. open_licence: "yes" or "no" where the source
-    says whether anyone may use the photo; "" where only its licence tells.
+    licence_scope: "photo" or "collection", what the licence was stated for. open_licence: "yes" or "no", where the
+    source says whether anyone may use the photo; "" where only its licence tells.
     """
 
     file: str

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from reco_app.formats import photo_url, square_url, web_url
+from reco_app.formats import photo_url, square_url, web_url, webp_url
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import render
 from reco_app.visitor.user_archive import UserRows
@@ -30,13 +30,13 @@ class Tile(NamedTuple):
 
 
 class ArchivePhotos:
-    """Photos of the shared archives, from a folder or from where they were published, over what the model sees of them;
-    those of visitors pass through and are not kept.
+    """Photos of the shared archives: from a folder, else the archive's thumbnail, else from where they were published,
+    over what the model sees of them; those of visitors pass through and are not kept.
     """
 
     def __init__(self, presets: PresetPool, photos: Path | None) -> None:
         """photos: folder with archive photos."""
-        self.photos = photos
+        self.photos, self._presets = photos, presets
         self._stand_in = lru_cache(4096)(lambda preset, row: stand_in(presets.get(preset).archive, row))
 
     def tile(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> Tile:
@@ -45,7 +45,10 @@ class ArchivePhotos:
         if user_rows and user_rows.has(row):
             photo = photo_url(user_rows.photos / record.file)
             return Tile(exemplar, photo, "" if photo else stand_in(user_rows.archive, row), by_user=True)
-        return Tile(exemplar, self._local(record.file) or web_url(record.source_url), self._stand_in(preset, row))
+        photo = self._local(record.file)
+        if not photo and (thumbnail := self._presets.get(preset).archive.thumbnail(row)):
+            return Tile(exemplar, webp_url(thumbnail), "")
+        return Tile(exemplar, photo or web_url(record.source_url), self._stand_in(preset, row))
 
     def _local(self, file: str) -> str:
         if self.photos is None or not (path := (self.photos / file).resolve()).is_relative_to(self.photos.resolve()):

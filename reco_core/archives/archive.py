@@ -1,4 +1,4 @@
-"""An archive: what a model knows of many photos, on disk, without their pixels.
+"""An archive: what a model knows of many photos, on disk, without the photos.
 
 A folder (`manifest.py`) whose manifest lists parts, photos that were added together, each with
     photos           a row per photo: source, licence, author, title (records.py)
@@ -6,6 +6,7 @@ A folder (`manifest.py`) whose manifest lists parts, photos that were added toge
     features         co-segmentation features, compressed: (n, positions, bytes) uint8
     language         language maps, likewise
     features_codec, language_codec   what reads those (codecs.py); parts may share them
+    thumbnails, thumbnail_ends   small pictures of those photos that have one (thumbnails.py)
     left_out         photos that were not taken, and why
 and for the archive as a whole
     typical          mean and covariance of the embeddings and of the language maps' positions
@@ -29,6 +30,7 @@ from torch import Tensor
 from reco_core.archives import codecs, manifest
 from reco_core.archives.arrays import open_array
 from reco_core.archives.records import ChainedRecords, Records
+from reco_core.archives.thumbnails import ROLES, open_thumbnails
 from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
 from reco_core.segmentation.background_stats import BackgroundStats
@@ -45,11 +47,12 @@ class ArchivePart:
 
     def __init__(self, folder: Path, entry: manifest.Part) -> None:
         files = {role: folder / name for role, name in entry.files.items()}
-        self.entry = entry
+        self.folder, self.entry = folder, entry
         self.vectors = Vectors(files["embeddings"], files.get("ivf"))
         self.records = Records(files["photos"], entry.photos)
         self.codes = {role: open_array(files[role]) for role in codecs.MAPS if role in files}
         self.codecs = {role: codecs.load(files[f"{role}_codec"]) for role in self.codes}
+        self.thumbnails = open_thumbnails(folder, entry)
         lengths = {len(self.vectors), len(self.records), *(len(codes) for codes in self.codes.values())}
         if lengths != {entry.photos} or any(c.dtype != np.uint8 or c.ndim != 3 for c in self.codes.values()):
             raise ValueError("files disagree on the number of photos")
@@ -61,6 +64,13 @@ class ArchivePart:
         """Codes (k, positions, bytes) of some photos, read in the file's order."""
         order = np.argsort(rows, kind="stable")
         return np.ascontiguousarray(self.codes[role][rows[order]][np.argsort(order)])
+
+    def thumbnail(self, row: int) -> bytes:
+        """A photo's thumbnail, WebP; b"" if it has none. Raises ArchiveError if it is damaged."""
+        try:
+            return b"" if self.thumbnails is None else self.thumbnails.read(row)
+        except ValueError as error:
+            raise manifest.damaged(self.folder, self.entry.files[ROLES[0]], error) from error
 
 
 class Archive:
@@ -166,6 +176,20 @@ class Archive:
         """What photos are searched by, (n, D) float32, of some or of all."""
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
         return self._gather(rows, lambda part, of_part: torch.from_numpy(part.vectors.take(of_part)))
+
+    @property
+    def thumbnails(self) -> int:
+        """How many photos have a thumbnail."""
+        return sum(part.thumbnails.count for part in self.parts if part.thumbnails is not None)
+
+    def thumbnail(self, row: int) -> bytes | None:
+        """A small picture of a photo's centre crop, WebP, if it has one.
+
+        Raises:
+            ArchiveError: it is damaged.
+        """
+        owner = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self.parts[owner].thumbnail(row - int(self._starts[owner])) or None
 
     def _dense(self, role: str, rows: np.ndarray) -> Tensor:
         def read(part: ArchivePart, of_part: np.ndarray) -> Tensor:

@@ -75,6 +75,10 @@ class BuildJournal:
         """All photos that were not."""
         return [LeftOut(**row) for row in self._rows(LEFT_OUT)]
 
+    def __contains__(self, name: str) -> bool:
+        """Whether batches had an array of this name."""
+        return name in self._state["arrays"]
+
     def array(self, name: str) -> np.ndarray:
         """All rows of an array, memory-mapped; raises KeyError if no batch had it."""
         kind, shape = self._state["arrays"][name]

@@ -17,6 +17,7 @@ from reco_core.archives.archive import Archive, ArchivePart
 from reco_core.archives.arrays import open_array, write_array
 from reco_core.archives.manifest import MANIFEST, Manifest, NewFile, Part, add_up, changing, commit
 from reco_core.archives.near_duplicates import NearDuplicates
+from reco_core.archives.thumbnails import NONE, OPEN
 from reco_core.archives.writer import BLOCK, Compression, EmbeddingRun, Options, RemoteEmbedder, assemble, write_part
 from reco_core.errors import ArchiveError
 from reco_core.models.encoders import Encoder
@@ -33,6 +34,7 @@ def add_photos(
     encoder: Encoder,
     *,
     duplicates: bool = False,
+    thumbnails: str = "",
     control: RunControl | None = None,
     remote: RemoteEmbedder | None = None,
 ) -> Part:
@@ -41,6 +43,8 @@ def add_photos(
     Photos that the archive has already (near-duplicates) are left out, unless `duplicates`. A call that stopped
     half-way
     is continued by the next one with the same photos. Readers see the archive before or after. Returns what was added.
+
+    thumbnails: of which photos, as in `Options`; "" is "open" if the archive has any, else "none".
 
     Raises:
         ArchiveError: no such archive, made by another model, in use, or no photo is new or readable.
@@ -51,7 +55,8 @@ def add_photos(
         archive = Archive(folder)
         archive.check_model(encoder.preset.name, encoder.hash)
         largest = max(archive.parts, key=len)
-        options = Options(largest.entry.codec, duplicates)
+        pictured = any(part.thumbnails is not None for part in archive.parts)
+        options = Options(largest.entry.codec, duplicates, thumbnails or (OPEN if pictured else NONE))
         seen = NearDuplicates(value for part in archive.parts for value in part.records.hashes().tolist())
         known = repr([part.entry.files for part in archive.parts])
         embedding = EmbeddingRun(folder, source, encoder, options, remote, control, known)
@@ -147,7 +152,7 @@ def gather(chosen: Sequence[tuple[ArchivePart, np.ndarray]], work: Path) -> tupl
     codes = {role: _codes(chosen, role) for role in model.codes}
     records = [part.records[row] for part, rows in chosen for row in rows]
     hashes = np.concatenate([part.records.hashes()[rows] for part, rows in chosen])
-    return assemble(work, records, hashes, vectors, codes, _compression(model))
+    return assemble(work, records, hashes, vectors, codes, _compression(model), _pictures(chosen))
 
 
 def _blocks(chosen: Sequence[tuple[ArchivePart, np.ndarray]]) -> Iterator[tuple[ArchivePart, np.ndarray]]:
@@ -159,6 +164,13 @@ def _blocks(chosen: Sequence[tuple[ArchivePart, np.ndarray]]) -> Iterator[tuple[
 def _codes(chosen: Sequence[tuple[ArchivePart, np.ndarray]], role: str) -> Iterator[np.ndarray]:
     for part, block in _blocks(chosen):
         yield part.read(role, block)
+
+
+def _pictures(chosen: Sequence[tuple[ArchivePart, np.ndarray]]) -> Iterator[bytes] | None:
+    """Thumbnails, if a part has any."""
+    if all(part.thumbnails is None for part, _ in chosen):
+        return None
+    return (part.thumbnail(int(row)) for part, rows in chosen for row in rows)
 
 
 def _taken(archive: Archive, part: ArchivePart, fresh: np.ndarray, work: Path) -> tuple[Part, dict[str, NewFile]]:

@@ -13,6 +13,7 @@ from types import ModuleType
 from reco_core.archives import embedded_batches, embedding
 from reco_core.archives.cluster_worker import Job, Worker, not_shared
 from reco_core.archives.codecs import Codec
+from reco_core.archives.thumbnails import NONE
 from reco_core.archives.writer import RemoteEmbedder
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.models.encoders import Encoder
@@ -76,12 +77,13 @@ def on_ray(
         folder: Path,
         starts: Sequence[int],
         control: RunControl,
+        pictured: str = NONE,
     ) -> None:
         files = None if learned is None else {role: codec.save(folder / role) for role, codec in learned.items()}
         device = encoder.device.partition(":")[0]
         place = weights.absolute() if weights else None
         model = preset, place, precision, device, encoder.hash
-        job = Job(folder, photos, open_only, source.key, *model, files, embedding.BATCH)
+        job = Job(folder, photos, open_only, source.key, *model, files, embedding.BATCH, pictured)
         size = min(RUN, math.ceil(len(starts) / (workers * SHARES)))
         runs = [list(starts[i : i + size]) for i in range(0, len(starts), size)]
         total = min(len(starts) * job.batch, len(source.records))

@@ -11,6 +11,7 @@ import torch
 
 from reco_core.archives import codecs, embedded_batches, embedding
 from reco_core.archives.codecs import Codec
+from reco_core.archives.thumbnails import NONE
 from reco_core.errors import ArchiveError, RecoError, WeightsError
 from reco_core.models.encoders import Encoder, load_encoder
 from reco_core.photo_sources.factory import open_source
@@ -20,7 +21,9 @@ from reco_core.presets import Preset
 
 @dataclass(frozen=True)
 class Job:
-    """What workers are told. codecs: role -> file; None: maps stay as they are. batch: photos in each."""
+    """What workers are told. codecs: role -> file; None: maps stay as they are. batch: photos in each. pictured: which
+    photos get a thumbnail.
+    """
 
     folder: Path
     photos: str
@@ -33,6 +36,7 @@ class Job:
     model_hash: str
     codecs: dict[str, Path] | None
     batch: int
+    pictured: str = NONE
 
 
 class Worker:
@@ -54,7 +58,7 @@ class Worker:
     def embed(self, starts: Sequence[int]) -> None:
         """Save each batch as soon as it is ready."""
         job, (source, encoder, learned) = self.job, self.loaded
-        for batch in embedding.embed(source, encoder, starts, job.batch):
+        for batch in embedding.embed(source, encoder, starts, job.batch, job.pictured):
             (batch if learned is None else batch.compressed(learned)).save(job.folder)
 
     @cached_property

@@ -21,8 +21,13 @@ MOST_ROWS = 50  # of a table of the card
 SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B")  # between two of these are the hub's categories
 
 
-def card(manifest: Manifest, records: Iterable[PhotoRecord], repository: str = "OWNER/NAME") -> str:
-    """The dataset card, Markdown with a YAML header: what the archive is, of whose photos, and how to use it."""
+def card(
+    manifest: Manifest, records: Iterable[PhotoRecord], repository: str = "OWNER/NAME", thumbnails: int = 0
+) -> str:
+    """The dataset card, Markdown with a YAML header: what the archive is, of whose photos, and how to use it.
+
+    thumbnails: how many photos have one.
+    """
     from huggingface_hub import DatasetCardData
 
     hosts, authors = Counter[str](), set[str]()
@@ -39,7 +44,13 @@ def card(manifest: Manifest, records: Iterable[PhotoRecord], repository: str = "
         viewer=False,
     ).to_yaml()
     tables = {"licences": _rows(manifest.licences), "hosts": _rows(hosts), "left_out": _rows(manifest.left_out)}
-    about = {"manifest": manifest, "photos": photos, "authors": len(authors - {""}), "repository": repository}
+    about = {
+        "manifest": manifest,
+        "photos": photos,
+        "authors": len(authors - {""}),
+        "repository": repository,
+        "thumbnails": thumbnails,
+    }
     return render("archives/hub_card.md", header=header, **about, **tables)
 
 

@@ -18,6 +18,7 @@ from reco_core.archives import manifest as store
 from reco_core.archives.archive import READ_ERRORS
 from reco_core.archives.hub_card import card
 from reco_core.archives.records import ChainedRecords, Records
+from reco_core.archives.thumbnails import open_thumbnails
 from reco_core.errors import ArchiveError, DownloadError, NoSpaceError, OptionError, RecoError
 from reco_core.utils import download
 from reco_core.utils.disk_space import full_disk_told, is_full, require_space
@@ -233,7 +234,8 @@ def _check_files(folder: Path, manifest: store.Manifest, every_byte: bool = Fals
 def _card(folder: Path, manifest: store.Manifest, repository: str) -> str:
     try:
         records = ChainedRecords([Records(folder / part.files["photos"], part.photos) for part in manifest.parts])
-        return card(manifest, records, repository)
+        pictured = [open_thumbnails(folder, part) for part in manifest.parts]
+        return card(manifest, records, repository, sum(part.count for part in pictured if part is not None))
     except READ_ERRORS as error:
         _check_files(folder, manifest)
         raise store.damaged(folder, "photos", error) from error

@@ -5,7 +5,7 @@ import logging
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from reco_core.archives import codecs, embedded_batches, embedding
+from reco_core.archives import codecs, embedded_batches, embedding, thumbnails
 from reco_core.archives.arrays import write_array
 from reco_core.archives.build_journal import BuildJournal
 from reco_core.archives.codecs import MAPS, Codec
@@ -21,6 +21,7 @@ from reco_core.archives.embedded_batches import StoredBatch
 from reco_core.archives.manifest import FORMAT, Manifest, NewFile, Part, changing, commit, name_by_contents
 from reco_core.archives.near_duplicates import NearDuplicates
 from reco_core.archives.records import write_records
+from reco_core.archives.thumbnails import write_thumbnails
 from reco_core.archives.vectors import write_vectors
 from reco_core.errors import ArchiveError, OptionError
 from reco_core.models.encoders import Encoder
@@ -34,8 +35,8 @@ log = logging.getLogger(__name__)
 LEARN = 8192  # photos that codecs are learned from, spread over the source
 BLOCK = 1024  # photos whose codes are copied at a time
 # Fills a folder with a StoredBatch for each start in some other way than here, one after the other, its maps coded
-# unless there are no codecs yet: (source, encoder, codecs, folder, starts, control)
-RemoteEmbedder = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[int], RunControl], None]
+# unless there are no codecs yet: (source, encoder, codecs, folder, starts, control, which photos get thumbnails)
+RemoteEmbedder = Callable[[Source, Encoder, dict[str, Codec] | None, Path, Sequence[int], RunControl, str], None]
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ class Options:
     """How an archive is made.
 
     dense: "fine" (a byte a channel), "compact" (a thirtieth of it for mini; embeddings with a byte a channel) or
-    "none". duplicates: keep near-duplicates too.
+    "none". duplicates: keep near-duplicates too. thumbnails: of which photos, "none", "open" (those that are openly
+    licensed) or "all".
     """
 
     dense: str = "fine"
     duplicates: bool = False
+    thumbnails: str = thumbnails.NONE
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ class EmbeddingRun:
     known: str = ""
 
     def __post_init__(self) -> None:
+        """Raises OptionError: an unknown choice of thumbnails."""
+        thumbnails.which(self.options.thumbnails)
         archive, model = self.archive.absolute(), self.encoder.preset.name
         key = [FORMAT, embedding.BATCH, LEARN, model, self.encoder.hash, self.source.key, self.options, self.known]
         self.folder = archive.parent / f".{archive.name}-building"
@@ -139,7 +144,7 @@ class EmbeddingRun:
         self.learning = [self.starts[i * len(self.starts) // count] for i in range(count)]
         missing = self._missing(self.learning, None)
         ahead = len(self.learning) - len(missing)
-        for i, batch in enumerate(embedding.embed(self.source, self.encoder, missing), 1):
+        for i, batch in enumerate(self._embed(missing), 1):
             batch.save(self.batches)
             self._report(min((ahead + i) * embedding.BATCH, len(self.source.records)))
         raw = self._raw()
@@ -161,7 +166,7 @@ class EmbeddingRun:
         missing = self._missing(todo, learned)
         if journal.count:
             seen.add(journal.array("hash").tolist())
-        fresh, to_embed = embedding.embed(self.source, self.encoder, missing), set(missing)
+        fresh, to_embed = self._embed(missing), set(missing)
         for start in todo:
             stored = next(fresh) if start in to_embed else embedded_batches.load(self.batches, start)
             if stored is None:
@@ -205,6 +210,9 @@ class EmbeddingRun:
     def clean(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _embed(self, starts: Sequence[int]) -> Iterator[StoredBatch]:
+        return embedding.embed(self.source, self.encoder, starts, pictured=self.options.thumbnails)
+
     def _report(self, done: int) -> None:
         self.control.raise_if_cancelled("building the archive was cancelled", "What is embedded is kept")
         self.control.report("embedding photos", done, len(self.source.records))
@@ -216,7 +224,8 @@ class EmbeddingRun:
             return [start for start in starts if not embedded_batches.is_stored(self.batches, start)]
 
         if self.remote and (todo := missing()):
-            self.remote(self.source, self.encoder, learned, self.batches, todo, self.control)
+            pictured = self.options.thumbnails
+            self.remote(self.source, self.encoder, learned, self.batches, todo, self.control, pictured)
         return missing()
 
     def _raw(self) -> dict[str, np.ndarray]:
@@ -225,6 +234,8 @@ class EmbeddingRun:
         for start in self.learning:
             stored = embedded_batches.load(self.batches, start)
             for name, array in stored.arrays.items() if stored and stored.records else ():
+                if name == "thumbnail":  # nothing is learned from them
+                    continue
                 with (self.folder / f"raw-{name}").open("ab" if name in shapes else "wb") as out:
                     out.write(array.tobytes())
                 shapes[name] = (array.dtype, array.shape[1:])
@@ -245,7 +256,8 @@ def write_part(
     codes = {role: _blocks(journal.array(role)) for role in compression.codec_files}
     records = [_named(record, taken) for record in journal.records()]
     vectors, hashes = journal.array("embedding"), journal.array("hash")
-    return assemble(work, records, hashes, vectors, codes, compression, journal.left_out(), control)
+    pictures = map(thumbnails.decode, journal.array("thumbnail")) if "thumbnail" in journal else None
+    return assemble(work, records, hashes, vectors, codes, compression, pictures, journal.left_out(), control)
 
 
 def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
@@ -263,12 +275,14 @@ def assemble(
     vectors: np.ndarray,
     codes: Mapping[str, Iterator[np.ndarray]],
     compression: Compression,
+    pictures: Iterable[bytes] | None = None,
     left_out: Sequence[LeftOut] = (),
     control: RunControl | None = None,
 ) -> tuple[Part, dict[str, NewFile]]:
     """Write a part's files into `work`, which is on the archive's disk: the part, and its files by name.
 
-    vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all.
+    vectors: (N, D) float32. codes: role -> blocks (n, positions, bytes), N in all. pictures: N thumbnails, b"" for
+    none; None if no photo has one.
     """
     folder = Path(tempfile.mkdtemp(dir=work))
     found = write_vectors(vectors, folder, precision=compression.precision, control=RunControl(parent=control))
@@ -277,6 +291,8 @@ def assemble(
         files[role] = write_array(blocks, len(records), folder / f"{role}.npy")
     files["photos"] = folder / "photos.zip"
     write_records(records, hashes, files["photos"])
+    if pictures is not None:
+        files |= write_thumbnails(pictures, folder)
     if left_out:
         files["left_out"] = folder / "left_out.tsv"
         with files["left_out"].open("w", encoding="utf-8", newline="") as stream:

@@ -12,6 +12,7 @@ from reco_core.archives import changes, hub_sync
 from reco_core.archives.archive import Archive
 from reco_core.archives.codecs import DENSE
 from reco_core.archives.manifest import check, read_manifest, strays
+from reco_core.archives.thumbnails import ROLES
 from reco_core.archives.writer import Options, RemoteEmbedder
 from reco_core.cli import archive_search
 from reco_core.cli.options import Commands, add_command, add_machine, add_out, add_preset, find_archive, load_models
@@ -40,9 +41,12 @@ def add_commands(commands: Commands) -> None:
     add_out(build, "folder of the archive")
     add_preset(build)
     build.add_argument("--dense", default=Options.dense, help=f"how dense features are stored: {', '.join(DENSE)}")
+    pictured = "small pictures inside the archive, shared with it, of: none, open (openly licensed photos) or all"
+    build.add_argument("--thumbnails", default=Options.thumbnails, help=f"{pictured} (default: none)")
     add = add_command(actions, "add", _add)
     add.add_argument("archive", type=Path)
     add.add_argument("photos", help=SOURCES)
+    add.add_argument("--thumbnails", default="", help=f"{pictured} (default: open if the archive has any, else none)")
     for parser in (build, add):
         parser.add_argument("--open-only", action="store_true", help="only photos with an open licence")
         parser.add_argument("--keep-duplicates", action="store_true", help="near-duplicates too")
@@ -104,7 +108,7 @@ def _build(args: argparse.Namespace) -> None:
             load_models(args, args.preset),
             source,
             args.out,
-            Options(args.dense, args.keep_duplicates),
+            Options(args.dense, args.keep_duplicates, args.thumbnails),
             control=control,
             remote=_remote_embedder(args, args.preset),
         )
@@ -124,6 +128,7 @@ def _add(args: argparse.Namespace) -> None:
             source,
             encoder,
             duplicates=args.keep_duplicates,
+            thumbnails=args.thumbnails,
             control=control,
             remote=_remote_embedder(args, preset),
         )
@@ -214,6 +219,11 @@ def _show(archive: Archive) -> None:
         index = "exact search" if part.recall is None else f"approximate search, recall@50 {part.recall:.3f}"
         left_out = f"; left out: {_listed(part.left_out)}" if part.left_out else ""
         lines.append(f"part of {part.photos:,} photos: {part.codec}, {index}{left_out}")
+    if pictured := archive.thumbnails:
+        size = sum(
+            manifest.files[part.files[role]].bytes for part in manifest.parts for role in ROLES if role in part.files
+        )
+        lines.append(f"thumbnails of {pictured:,} photos, {size / 1e6:,.1f} MB")
     lines += [f"{count:7,}  {licence}" for licence, count in manifest.licences.items()]
     sys.stdout.write("\n".join(lines) + "\n")
 
