@@ -40,13 +40,14 @@ class ArchivePhotos:
         self._stand_in = lru_cache(4096)(lambda preset, row: stand_in(presets.get(preset).archive, row))
 
     def tile(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> Tile:
-        """An exemplar as it is shown. user_rows: with the visitor's photos."""
+        """An exemplar as it is shown. user_rows: of the archive that it is from, with the visitor's photos."""
         row, record = exemplar.row, exemplar.record
         if user_rows and user_rows.has(row):
             photo = photo_url(user_rows.photos / record.file)
             return Tile(exemplar, photo, "" if photo else stand_in(user_rows.archive, row), by_user=True)
         photo = self._local(record.file)
-        if not photo and (thumbnail := self._presets.get(preset).archive.thumbnail(row)):
+        archive = user_rows.archive if user_rows else self._presets.get(preset).archive
+        if not photo and (thumbnail := archive.thumbnail(row)):
             return Tile(exemplar, webp_url(thumbnail), "")
         return Tile(exemplar, photo or web_url(record.source_url), self._stand_in(preset, row))
 

@@ -37,13 +37,13 @@ class Thumbnails:
     def __init__(self, pictures: Path, ends: Path, count: int) -> None:
         """Raises OSError or ValueError if the files are none, or not those of `count` photos."""
         self._pictures, self._ends = np.memmap(pictures, np.uint8, "r"), open_array(ends)
-        if self._ends.shape != (count,) or self._ends.dtype != np.int64 or self._ends[-1] != len(self._pictures):
+        if self._ends.shape != (count,) or self._ends.dtype != np.uint64 or self._ends[-1] != len(self._pictures):
             raise ValueError(f"not the thumbnails of {count} photos")
 
     @property
     def count(self) -> int:
         """How many photos have one."""
-        return int(np.count_nonzero(np.diff(self._ends, prepend=0)))
+        return int(np.count_nonzero(np.diff(self._ends, prepend=np.uint64(0))))
 
     def read(self, row: int) -> bytes:
         """A photo's picture, WebP; b"" if it has none.
@@ -52,7 +52,7 @@ class Thumbnails:
             ValueError: the files are damaged.
         """
         start, end = int(self._ends[row - 1]) if row else 0, int(self._ends[row])
-        if not 0 <= start <= end <= min(start + BYTES, len(self._pictures)):
+        if not start <= end <= min(start + BYTES, len(self._pictures)):
             raise ValueError(f"no place of a picture: {start} to {end}")
         picture = self._pictures[start:end].tobytes()
         if picture and (picture[:4] != b"RIFF" or picture[8:12] != b"WEBP" or _length(picture) != len(picture)):
@@ -103,7 +103,7 @@ def write_thumbnails(pictures: Iterable[bytes], folder: Path) -> dict[str, Path]
         for picture in pictures:
             out.write(picture)
             ends.append(out.tell())
-    write_array(iter([np.array(ends, np.int64)]), len(ends), files[ROLES[1]])
+    write_array(iter([np.array(ends, np.uint64)]), len(ends), files[ROLES[1]])
     return files if ends[-1] else {}
 
 

@@ -1,13 +1,23 @@
 """Tiles of an archive's photos: what they say and link, and where their pictures come from."""
 
+import base64
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from reco_app.archive.handlers import ArchiveHandlers
 from reco_app.components.exemplar_grid import ArchivePhotos, Tile, exemplar_grid
+from reco_app.context import AppContext
 from reco_app.formats import licence_name, web_url
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import ENVIRONMENT
+from reco_app.visitor.user_photos import with_user_photos
+from reco_core.archives.archive import Archive
+from reco_core.archives.writer import Options, write_archive
+from reco_core.photo_sources.factory import open_source
+from reco_core.pipeline import ReCo
 from reco_core.types import Exemplar, PhotoRecord
 
 RECORD = PhotoRecord(
@@ -68,6 +78,66 @@ def test_local_photos_are_used_and_stay_in_their_folder(reco, tmp_path, chelsea)
     for outside in ("../secret.png", str(tmp_path / "secret.png"), "missing.jpg"):
         record = replace(RECORD, file=outside)
         assert photos.tile("", Exemplar(0, 0.5, (0.5, 0.5), 1.0, record)).photo == RECORD.source_url
+
+
+@pytest.fixture(scope="module")
+def pictured(reco, photo_folder, tmp_path_factory) -> ReCo:
+    """An archive of twenty photos with credits; the cats are openly licensed and have thumbnails."""
+    folder = tmp_path_factory.mktemp("pictured")
+    lines = ["file\tlicence\tauthor\tsource_url\tlanding_url"]
+    for file in sorted(photo_folder.glob("*.jpg")):
+        shutil.copy(file, folder)
+        licence = "CC BY 2.0" if file.name.startswith("cat") else "CC BY-NC 2.0"
+        lines.append(f"{file.name}\t{licence}\tAnn\thttps://example.org/{file.name}\thttps://example.org/page")
+    (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
+    write_archive(folder.parent / "a", open_source(folder), reco.encoder, Options(duplicates=True, thumbnails="open"))
+    return ReCo(reco.encoder, Archive(folder.parent / "a"))
+
+
+def row_of(archive: Archive, file: str) -> int:
+    return next(row for row, record in enumerate(archive.records) if record.file == file)
+
+
+def test_thumbnails_come_after_local_photos_and_before_the_web(pictured, photo_folder):
+    archive = pictured.archive
+    cat, coffee = (
+        Exemplar(row, 0.5, (0.2, 0.7), 1.0, archive.records[row])
+        for row in map(partial(row_of, archive), ("cat_1.jpg", "coffee_1.jpg"))
+    )
+    pool = PresetPool(lambda name: pictured, "mini")
+    shown = ArchivePhotos(pool, None).tile("", cat)
+    assert shown.photo == "data:image/webp;base64," + base64.b64encode(archive.thumbnail(cat.row)).decode()
+    assert not shown.stand_in
+    other = ArchivePhotos(pool, None).tile("", coffee)
+    assert other.photo == "https://example.org/coffee_1.jpg"
+    assert other.stand_in.startswith("data:image/jpeg;base64,")
+    for exemplar in (cat, coffee):
+        assert ArchivePhotos(pool, photo_folder).tile("", exemplar).photo.startswith("data:image/jpeg;base64,")
+
+
+def test_gallery_and_search_show_thumbnails_with_credits(pictured, user_photos, tmp_path):
+    """With photos of the visitor's own, too."""
+    context = AppContext(PresetPool(lambda name: pictured, "mini"), cache=tmp_path)
+    own = with_user_photos(pictured, user_photos)
+    assert len(own.reco.archive) == 25
+    concept = own.reco.prepare(["cat"], k=3, background=()).concepts[0]
+    tile = partial(ArchivePhotos(context.presets, None).tile, "", user_rows=own.user_rows)
+    gallery = str(exemplar_grid([concept], tile))
+    searched, _ = ArchiveHandlers(context).show_search("cat", None, 3, "", None)
+    for html in (gallery, str(searched)):
+        assert html.count('<img src="data:image/webp;base64,UklGR') == 3
+        assert html.count('<a href="https://example.org/page"') == 3
+        assert html.count(">Ann</a>") == html.count(">CC BY 2.0</span>") == 3
+        assert "https://example.org/cat" not in html  # nothing is asked of others
+
+
+def test_an_answer_from_before_shows_its_own_archives_thumbnails(pictured, reco):
+    """The preset has another archive by now."""
+    row = row_of(pictured.archive, "cat_1.jpg")
+    exemplar = Exemplar(row, 0.5, (0.5, 0.5), 1.0, pictured.archive.records[row])
+    photos = ArchivePhotos(PresetPool(lambda name: reco, "mini"), None)
+    tile = photos.tile("", exemplar, with_user_photos(pictured, None).user_rows)
+    assert tile.photo.startswith("data:image/webp;base64,")
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,12 @@ def test_a_card_tells_the_size(photos, size):
     assert header(card(manifest_with({"MIT": photos}), []))["size_categories"] == [size]
 
 
+def test_a_card_of_thumbnails():
+    text = card(manifest_with({"MIT": 1500}), [], thumbnails=1234)
+    assert "**It holds thumbnails** of 1,234 of them" in text
+    assert "no pixels" not in text
+
+
 def test_a_card_does_not_grow_without_end():
     many = {f"licence {i}": 1 for i in range(1000)}
     text = card(manifest_with(many), [record(i, source_url=f"https://{i}.example/") for i in range(1000)])
