@@ -77,6 +77,20 @@ def test_build_info_verify(table, tmp_path, capsys, caplog):
     assert "1 of " in caplog.text
 
 
+def test_thumbnails(table, tmp_path, capsys, caplog):
+    out, photos = tmp_path / "own", str(table / "photos.csv")
+    assert main(["archive", "build", photos, "--out", str(out), "--thumbnails", "open"]) == 0
+    assert "thumbnails of 2 photos, 0.0 MB" in capsys.readouterr().out
+    assert main(["archive", "add", str(out), str(table / "others"), "--thumbnails", "all"]) == 0
+    assert main(["archive", "info", str(out)]) == 0
+    assert "thumbnails of 7 photos" in capsys.readouterr().out
+    assert main(["archive", "verify", str(out)]) == 0
+    assert main(["archive", "build", photos, "--out", str(tmp_path / "two"), "--thumbnails", "some"]) == 2
+    assert "unknown choice of thumbnails. Given: some. Expected: none, open, all" in caplog.text
+    assert main(["archive", "build", photos, "--out", str(tmp_path / "two")]) == 0
+    assert "thumbnails" not in capsys.readouterr().out
+
+
 def test_add_and_segment(archive, table, photo, tmp_path, caplog):
     assert main(["archive", "add", str(archive), str(table / "others")]) == 0
     assert "5 photos added; left out: none" in caplog.text
