@@ -48,6 +48,7 @@ class Scoring:
     affinity: maps are smoothed by the co-segmentation features.
     gate: each concept starts from the odds that it is in the photo at all.
     expect_background: with gate, background words are taken to be there; some of them are in nearly every photo.
+    words: words that the model was taught are found by what it was taught, not by what the archive shows of them.
     """
 
     scorer: str = "reco"
@@ -57,6 +58,7 @@ class Scoring:
     affinity: bool = True
     gate: bool = True
     expect_background: bool = True
+    words: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Temperatures:
     affinity_gain, affinity_shift: of `score_maps.affinity`. reference, language: softmax temperatures
     of cosines; language_z: of calibrated language, in standard deviations. evidence: of the log-odds
     that a concept is in the photo, which count up to `certain` (95 %), so that one obvious thing does not
-    take what lies around it, and from `expected` (73 %) for background words.
+    take what lies around it, and from `expected` (73 %) for background words. word, word_in_photo: of words' log-odds
+    at a position, and in the photo; word_archive: what the other factors count beside them.
     """
 
     affinity_gain: float = 8.0
@@ -88,6 +91,10 @@ class Temperatures:
     evidence: float = 1.0
     certain: float = 3.0
     expected: float = 1.0
+    word: float = 1.0
+    word_in_photo: float = 0.5
+    word_archive: float = 0.5
+    word_bias: float = 1.0
 
 
 _OURS = Learning(calibrate=True, weigh_seeds=True, spare_context=True)

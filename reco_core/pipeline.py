@@ -59,7 +59,7 @@ class ReCo:
         self.archive = archive.with_maps_from(partial(_read_maps, encoder, photos)) if photos else archive
         self.concepts = concepts or ConceptLibrary(encoder, self.archive)
         stats = self.concepts.learner.photo_stats, self.concepts.learner.position_stats
-        self.scorer = PhotoScorer(preset.temperatures, preset.presence, *stats)
+        self.scorer = PhotoScorer(preset.temperatures, preset.presence, *stats, encoder.words)
 
     @classmethod
     def load(

@@ -63,13 +63,15 @@ class Encoded:
 
     embedding: (B, D) global, comparable with text. language: (B, h, w, D), text-aligned.
     features: (B, h', w', C), for co-segmentation; another model's grid may be another.
-    retrieval: (B, R), what archives are searched by, if that is not `embedding`. All float32.
+    retrieval: (B, R), what archives are searched by, if that is not `embedding`. words: of a model that was taught
+    words, their log-odds in the photo (B, W) and at every position of the language map (B, h, w, W). All float32.
     """
 
     embedding: Tensor
     language: Tensor
     features: Tensor
     retrieval: Tensor | None = None
+    words: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
         b, d = self.embedding.shape
@@ -77,6 +79,13 @@ class Encoded:
         check_shape("features", self.features, (b, None, None, None))
         if self.retrieval is not None:
             check_shape("retrieval embeddings", self.retrieval, (b, None))
+
+
+class Words(NamedTuple):
+    """Texts (A, D) of the words that a model was taught, norm 1, and which column of `Encoded.words` each is (A,)."""
+
+    texts: Tensor
+    columns: Tensor
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@
 
 The first 1,000 names are ImageNet classes: each is embedded as its first lemma in mini's templates
 plus half of the mean of all its lemmas plus half of its WordNet definition (all as timm carries
-them). The rest are words, embedded in the templates. The mean over the classes is stored too; a
-share of it is subtracted from names and queries alike (see presets.Preset.centre).
+them). The rest are words, each followed by what else it is called, embedded in the templates. The mean over the
+classes is stored too; a share of it is subtracted from names and queries alike (see presets.Preset.centre).
 """
 
 import sys
@@ -28,7 +28,8 @@ DEFINITION_SHARE, SYNONYMS_SHARE = 0.5, 0.5
 
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else (ROOT / MINI.vocabulary.file).parent
-    names = (folder / "names.txt").read_text(encoding="utf-8").splitlines()
+    lines = (folder / "names.txt").read_text(encoding="utf-8").splitlines()
+    words = [line.split(", ") for line in lines[CLASSES:]]
     info = ImageNetInfo("imagenet-1k")
     lemmas = [info.index_to_description(i, detailed=False) for i in range(CLASSES)]
     definitions = [info.index_to_description(i, detailed=True)[len(lemma) + 2 :] for i, lemma in enumerate(lemmas)]
@@ -41,9 +42,17 @@ def main() -> None:
     first = embed([lemma.split(",")[0] for lemma in lemmas])
     classes = F.normalize(first + DEFINITION_SHARE * encode(definitions) + SYNONYMS_SHARE * synonyms, dim=-1)
     mean = classes.mean(0)
-    everything = torch.cat([classes, embed(names[CLASSES:])])
-    embeddings = F.normalize(everything - MINI.centre * mean, dim=-1)
-    save_file({"embeddings": embeddings.half(), "mean": mean.to(torch.float32)}, folder / "names.safetensors")
+    origin = MINI.centre * mean
+    everything = torch.cat([classes, embed([word for word, *_ in words])])
+    rows = [row for row, (_, *aliases) in enumerate(words) for _ in aliases]
+    aliases = embed([alias for _, *aliases in words for alias in aliases])
+    tensors = {
+        "embeddings": F.normalize(everything - origin, dim=-1).half(),
+        "mean": mean.to(torch.float32),
+        "aliases": F.normalize(aliases - origin, dim=-1).half(),
+        "alias_rows": torch.tensor(rows, dtype=torch.int32),
+    }
+    save_file(tensors, folder / "names.safetensors")
 
 
 if __name__ == "__main__":

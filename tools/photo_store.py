@@ -5,8 +5,9 @@ import io
 import json
 import logging
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,14 +21,38 @@ MEAN = STD = 0.5
 
 def photos_of(archive: Path, train: Path) -> Iterator[Image.Image]:
     """Every photo of the archive folder, then of the training tars, in the order of the manifests."""
-    with (archive / "manifest.tsv").open(newline="", encoding="utf-8") as table:
-        for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
-            yield Image.open(archive / row["file"])
+    yield from archive_photos(archive)
     for tar in ("photos.tar", "web_photos.tar", "mini_imagenet_84px.tar"):
         with tarfile.open(train / tar) as members:
             for member in members:
                 if member.isfile():
                     yield Image.open(io.BytesIO(members.extractfile(member).read()))
+
+
+def archive_photos(folder: Path) -> Iterator[Image.Image]:
+    """Every photo of an archive folder, in the order of its manifest."""
+    with (folder / "manifest.tsv").open(newline="", encoding="utf-8") as table:
+        for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
+            yield Image.open(folder / row["file"])
+
+
+def tar_photos(places: Iterable[tuple[Path, str]]) -> Iterator[Image.Image]:
+    """Photos of tars, each given by its tar and its name there, in the order given."""
+    opened: dict[Path, tarfile.TarFile] = {}
+    for tar, name in places:
+        if tar not in opened:
+            opened[tar] = tarfile.open(tar)  # noqa: SIM115 - read to the end of the program
+        yield Image.open(io.BytesIO(opened[tar].extractfile(name).read()))
+
+
+class Box(NamedTuple):
+    """A part of a photo, in pixels, mirrored or not."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    flipped: bool
 
 
 class PhotoStore:
@@ -36,13 +61,13 @@ class PhotoStore:
     Built on first use; a second run with the same folder starts at once.
     """
 
-    def __init__(self, folder: Path, archive: Path, train: Path) -> None:
+    def __init__(self, folder: Path, photos: Iterable[Image.Image]) -> None:
         index = folder / "photos.json"
         if not index.exists():
             folder.mkdir(parents=True, exist_ok=True)
             sizes = []
             with (folder / "photos.u8").open("wb") as out:
-                for source in photos_of(archive, train):
+                for source in photos:
                     photo = source.convert("RGB")
                     photo.thumbnail((LONG_SIDE, LONG_SIDE))
                     sizes.append((photo.height, photo.width))
@@ -63,26 +88,38 @@ class PhotoStore:
         flat = self.bytes[self.starts[i] : self.starts[i] + 3 * h * w]
         return torch.from_numpy(np.array(flat)).view(h, w, 3).permute(2, 0, 1)
 
-    def batch(self, indices: np.ndarray, size: tuple[int, int], random: np.random.Generator | None) -> torch.Tensor:
-        """Crops of the photos, normalised, (B, 3, *size): random ones, or centred when random is None."""
+    def batch(
+        self, indices: np.ndarray, size: tuple[int, int], random: np.random.Generator | None, least: float = 0.25
+    ) -> torch.Tensor:
+        """Crops of the photos, normalised, (B, 3, *size): random ones, or centred when random is None.
+
+        least: share of a photo that a random crop shows at least.
+        """
+        boxes = [self.box(i, size, random, least) for i in indices]
+        return self.cut(indices, boxes, size, random)
+
+    def box(self, i: int, size: tuple[int, int], random: np.random.Generator | None, least: float = 0.25) -> Box:
+        h, w = self.sizes[i]
+        if random is None:
+            side = min(h, w)
+            return Box((h - side) // 2, (w - side) // 2, side, side, False)
+        area, aspect = random.uniform(least, 1), np.exp(random.uniform(-0.35, 0.35))
+        aspect *= size[0] / size[1]
+        ch = max(16, int(min(h, np.sqrt(area * h * w * aspect))))
+        cw = max(16, int(min(w, np.sqrt(area * h * w / aspect))))
+        top, left = random.integers(h - ch + 1), random.integers(w - cw + 1)
+        return Box(int(top), int(left), ch, cw, random.random() < 0.5)
+
+    def cut(
+        self, indices: np.ndarray, boxes: Sequence[Box], size: tuple[int, int], random: np.random.Generator | None
+    ) -> torch.Tensor:
+        """The photos' boxes, normalised, (B, 3, *size); random: in another light."""
         crops = []
-        for i in indices:
-            photo = self.photo(i)
-            h, w = photo.shape[1:]
-            if random is None:
-                side = min(h, w)
-                box = ((h - side) // 2, (w - side) // 2, side, side)
-            else:
-                area, aspect = random.uniform(0.25, 1), np.exp(random.uniform(-0.35, 0.35))
-                aspect *= size[0] / size[1]
-                ch = int(min(h, np.sqrt(area * h * w * aspect)))
-                cw = int(min(w, np.sqrt(area * h * w / aspect)))
-                ch, cw = max(ch, 16), max(cw, 16)
-                box = (random.integers(h - ch + 1), random.integers(w - cw + 1), ch, cw)
-            crop = TF.resized_crop(photo, *box, list(size), antialias=True).float().div_(255)
+        for i, box in zip(indices, boxes, strict=True):
+            crop = TF.resized_crop(self.photo(i), *box[:4], list(size), antialias=True).float().div_(255)
+            if box.flipped:
+                crop = crop.flip(-1)
             if random is not None:
-                if random.random() < 0.5:
-                    crop = crop.flip(-1)
                 gain, shift = random.uniform(0.7, 1.3), random.uniform(-0.1, 0.1)
                 crop = (crop * gain + shift).clamp_(0, 1)
             crops.append(crop)

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from photo_store import PhotoStore
+from photo_store import PhotoStore, photos_of
 
 from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, project
 from reco_core.utils.atomic_write import atomic_path
@@ -94,8 +94,8 @@ def read_out(network: MiniNetwork, tokens: list[Tensor], values: Tensor | None =
     return ReadOut(
         project(network.vit.blocks[KEY_BLOCK], tokens[2 * KEY_BLOCK], 1),
         own,
-        network.classify(tokens[-1][:, :1]),
-        network.classify((own if values is None else values)[:, 1:]),
+        network.speak(tokens[-1][:, :1]).names,
+        network.speak((own if values is None else values)[:, 1:]).names,
     )
 
 
@@ -174,9 +174,9 @@ def held_out(photos: PhotoStore) -> np.ndarray:
 
 
 def train(args: argparse.Namespace) -> None:
-    photos = PhotoStore(args.photos or args.out, args.data / "archive", args.data / "train")
+    photos = PhotoStore(args.photos or args.out, photos_of(args.data / "archive", args.data / "train"))
     torch.manual_seed(args.seed)
-    student, teacher = (MiniNetwork(names=TEACHER_NAMES).to(args.device) for _ in range(2))
+    student, teacher = (MiniNetwork().to(args.device) for _ in range(2))
     teacher.vit.load_state_dict(load_file(args.teacher))
     teacher.eval().requires_grad_(False)
     state_file = args.out / "state.pt"

@@ -43,9 +43,10 @@ class MiniPyramid(nn.Module):
         self.stem = nn.Sequential(*_halving(3), *_halving(EDGES))
         self.out_channels = [3, 0, EDGES, 0, vit.embed_dim]
 
-    def load(self, vit: dict[str, Tensor]) -> None:
+    def load(self, mini: dict[str, Tensor]) -> None:
         """Take over mini's weights."""
         names = {"pos_embed": "positions", "cls_token": "first"}
+        vit = {name.removeprefix("vit."): value for name, value in mini.items()}
         renamed = {names.get(name, name.replace("patch_embed.proj", "patches")): value for name, value in vit.items()}
         kept = {name: value.float() for name, value in renamed.items() if name in self.state_dict()}
         self.load_state_dict(kept | {n: v for n, v in self.state_dict().items() if n.startswith("stem.")})

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reco_core.errors import OptionError
 from reco_core.presets import Model, Preset
-from reco_core.types import Encoded
+from reco_core.types import Encoded, Words
 from reco_core.utils.images import centre_crop, model_size, to_tensor
 
 
@@ -33,6 +33,11 @@ class Encoder(ABC):
     @property
     def names(self) -> Tensor | None:
         """(N, D): the words that language maps are sums of, if they are."""
+        return None
+
+    @property
+    def words(self) -> Words | None:
+        """The words that the model was taught to find, if it was."""
         return None
 
     def at_side(self, side: int) -> Self:

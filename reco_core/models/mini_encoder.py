@@ -13,11 +13,11 @@ from torch import Tensor
 from reco_core.errors import OptionError
 from reco_core.models import sentence_encoder, weights
 from reco_core.models.encoder import Encoder
-from reco_core.models.mini_vit import MiniNetwork, conse
+from reco_core.models.mini_vit import MiniNetwork, conse, named_by_timm
 from reco_core.models.prompts import embed_names
 from reco_core.models.sentence_encoder import MiniLM
 from reco_core.presets import Preset
-from reco_core.types import Encoded
+from reco_core.types import Encoded, Words
 from reco_core.utils.paths import bundled_folder
 
 
@@ -25,13 +25,15 @@ from reco_core.utils.paths import bundled_folder
 class MiniEncoder(Encoder):
     """The preset mini: one network for all three roles, MiniLM for text.
 
-    words: (N, D), embeddings of the names that the network knows, and their mean (D,).
+    spoken: (N, D), embeddings of the names and words that the network knows. mean_name: (D,), of the names.
+    aliases: of words, what else they are called: embeddings (A, D) and which word each is (A,).
     """
 
     network: MiniNetwork
     text: MiniLM
-    words: Tensor
-    mean_word: Tensor
+    spoken: Tensor
+    mean_name: Tensor
+    aliases: tuple[Tensor, Tensor]
 
     @classmethod
     def load(cls, preset: Preset, device: str = "cpu", folder: Path | None = None) -> Self:
@@ -45,19 +47,34 @@ class MiniEncoder(Encoder):
         if vocabulary is None:
             raise OptionError("a preset of this kind needs a vocabulary", given=preset.name)
         weights.verify(bundled_folder() / vocabulary.file, vocabulary.sha256)
-        network = MiniNetwork()
-        weights.load_strictly(network.vit, weights.read_state_dict(found.path), "mini", found.path.name)
+        state = named_by_timm(weights.read_state_dict(found.path))
+        network = MiniNetwork.of(state)
+        weights.load_strictly(network, state, "mini", found.path.name)
         network.to(device).eval()
         stored = weights.read_state_dict(bundled_folder() / vocabulary.file)
-        words = stored["embeddings"].float().to(device)
-        return cls(preset, device, found.sha256, network, sentence_encoder.load(device), words, stored["mean"].float())
+        spoken = stored["embeddings"].float().to(device)
+        none = torch.zeros(0, spoken.shape[1])
+        aliases = (
+            stored.get("aliases", none).float().to(device),
+            stored.get("alias_rows", none[:, 0]).long().to(device),
+        )
+        text = sentence_encoder.load(device)
+        return cls(preset, device, found.sha256, network, text, spoken, stored["mean"].float(), aliases)
 
     @property
     def names(self) -> Tensor:
-        return self.words
+        return self.spoken
+
+    @property
+    def words(self) -> Words | None:
+        if self.network.photo_words is None:
+            return None
+        own = self.spoken[-self.network.photo_words.out_features :]
+        rows = torch.arange(len(own), device=own.device)
+        return Words(torch.cat([own, self.aliases[0]]), torch.cat([rows, self.aliases[1]]))
 
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
-        return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_word)
+        return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
 
     def encode_photo(self, photo: np.ndarray) -> Encoded:
         """The network keeps notes of its own in the outermost patches, the corners above all: it sees
@@ -69,11 +86,12 @@ class MiniEncoder(Encoder):
         inside = slice(margin, -margin)
         encoded = self.encode(F.pad(image, [margin * model.patch] * 4, mode="reflect"))
         language, features = (maps[:, inside, inside].clone() for maps in (encoded.language, encoded.features))
-        for maps in (language, features):
+        words = None if encoded.words is None else (encoded.words[0], encoded.words[1][:, inside, inside].clone())
+        for maps in (language, features, *(words or ())[1:]):
             for y, below in ((0, 1), (-1, -2)):
                 for x, beside in ((0, 1), (-1, -2)):
                     maps[:, y, x] = maps[:, below, beside]
-        return Encoded(encoded.embedding, language, features)
+        return Encoded(encoded.embedding, language, features, words=words)
 
     def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
         return (self._crop(photo, self.preset.features),)
@@ -86,7 +104,8 @@ class MiniEncoder(Encoder):
         """Normalised photos (B, 3, H, W), sides multiples of the patch."""
         out = self.network(images.to(self.device))
         return Encoded(
-            embedding=conse(out.name_logits, self.words),
-            language=conse(out.patch_logits, self.words),
+            embedding=conse(out.photo.probability, self.spoken),
+            language=conse(out.patches.probability, self.spoken),
             features=F.normalize(out.keys.float(), dim=-1),
+            words=(out.photo.words.float(), out.patches.words.float()) if self.words else None,
         )

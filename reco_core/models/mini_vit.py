@@ -1,12 +1,13 @@
-"""The network behind the preset **mini**: one small vision transformer, three outputs, one forward pass.
+"""The network behind the preset **mini**: one small vision transformer, one forward pass.
 
-The network knows a fixed list of class names. It becomes open-vocabulary the ConSE way (Norouzi et
-al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014): an embedding is
-the probability-weighted sum of the text embeddings of the most probable names. `encoders.py` loads
+The network knows two lists: ImageNet's 1,000 names, of which a photo or a patch has one (a softmax), and the words of
+captions, of which it may have several: man, person, shirt (a sigmoid each). It becomes open-vocabulary the ConSE way
+(Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014): an embedding is
+the probability-weighted sum of the text embeddings of the most probable names and words. `mini_encoder.py` loads
 weights and photos; this file is only the network and that sum.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 PATCH = 16
-NAMES = 1062  # the names of assets/mini/names.txt: ImageNet's 1,000, and words that titles taught
+NAMES = 1000  # ImageNet's
 KEY_BLOCK = 8  # 0-based: keys of this block separate objects best (later ones drift towards classes)
 TOP_NAMES = 10
 
@@ -22,13 +23,25 @@ TOP_NAMES = 10
 class MiniOutput(NamedTuple):
     """What one forward pass gives; h = height / 16, w = width / 16.
 
-    name_logits: (B, N), the whole photo. patch_logits: (B, h, w, N), every patch.
-    keys: (B, h, w, 192), co-segmentation features, not normalised.
+    photo: of the whole photo. patches: of every patch, batch (B, h, w). keys: (B, h, w, 192), co-segmentation features,
+    not normalised.
     """
 
-    name_logits: Tensor
-    patch_logits: Tensor
+    photo: "Spoken"
+    patches: "Spoken"
     keys: Tensor
+
+
+class Spoken(NamedTuple):
+    """What the network says. names: (..., 1000) logits of a softmax. words: (..., W) log-odds, each on its own."""
+
+    names: Tensor
+    words: Tensor
+
+    @property
+    def probability(self) -> Tensor:
+        """(..., 1000 + W): of every name that it is the one, of every word that it is true."""
+        return torch.cat([self.names.float().softmax(-1), self.words.float().sigmoid()], -1)
 
 
 class MiniNetwork(nn.Module):
@@ -40,13 +53,20 @@ class MiniNetwork(nn.Module):
 
     vit: Any  # timm leaves the types of its parts open
 
-    def __init__(self, image_size: int = 224, names: int = NAMES) -> None:
+    def __init__(self, image_size: int = 224, names: int = NAMES, words: int = 0) -> None:
         super().__init__()
         shape: dict[str, Any] = {"patch_size": PATCH, "embed_dim": 192, "depth": 12, "num_heads": 3}
         vit: Any = VisionTransformer(img_size=image_size, num_classes=names, dynamic_img_size=True, **shape)
         for block in vit.blocks:
             block.attn.fused_attn = False  # at these lengths plain matrix products are 2-4 times faster on a CPU
         self.vit = vit
+        self.photo_words, self.patch_words = (nn.Linear(vit.embed_dim, words) if words else None for _ in range(2))
+
+    @classmethod
+    def of(cls, state: dict[str, Tensor]) -> Self:
+        """A network, not yet loaded, for weights of any number of names and words."""
+        names, words = (state.get(f"{rows}.bias", ()) for rows in ("vit.head", "photo_words"))
+        return cls(names=len(names) or NAMES, words=len(words))
 
     def forward(self, images: Tensor) -> MiniOutput:
         """Read normalised photos (B, 3, 16 h, 16 w), float; any h, w of at least 1."""
@@ -56,15 +76,11 @@ class MiniNetwork(nn.Module):
             if index == KEY_BLOCK:
                 keys = project(block, tokens, part=1)
             before, tokens = tokens, block(tokens)
-        patches = self.value_path(before)
-        return MiniOutput(
-            self.classify(tokens[:, 0]),
-            self.classify(patches[:, 1:]).unflatten(1, grid),
-            keys[:, 1:].unflatten(1, grid),
-        )
+        patches = self.value_path(before)[:, 1:].unflatten(1, grid)
+        return MiniOutput(self.speak(tokens[:, 0]), self.speak_of(patches), keys[:, 1:].unflatten(1, grid))
 
-    def look(self, images: Tensor, seen: Tensor) -> Tensor:
-        """Name logits (B, N) of photos (B, 3, 16 h, 16 w) of which some patches count less.
+    def look(self, images: Tensor, seen: Tensor) -> Spoken:
+        """What is said, batch (B,), of photos (B, 3, 16 h, 16 w) of which some patches count less.
 
         seen: (B, h w), above 0: how much each patch counts as a key, in every attention; the class token counts 1.
         """
@@ -78,7 +94,7 @@ class MiniNetwork(nn.Module):
             rows = (queries @ keys.transpose(-1, -2) * block.attn.scale + bias).softmax(-1)
             tokens = tokens + block.attn.proj((rows @ values).transpose(1, 2).flatten(2))
             tokens = tokens + block.mlp(block.norm2(tokens))
-        return self.classify(tokens[:, 0])
+        return self.speak(tokens[:, 0])
 
     def embed(self, images: Tensor) -> Tensor:
         """Photos -> tokens (B, 1 + h w, 192) with positions, interpolated where the size differs."""
@@ -90,9 +106,23 @@ class MiniNetwork(nn.Module):
         mid = tokens + block.attn.proj(project(block, tokens, part=2))
         return mid + block.mlp(block.norm2(mid))
 
-    def classify(self, tokens: Tensor) -> Tensor:
-        """Tokens (..., 192) after the last block -> name logits (..., N)."""
-        return self.vit.head(self.vit.norm(tokens))
+    def speak(self, tokens: Tensor) -> Spoken:
+        """What class tokens (..., 192) after the last block say of their photos."""
+        seen = self.vit.norm(tokens)
+        return self._said(seen, self.photo_words)
+
+    def speak_of(self, patches: Tensor) -> Spoken:
+        """What tokens (..., 192) of the value path say of their patches."""
+        seen = self.vit.norm(patches)
+        return self._said(seen, self.patch_words)
+
+    def _said(self, seen: Tensor, words: nn.Module | None) -> Spoken:
+        return Spoken(self.vit.head(seen), seen[..., :0] if words is None else words(seen))
+
+
+def named_by_timm(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a plain transformer, which knows no words, as `MiniNetwork` calls them; its own as they are."""
+    return {f"vit.{name}": value for name, value in state.items()} if "head.weight" in state else state
 
 
 def project(block: Any, tokens: Tensor, part: int) -> Tensor:
@@ -102,19 +132,19 @@ def project(block: Any, tokens: Tensor, part: int) -> Tensor:
     return F.linear(block.norm1(tokens), block.attn.qkv.weight[rows], block.attn.qkv.bias[rows])
 
 
-def conse(logits: Tensor, name_embeddings: Tensor, top: int = TOP_NAMES) -> Tensor:
-    """Embed name logits in the text space: normalised sum of probability x name embedding.
+def conse(probability: Tensor, embeddings: Tensor, top: int = TOP_NAMES) -> Tensor:
+    """Embed what is said in the text space: normalised sum of probability x embedding.
 
     Args:
-        logits: (..., N) float.
-        name_embeddings: (N, D) float, each of norm 1.
-        top: how many of the most probable names enter the sum (10 in ConSE).
+        probability: (..., N) float, of names and words.
+        embeddings: (N, D) float, theirs, each of norm 1.
+        top: how many of the most probable ones enter the sum (10 in ConSE).
 
     Returns:
         (..., D) float32, each of norm 1.
 
     Source: Norouzi et al., ICLR 2014, section 3.
     """
-    probability, index = logits.float().softmax(-1).topk(min(top, logits.shape[-1]), dim=-1)
-    weights = torch.zeros(logits.shape, device=logits.device).scatter_(-1, index, probability)
-    return F.normalize(weights @ name_embeddings.float(), dim=-1)
+    most, index = probability.topk(min(top, probability.shape[-1]), dim=-1)
+    weights = torch.zeros_like(probability).scatter_(-1, index, most)
+    return F.normalize(weights @ embeddings.float(), dim=-1)

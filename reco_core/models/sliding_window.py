@@ -47,5 +47,5 @@ def slide(
                     sums[name] = maps.new_zeros(1, height * rows // h, width * columns // w, maps.shape[3])
                 first_row, first_column = top * rows // h, left * columns // w
                 sums[name][:, first_row : first_row + rows, first_column : first_column + columns] += maps
-    means = {name: F.normalize(total, dim=-1) for name, total in sums.items()}  # the counts cancel
-    return Encoded(F.normalize(torch.cat(embeddings).mean(0, keepdim=True), dim=-1), **means)
+    language, features = (F.normalize(sums[name], dim=-1) for name in MAPS)  # the counts cancel
+    return Encoded(F.normalize(torch.cat(embeddings).mean(0, keepdim=True), dim=-1), language, features)

@@ -5,6 +5,7 @@ import math
 from torch import Tensor
 
 LEAST_SHOWN, LEAST_RANGE = 0.5, 0.2  # of exemplars' statistics, so that poor exemplars do not blow the odds up
+WORD_WEIGHTS = (0.69, 0.66, 2.09)  # of a word's log-odds in the photo, at its best positions, and a constant
 SURROUNDINGS_PRIOR = math.log(2)  # sky, wall, ...: when asked for, one in two is there, of other names one in three
 
 
@@ -33,6 +34,11 @@ def log_odds(
         + weights[2] * (peak(reference) - usual) / (match - usual).clamp_min(LEAST_RANGE)
         + weights[3]
     )
+
+
+def word_log_odds(photo: Tensor, maps: Tensor, weights: tuple[float, float, float] = WORD_WEIGHTS) -> Tensor:
+    """The log-odds (K,) that words are in the photo, from those of the photo (K,) and of its positions (K, h, w)."""
+    return weights[0] * photo + weights[1] * peak(maps) + weights[2]
 
 
 def peak(maps: Tensor) -> Tensor:

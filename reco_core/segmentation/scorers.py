@@ -16,7 +16,10 @@ from reco_core.methods import SURROUNDINGS, Scoring, Temperatures
 from reco_core.segmentation import presence, score_maps
 from reco_core.segmentation.background_stats import BackgroundStats, z_score
 from reco_core.segmentation.cosegmentation import LANGUAGE_GAIN
-from reco_core.types import Concept, Encoded, References
+from reco_core.types import Concept, Encoded, References, Words
+
+# cosines of two texts: words below the first mean something else, from the second on the same
+UNKNOWN_BELOW, KNOWN_FROM, WORD_TEMPERATURE = 0.6, 0.8, 0.03
 
 
 class Similarity(NamedTuple):
@@ -25,6 +28,7 @@ class Similarity(NamedTuple):
     reference: (K, h, w) cosines f_p . r. language: (K, h', w') cosines d_p . t. language_z: (K, h', w') the same in
     standard deviations. features: (h, w, C) of norm 1. log_odds: (K,) that the concept is in the photo at all.
     expected: (K,) bool, concepts that are in nearly every photo: background words, sky, wall, ...
+    words: what the model was taught of them, if it was taught any words.
     """
 
     reference: Tensor
@@ -33,6 +37,18 @@ class Similarity(NamedTuple):
     features: Tensor
     log_odds: Tensor
     expected: Tensor
+    words: "TaughtWords | None" = None
+
+
+class TaughtWords(NamedTuple):
+    """What a model that was taught words says of K concepts, by the words that mean the same.
+
+    known: (K,) 0..1, how nearly there is such a word. maps: (K, h', w') and photo: (K,), log-odds.
+    """
+
+    known: Tensor
+    maps: Tensor
+    photo: Tensor
 
 
 class Scorer(Protocol):
@@ -56,28 +72,60 @@ def reco(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures
     return scores
 
 
+class Smoothed(NamedTuple):
+    """What `combine` is made of: maps (K, h, w) on the grid of features; log_odds and expected (K,).
+
+    reference, language: of `Similarity`. words: with maps on this grid.
+    """
+
+    reference: Tensor
+    language: Tensor
+    log_odds: Tensor
+    expected: Tensor
+    words: TaughtWords | None = None
+
+
 def reco2(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
-    """Log-probabilities of references, language and presence, each compared over concepts, added. docs/reco2.md."""
-    t, grid = temperatures, seen.reference.shape[1:]  # (h, w)
-    weights = (
-        score_maps.affinity(seen.features, t.affinity_gain, t.affinity_shift) if options.affinity else None
-    )  # (h w, h w)
-    factors = []
-    if options.reference:
-        factors.append((seen.reference, t.reference))
-    if options.language:
-        factors.append((seen.language_z, t.language_z) if options.calibrate else (seen.language, t.language))
-    scores = torch.zeros_like(seen.reference)  # (K, h, w)
-    for maps, temperature in factors:
+    """Each concept's log-odds at every position, smoothed by what looks alike. docs/reco2.md."""
+    scores = combine(smooth_all(seen, options, temperatures), options, temperatures)
+    return score_maps.resize(scores, size)  # (K, h, w) -> (K, H, W)
+
+
+def smooth_all(seen: Similarity, options: Scoring, temperatures: Temperatures) -> Smoothed:
+    """All maps on the grid of features, averaged over positions with alike features."""
+    grid, t = seen.reference.shape[1:], temperatures  # (h, w)
+    weights = score_maps.affinity(seen.features, t.affinity_gain, t.affinity_shift) if options.affinity else None
+
+    def smooth(maps: Tensor) -> Tensor:
         fitting = maps if maps.shape[1:] == grid else score_maps.resize(maps, grid)  # (K, h', w') -> (K, h, w)
-        smoothed = fitting if weights is None else score_maps.smooth(fitting, weights)
-        scores = scores + score_maps.log_softmax_scores(smoothed, temperature)
+        return fitting if weights is None else score_maps.smooth(fitting, weights)  # weights: (h w, h w)
+
+    language = seen.language_z if options.calibrate else seen.language
+    words = seen.words._replace(maps=smooth(seen.words.maps)) if options.words and seen.words else None
+    return Smoothed(smooth(seen.reference), smooth(language), seen.log_odds, seen.expected, words)
+
+
+def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Tensor:
+    """Scores (K, h, w): log-probabilities of references, language and presence, each compared over concepts, added;
+    where the model was taught the word, what it was taught counts more.
+    """
+    t, scores = temperatures, torch.zeros_like(maps.reference)
+    if options.reference:
+        scores = scores + score_maps.log_softmax_scores(maps.reference, t.reference)
+    if options.language:
+        scores = scores + score_maps.log_softmax_scores(
+            maps.language, t.language_z if options.calibrate else t.language
+        )
     if options.gate:
-        odds = seen.log_odds.clamp(max=t.certain)  # (K,)
+        odds = maps.log_odds.clamp(max=t.certain)  # (K,)
         if options.expect_background:
-            odds = torch.where(seen.expected, odds.clamp(min=t.expected), odds)
+            odds = torch.where(maps.expected, odds.clamp(min=t.expected), odds)
         scores = scores + score_maps.log_softmax_scores(odds, t.evidence)[:, None, None]
-    return score_maps.resize(scores, size)  # (K, H, W)
+    if maps.words is None:
+        return scores
+    known, in_photo = (values[:, None, None] for values in (maps.words.known, maps.words.photo))  # (K, 1, 1)
+    word = maps.words.maps / t.word + t.word_in_photo * in_photo.clamp(max=t.certain) + t.word_bias
+    return (1 - known * (1 - t.word_archive)) * scores + known * word
 
 
 SCORERS: dict[str, Scorer] = {"denseclip": denseclip, "reco": reco, "reco2": reco2}
@@ -102,6 +150,7 @@ class PhotoScorer:
     presence_weights: tuple[float, float, float, float]
     photo_stats: BackgroundStats
     position_stats: BackgroundStats
+    words: Words | None = None
 
     def score(self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring) -> ScoredPhoto:
         """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
@@ -129,7 +178,24 @@ class PhotoScorer:
         photo_z, language_z = self.z_scores(encoded, texts, language)
         log_odds = presence.log_odds(photo_z, language_z, reference, stats, self.presence_weights)
         around = torch.tensor([concept.name.casefold() in SURROUNDINGS for concept in concepts], device=device)
-        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around)
+        taught = self.taught(encoded, texts)
+        if taught is not None:
+            log_odds = torch.lerp(log_odds, presence.word_log_odds(taught.photo, taught.maps), taught.known)
+        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around, taught)
+
+    def taught(self, encoded: Encoded, texts: Tensor) -> TaughtWords | None:
+        """What an encoded photo (batch of one) shows of the words that are nearest to texts (K, D)."""
+        if self.words is None or encoded.words is None:
+            return None
+        photo, maps = encoded.words[0][0], encoded.words[1][0]  # (W,), (h', w', W)
+        cosines = texts @ self.words.texts.T  # (K, A)
+        best = cosines.amax(1)
+        known = ((best - UNKNOWN_BELOW) / (KNOWN_FROM - UNKNOWN_BELOW)).clamp(0, 1)
+        near = ((cosines - best[:, None]) / WORD_TEMPERATURE).exp() * (cosines > UNKNOWN_BELOW)
+        shares = torch.zeros(len(texts), len(photo), device=texts.device)
+        shares.scatter_reduce_(1, self.words.columns.expand_as(near), near, "amax")  # a word by the best of its names
+        shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-6)  # (K, W)
+        return TaughtWords(known, torch.einsum("hwn,kn->khw", maps, shares), shares @ photo)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.

@@ -53,8 +53,8 @@ def _(encoder: MiniEncoder, photo: np.ndarray, masks: np.ndarray) -> Tensor:
             window = square(mask)
             images.append(to_tensor(photo[window], size, model.mean, model.std))
             seen.append(shares(mask[window][None], grid)[0].flatten().clamp_min(OUTSIDE))
-        logits = encoder.network.look(torch.stack(images).to(encoder.device), torch.stack(seen).to(encoder.device))
-        found.append(conse(logits, encoder.names).cpu())
+        said = encoder.network.look(torch.stack(images).to(encoder.device), torch.stack(seen).to(encoder.device))
+        found.append(conse(said.probability, encoder.names).cpu())
     return torch.cat(found)
 
 
@@ -101,7 +101,7 @@ def words_fingerprint(encoder: Encoder) -> str:
     preset = encoder.preset
     parts: list[object] = [word_templates(preset), preset.centre]
     if isinstance(encoder, MiniEncoder):
-        parts += [sentence_encoder.SHA256["model.safetensors"], encoder.mean_word.tolist()]
+        parts += [sentence_encoder.SHA256["model.safetensors"], encoder.mean_name.tolist()]
     else:
         parts.append(encoder.hash)
     return digest(repr(parts), 16)

@@ -9,7 +9,7 @@ from reco_core.errors import OptionError, WeightsError
 from reco_core.models import weights
 from reco_core.models.encoders import choose_device
 from reco_core.models.mini_encoder import MiniEncoder
-from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, conse
+from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, Spoken, conse
 from reco_core.presets import MINI, MINI_NETWORK
 from reco_core.utils.images import to_tensor
 from reco_core.utils.paths import bundled_folder
@@ -22,13 +22,13 @@ def layer_norm(x, weight, bias):
 
 def naive_forward(
     state: dict, image: torch.Tensor, seen: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
     """A vision transformer written out for one 224 x 224 photo, in the order of the formulas.
 
     seen: (196,), by how much each patch counts as a key.
     """
     counts = torch.ones(197) if seen is None else torch.cat([torch.ones(1), seen])
-    w = {name: value.double() for name, value in state.items()}
+    w = {name.removeprefix("vit."): value.double() for name, value in state.items()}
     patches = image.double().unfold(1, 16, 16).unfold(2, 16, 16).permute(1, 2, 0, 3, 4).reshape(196, 768)
     tokens = patches @ w["patch_embed.proj.weight"].reshape(192, 768).T + w["patch_embed.proj.bias"]
     tokens = torch.cat([w["cls_token"][0], tokens]) + w["pos_embed"][0]
@@ -59,10 +59,16 @@ def naive_forward(
         values = before + project(v)
         values = values + mlp(values, b)
 
-    def head(x):
-        return layer_norm(x, w["norm.weight"], w["norm.bias"]) @ w["head.weight"].T + w["head.bias"]
+    def said(x, words):
+        x = layer_norm(x, w["norm.weight"], w["norm.bias"])
+        none = torch.zeros(0, 192).double()
+        rows = (
+            (w["head.weight"], w["head.bias"]),
+            (w.get(f"{words}.weight", none), w.get(f"{words}.bias", none[:, 0])),
+        )
+        return tuple(x @ weight.T + bias for weight, bias in rows)
 
-    return head(tokens[0]), head(values[1:]), keys
+    return said(tokens[0], "photo_words"), said(values[1:], "patch_words"), keys
 
 
 def test_forward_equals_the_formulas(reco):
@@ -70,10 +76,12 @@ def test_forward_equals_the_formulas(reco):
     network = reco.encoder.network
     with torch.inference_mode():
         out = network(image[None])
-    names, patches, keys = naive_forward(network.vit.state_dict(), image)
+    (names, words), (patch_names, patch_words), keys = naive_forward(network.state_dict(), image)
     for ours, theirs in [
-        (out.name_logits[0], names),
-        (out.patch_logits[0].flatten(0, 1), patches),
+        (out.photo.names[0], names),
+        (out.photo.words[0], words),
+        (out.patches.names[0].flatten(0, 1), patch_names),
+        (out.patches.words[0].flatten(0, 1), patch_words),
         (out.keys[0].flatten(0, 1), keys),
     ]:
         torch.testing.assert_close(ours.double(), theirs, atol=2e-3, rtol=1e-3)
@@ -87,8 +95,9 @@ def shown(cat: np.ndarray, side: int = 224) -> torch.Tensor:
 @torch.inference_mode()
 def test_a_look_at_everything_is_the_networks_own(reco, cat, side):
     image = shown(cat, side)
-    logits = reco.encoder.network.look(image, torch.ones(1, (side // 16) ** 2))
-    torch.testing.assert_close(logits, reco.encoder.network(image).name_logits, atol=1e-3, rtol=1e-4)
+    said = reco.encoder.network.look(image, torch.ones(1, (side // 16) ** 2))
+    for ours, whole in zip(said, reco.encoder.network(image).photo, strict=True):
+        torch.testing.assert_close(ours, whole, atol=1e-3, rtol=1e-4)
 
 
 @torch.inference_mode()
@@ -97,10 +106,11 @@ def test_a_look_at_parts_equals_the_formulas(reco, cat):
     seen = torch.rand(2, 196, generator=torch.Generator().manual_seed(0)).clamp_min(0.1)
     seen[1, :98] = 0.01
     ours = network.look(image.expand(2, -1, -1, -1), seen)
-    for row, part in zip(ours, seen, strict=True):
-        naive, _, _ = naive_forward(network.vit.state_dict(), image[0], part)
-        torch.testing.assert_close(row.double(), naive, atol=2e-3, rtol=1e-3)
-    assert (ours[0] - ours[1]).abs().max() > 1
+    for names, words, part in zip(*ours, seen, strict=True):
+        (naive_names, naive_words), _, _ = naive_forward(network.state_dict(), image[0], part)
+        torch.testing.assert_close(names.double(), naive_names, atol=2e-3, rtol=1e-3)
+        torch.testing.assert_close(words.double(), naive_words, atol=2e-3, rtol=1e-3)
+    assert (ours.names[0] - ours.names[1]).abs().max() > 1
 
 
 @torch.inference_mode()
@@ -112,7 +122,7 @@ def test_what_hardly_counts_hardly_matters(reco, cat):
     changes = []
     for share in (1.0, 0.1, 1e-6):
         seen[..., 7:] = share
-        one, other = (reco.encoder.network.look(x, seen.flatten(1)) for x in (image, noise))
+        one, other = (torch.cat(reco.encoder.network.look(x, seen.flatten(1)), 1) for x in (image, noise))
         changes.append((one - other).abs().max().item())
     assert changes[0] > changes[1] > changes[2]
     assert changes[0] > 1
@@ -128,10 +138,12 @@ def test_any_size(reco, size):
 
 
 def test_conse_by_hand():
-    logits, names = torch.tensor([2.0, 1.0, -1.0, 3.0]), F.normalize(torch.randn(4, 5), dim=-1)
-    probability = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum()
-    expected = probability[3] * names[3] + probability[0] * names[0]
-    torch.testing.assert_close(conse(logits, names, top=2), expected / expected.norm())
+    """Two names of which one is right, two words that may both be."""
+    said = Spoken(torch.tensor([2.0, 1.0]), torch.tensor([-1.0, 3.0]))
+    embeddings = F.normalize(torch.randn(4, 5), dim=-1)
+    name, word = np.exp(2) / (np.exp(2) + np.exp(1)), 1 / (1 + np.exp(-3))
+    expected = name * embeddings[0] + word * embeddings[3]
+    torch.testing.assert_close(conse(said.probability, embeddings, top=2), (expected / expected.norm()).float())
 
 
 def test_batch_does_not_change_results(reco, real_photos):
@@ -174,7 +186,7 @@ def test_missing_and_wrong_weights(tmp_path):
         MiniEncoder.load(MINI, folder=tmp_path / "bad.safetensors")
     with pytest.raises(WeightsError, match="do not fit"):
         wrong = weights.read_state_dict(bundled_folder() / MINI.vocabulary.file)
-        weights.load_strictly(MiniNetwork().vit, wrong, "mini", "names")
+        weights.load_strictly(MiniNetwork(), wrong, "mini", "names")
 
 
 def test_bundled_files_match_their_hashes():

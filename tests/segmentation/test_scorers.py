@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from reco_core.methods import Scoring, Temperatures
-from reco_core.segmentation.scorers import SCORERS, Similarity
+from reco_core.segmentation.background_stats import BackgroundStats
+from reco_core.segmentation.scorers import SCORERS, PhotoScorer, Similarity, TaughtWords
+from reco_core.types import Encoded, Words
 
 T = Temperatures()
 
@@ -52,7 +54,9 @@ def test_reco_without_text_is_the_reference_alone():
 
 def plain(**options: bool) -> Scoring:
     """reco2 with only these parts."""
-    off = dict.fromkeys(("reference", "language", "calibrate", "affinity", "gate", "expect_background"), False)
+    off = dict.fromkeys(
+        (*("reference", "language", "calibrate", "affinity", "gate", "expect_background"), "words"), False
+    )
     return Scoring("reco2", **{**off, **options})
 
 
@@ -103,3 +107,39 @@ def test_language_on_another_grid_comes_to_the_features():
     expected = F.interpolate(one.language[None], (4, 5), mode="bilinear")[0].div(T.language).log_softmax(0)
     scores = SCORERS["reco2"](one, (4, 5), plain(language=True), T)
     torch.testing.assert_close(scores, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_words_that_were_taught_count_more_than_the_archive():
+    """One concept is a taught word, one half so, one is none."""
+    one = seen()
+    taught = TaughtWords(torch.tensor([1.0, 0.5, 0.0]), maps(4, 3, 4, 5), torch.tensor([9.0, -2.0, 1.0]))
+    before = SCORERS["reco2"](one, (4, 5), plain(reference=True), T)
+    scores = SCORERS["reco2"](one._replace(words=taught), (4, 5), plain(reference=True, words=True), T)
+    for k, photo in enumerate((T.certain, -2.0, 1.0)):
+        known, said = float(taught.known[k]), float(taught.maps[k, 2, 3])
+        expected = (1 - known * (1 - T.word_archive)) * float(before[k, 2, 3])
+        expected += known * (said / T.word + T.word_in_photo * photo + T.word_bias)
+        assert scores[k, 2, 3].item() == pytest.approx(expected, abs=1e-4)
+    unheard = SCORERS["reco2"](one._replace(words=taught), (4, 5), plain(reference=True), T)
+    torch.testing.assert_close(unheard, before)  # the switch
+
+
+def test_a_name_is_known_by_the_words_that_mean_the_same():
+    """Three words, one of them with another name; a text that is a word, its other name, near it, or none of them."""
+    axis = torch.eye(4)
+    words = Words(torch.stack([axis[0], axis[1], axis[2], axis[3]]), torch.tensor([0, 1, 2, 1]))
+    photo, positions = torch.tensor([[1.0, 2.0, 3.0]]), maps(5, 1, 2, 2, 3)
+    flat = F.normalize(maps(6, 1, 2, 2, 4), dim=-1)
+    encoded = Encoded(flat[:, 0, 0], flat, flat, words=(photo, positions))
+    stats = BackgroundStats(torch.zeros(4), torch.eye(4))
+    scorer = PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats, words)
+    near = F.normalize(torch.tensor([0.7, 0.0, 0.714, 0.0]), dim=0)
+    texts = torch.stack([axis[0], axis[3], near, torch.full((4,), 0.5)])
+    found = scorer.taught(encoded, texts)
+    assert found.known[:2].tolist() == [1, 1]
+    assert 0 < found.known[2] < 1
+    assert found.known[3] == 0
+    assert found.photo[:2].tolist() == [1, 2]
+    assert 1 < found.photo[2] < 3  # between two words that are as near
+    torch.testing.assert_close(found.maps[1], positions[0, ..., 1])
+    assert PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats).taught(encoded, texts) is None

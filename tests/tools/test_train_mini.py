@@ -60,7 +60,7 @@ def data(real_photos, tmp_path_factory) -> Path:
                 packed.seek(0)
                 out.addfile(member, packed)
     torch.manual_seed(1)
-    save_file(MiniNetwork(names=1000).vit.state_dict(), folder / "teacher.safetensors")
+    save_file(MiniNetwork().vit.state_dict(), folder / "teacher.safetensors")
     return folder
 
 
@@ -85,7 +85,7 @@ def test_a_short_run_is_logged_and_gives_a_model(tool, few, data, tmp_path):
     assert {row["stage"] for row in rows} == {"blocks", "whole"}
     assert all(np.isfinite(value) for row in rows for value in row.values() if isinstance(value, float))
     made, teacher = load_file(tmp_path / "run/mini.safetensors"), load_file(data / "teacher.safetensors")
-    MiniNetwork(names=1000).vit.load_state_dict(made)
+    MiniNetwork().vit.load_state_dict(made)
     assert any(not torch.equal(made[name], teacher[name]) for name in made)
 
 
@@ -118,11 +118,11 @@ def test_it_learns_the_teacher(tool, few, data, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     blocks = [row["held_out_levels"] for row in rows if row["stage"] == "blocks" and "held_out_levels" in row]
     assert blocks[-1] < 0.8 * blocks[0]
-    MiniNetwork(names=1000).vit.load_state_dict(load_file(tmp_path / "run/mini.safetensors"))
+    MiniNetwork().vit.load_state_dict(load_file(tmp_path / "run/mini.safetensors"))
 
 
 def test_crops_are_of_the_photo(tool, data):
-    store = tool.PhotoStore(data / "store", data / "archive", data / "train")
+    store = tool.PhotoStore(data / "store", tool.photos_of(data / "archive", data / "train"))
     assert len(store) == 14
     batch = store.batch(np.array([0, 5]), (32, 48), np.random.default_rng(0))
     assert batch.shape == (2, 3, 32, 48)

@@ -33,6 +33,8 @@ def tools():
 def nouns(tools, tmp_path):
     (tmp_path / "data.noun").write_text(DATA)
     (tmp_path / "index.noun").write_text(INDEX)
+    for name in ("noun.exc", "cntlist.rev"):
+        (tmp_path / name).write_text("")
     return tools["wordnet"].Nouns(tmp_path)
 
 
