@@ -30,6 +30,7 @@ def describe(result: Segmentation) -> dict:
                 "similarity": round(e.similarity, 4),
                 "support": round(e.support, 4),
                 "seed": [round(c, 4) for c in e.seed],
+                "why": e.why,
                 **{key: getattr(e.record, key) for key in CREDITS},
             }
             for e in concept.exemplars

@@ -11,6 +11,7 @@ changes is a cache of learned concepts, keyed by everything they depend on.
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,8 @@ class ReCo:
             control.report(f"learning {name}", done, len(names) + len(others))
             library = self.concepts if done < len(names) else self.concepts.surroundings
             given = by_name.get(name.casefold()) if done < len(names) else None
-            learned.append(given or library.get(name, k, learning, tuple(context), exclude))
+            way = learning if done < len(names) else replace(learning, titles=False)  # background is as it looks
+            learned.append(given or library.get(name, k, way, tuple(context), exclude))
         return References(tuple(learned[: len(names)]), tuple(learned[len(names) :]), time.perf_counter() - started)
 
     def teach(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from reco_core.errors import OptionError
 
 MAX_LABELS = 255  # labels are uint8, and 0 is the background
+Why = Literal["looks", "title", "both", "given"]  # why a photo is an exemplar, see `Exemplar`
 
 
 def check_shape(name: str, array: Tensor | np.ndarray, expected: tuple[int | None, ...]) -> None:
@@ -90,21 +91,26 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class Retrieved:
-    """The archive photos nearest to a concept's text, best first: rows (k,), similarity (k,)."""
+    """Archive photos for a concept, best first: rows (k,), similarity (k,) to its text, and why each (`Exemplar`)."""
 
     rows: np.ndarray
     similarity: np.ndarray
+    why: tuple[Why, ...] = ()
 
     def __post_init__(self) -> None:
         check_shape("similarity", self.similarity, (len(self.rows),))
+        if not self.why:
+            object.__setattr__(self, "why", ("looks",) * len(self.rows))
+        check_shape("why", np.asarray(self.why), (len(self.rows),))
 
 
 @dataclass(frozen=True)
 class Exemplar:
     """One retrieved photo and the point of it that ReCo learned from.
 
-    similarity: cosine to the concept's text. seed: (y, x) of the seed in the archive's centre crop,
-    0..1 from the top left. support: how strongly the other exemplars agree with the seed.
+    similarity: cosine to the name's text. seed: (y, x) of the seed in the archive's centre crop,
+    0..1 from the top left. support: how strongly the other exemplars agree with the seed. why: it "looks" like the
+    name, its "title" has the name in it, "both", or it was "given" to learn from.
     """
 
     row: int
@@ -112,6 +118,7 @@ class Exemplar:
     seed: tuple[float, float]
     support: float
     record: PhotoRecord
+    why: Why = "looks"
 
 
 class ExemplarStats(NamedTuple):
@@ -135,21 +142,18 @@ GOOD_EXEMPLARS = ExemplarStats()
 class ExemplarMaps:
     """What models and archive say of a concept's k exemplars, best first; a concept is learned from it.
 
-    rows: (k,) in the archive. similarity: (k,) cosine to the text. records: (k,). features: (k, h w, C) and
-    language: (n, h', w', D), norm 1; n is k, or fewer where language does not guide. embeddings: (k, D) of the
-    photos, if texts can be compared with them.
+    found: the photos. records: (k,). features: (k, h w, C) and language: (n, h', w', D), norm 1; n is k, or fewer where
+    language does not guide. embeddings: (k, D) of the photos, if texts can be compared with them.
     """
 
-    rows: np.ndarray
-    similarity: np.ndarray
+    found: Retrieved
     records: tuple[PhotoRecord, ...]
     features: Tensor
     language: Tensor
     embeddings: Tensor | None
 
     def __post_init__(self) -> None:
-        check_shape("similarity", self.similarity, (len(self.rows),))
-        check_shape("features", self.features, (len(self.rows), None, None))
+        check_shape("features", self.features, (len(self.found.rows), None, None))
         check_shape("language maps", self.language, (None, None, None, None))
 
 

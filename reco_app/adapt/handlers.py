@@ -21,7 +21,7 @@ from reco_core.adaptation import specialist_card
 from reco_core.adaptation.job import Job, adapt
 from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import OptionError, RecoError
-from reco_core.methods import BACKGROUND_WORDS
+from reco_core.methods import BACKGROUND_WORDS, with_titles
 from reco_core.pipeline import usual_method
 from reco_core.types import Segmentation
 from reco_core.utils.images import limit_size
@@ -103,7 +103,7 @@ class AdaptHandlers:
             progress(None, desc="Marking")
             reco = self.presets.get(job.preset)
             specialist = Specialist(job.out, str(reco.encoder.device))
-            method = usual_method(reco.encoder.preset)
+            method = with_titles(usual_method(reco.encoder.preset))
             references = reco.prepare(specialist.names, method=method, background=job.job.background)
             specialist.segment(pixels)  # ReCo has its first photo behind it too
 
@@ -120,7 +120,7 @@ class AdaptHandlers:
         wanted = clean_names(parse_names(names or ""), self.context.limits.specialist_names)
         recipe = replace(self.context.recipe, steps=steps, check=max(LEAST_STEPS, steps // CHECKS))
         reco = self.presets.get(preset)
-        job = Job(wanted, recipe, usual_method(reco.encoder.preset), background)
+        job = Job(wanted, recipe, with_titles(usual_method(reco.encoder.preset)), background)
         run = partial(adapt, reco, device=str(reco.encoder.device), fetch=False)
         return TrainingJob(run, job, self.context.cache, preset, self.context.limits)
 

@@ -18,7 +18,7 @@ from reco_app.messages import or_refused, user_errors
 from reco_app.templates import render
 from reco_app.visitor.bundle import read_bundle, write_bundle
 from reco_app.visitor.uploads import Uploads
-from reco_app.visitor.user_archive import exemplars
+from reco_app.visitor.user_archive import search
 from reco_app.visitor.user_photos import SmallPhoto, UserPhoto, UserPhotos, one_name, with_user_photos
 from reco_core.errors import OptionError, PhotoError, RecoError
 from reco_core.types import LeftOut
@@ -54,15 +54,18 @@ class ArchiveHandlers:
                 "" for its first.
 
         Returns:
-            The nearest photos, best first: similarity (cosine), title, author, licence and its scope, addresses of
-            the photo and of the page that shows it.
+            The nearest photos and those that are called so, best first: similarity (cosine), why it was found, title,
+            author, licence and its scope, addresses of the photo and of the page that shows it.
         """
         with user_errors():
-            reco = self.presets.get(preset)
-            query = reco.encoder.query(*self._query(words, photo, k))
+            hits = search(self.presets.get(preset), *self._query(words, photo, k), int(k))
             return [
-                {"similarity": round(hit.similarity, 4), **{name: getattr(hit.record, name) for name in CREDITS}}
-                for hit in exemplars(reco.archive, reco.archive.search(query, int(k)))
+                {
+                    "similarity": round(hit.similarity, 4),
+                    "why": hit.why,
+                    **{name: getattr(hit.record, name) for name in CREDITS},
+                }
+                for hit in hits
             ]
 
     def show_search(

@@ -23,7 +23,7 @@ from reco_app.visitor.uploads import read_upload
 from reco_app.visitor.user_photos import UserPhotos, with_user_photos
 from reco_core.errors import OptionError
 from reco_core.export import FOUND_FROM, describe
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, with_titles
 from reco_core.types import Segmentation
 from reco_core.utils.images import limit_size, resize_labels
 from reco_core.utils.names import parse_names
@@ -36,7 +36,7 @@ class SegmentRequest:
     """What is asked, as the controls and the API give it.
 
     photo: path of the uploaded file. names, background, context: words with commas between. preset: "" is the
-    server's first.
+    server's first. titles: whether photos count that are called so.
     """
 
     photo: str | None
@@ -46,6 +46,7 @@ class SegmentRequest:
     background: str
     context: str
     preset: str
+    titles: bool = True
 
 
 class SegmentHandlers:
@@ -79,6 +80,7 @@ class SegmentHandlers:
         background: str = ", ".join(BACKGROUND_WORDS),
         context: str = ", ".join(CONTEXT_WORDS),
         preset: str = "",
+        titles: bool = True,
     ) -> tuple[str, str, dict]:
         """Mark named things in a photo.
 
@@ -90,14 +92,16 @@ class SegmentHandlers:
             background: words that compete as background, with commas.
             context: words that are kept out of what a name is learned from, with commas.
             preset: which models: mini, or another one that this server has; "" for its first.
+            titles: whether reco2 and reco2_crf also learn from photos whose titles have the name in them.
 
         Returns:
             overlay: PNG of the photo with every mask, long side at most 1600. labels: PNG as large as
             the photo; its pixel values are 0 for background and i for the i-th name. description: per
-            name its colour, share of the photo, presence (0 to 1, is it there at all), found or not, and exemplars.
+            name its colour, share of the photo, presence (0 to 1, is it there at all), found or not, and exemplars,
+            each with why it was chosen: it looks so, its title says so, both, or it was given.
         """
         with user_errors():
-            request = SegmentRequest(photo, names, method, k, background, context, preset)
+            request = SegmentRequest(photo, names, method, k, background, context, preset, titles)
             segmentation, result, (labels, _) = self._segment(request)
             _, overlay = view.draw(result, range(len(segmentation.names)), OPACITY)
             return overlay, labels, describe(segmentation)
@@ -136,26 +140,22 @@ class SegmentHandlers:
         if not 1 <= k <= self.context.limits.exemplars:
             raise OptionError("k is out of range", given=asked.k, expected=f"1 to {self.context.limits.exemplars}")
         background, context = _words(asked.background), _words(asked.context)
+        method = with_titles(asked.method) if asked.titles else asked.method
         if not self.context.presets.loaded(asked.preset):
             progress(None, desc="Loading the model")
         archive = with_user_photos(self.context.presets.get(asked.preset), user_photos, progress)
         references = archive.reco.prepare(
             names,
             k=k,
-            method=asked.method,
+            method=method,
             background=background,
             context=context,
-            taught=list(archive.concepts(names, asked.method, k, context).values()),
+            taught=list(archive.concepts(names, method, k, context).values()),
             control=shown_on(progress, "names"),
         )
-        segmentation = archive.reco.segment(pixels, references, method=asked.method)
+        segmentation = archive.reco.segment(pixels, references, method=method)
         folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-        settings = {
-            "preset": archive.reco.encoder.preset.name,
-            "method": asked.method,
-            "k": k,
-            "context_words": context,
-        }
+        settings = {"preset": archive.reco.encoder.preset.name, "method": method, "k": k, "context_words": context}
         files = write_labels(segmentation, {**settings, **describe(segmentation)}, folder)
         shown, times = limit_size(pixels, SHOWN_SIDE), segmentation.timings
         result = SegmentResult(

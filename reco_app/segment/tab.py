@@ -25,6 +25,7 @@ from reco_core.segmentation import crf
 METHODS_OFFERED = ("reco2_crf", "reco2", "reco", "denseclip", "reco_crf")
 BACKGROUND = "They compete with the names and count as background"
 CONTEXT = "Surroundings that must not be taken for the thing"
+TITLES = "reco2 learns a name from photos that are called so, too; the paper's methods go by looks alone"
 PRESENCE = (
     "Presence is how sure ReCo is, from 0 to 1, that a name is in the photo at all. Below this it is not found: "
     "drawn as a dashed outline only"
@@ -67,6 +68,7 @@ class SegmentTab:
         self.preset = self.chooser.preset
         info = no_crf and f"No CRF: {no_crf}"
         self.method = gr.Dropdown(choices, value=usual_method(first), label="Method", info=info)
+        self.titles = gr.Checkbox(True, label="Titles count", info=TITLES, elem_id="titles")
         self.k = gr.Slider(1, context.limits.exemplars, first.k, step=1, label="Exemplars per name (k)")
         self.background = gr.Textbox(", ".join(BACKGROUND_WORDS), label="Background words", info=BACKGROUND)
         self.context_words = gr.Textbox(", ".join(CONTEXT_WORDS), label="Context words", info=CONTEXT)
@@ -84,6 +86,7 @@ class SegmentTab:
             "background": self.background,
             "context": self.context_words,
             "preset": self.preset,
+            "titles": self.titles,
         }
         self.run_on(partial(gr.on, [self.button.click, self.names.submit]))
         self.run_on(self.examples.load_input_event.then)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reco_app.limits import Limits
 from reco_app.visitor.uploads import ZIP_ERRORS, open_zip
-from reco_app.visitor.user_photos import SIDE, SmallPhoto, UserPhotos, one_name
+from reco_app.visitor.user_photos import SIDE, SmallPhoto, UserPhotos, one_name, printable
 from reco_core.archives.manifest import MANIFEST, PLAIN, check, read_manifest
 from reco_core.errors import ArchiveError, OptionError, RecoError
 from reco_core.models.encoders import Encoder
@@ -38,7 +38,7 @@ def write_bundle(user_photos: UserPhotos, encoder: Encoder, target: Path) -> Non
             out.write(archive / name, name)
         for photo in user_photos.photos:
             out.write(user_photos.path(photo), f"{PHOTOS}/{photo.file}", zipfile.ZIP_STORED)
-        listed = [{"file": photo.file, "name": photo.name} for photo in user_photos.photos]
+        listed = [{"file": p.file, "name": p.name, "title": p.title} for p in user_photos.photos]
         out.writestr(LIST, json.dumps(listed, indent=1, ensure_ascii=False))
 
 
@@ -90,11 +90,11 @@ def _photos(folder: Path, count: int, limits: Limits) -> list[SmallPhoto]:
     if not isinstance(listed, list) or len(listed) != count or count > limits.user_photos:
         raise ValueError(f"{LIST} does not list the archive's photos")
     for entry in listed:
-        name, text = entry["file"], entry["name"]
+        name, text, title = entry["file"], entry["name"], entry.get("title", "")  # older ones have no titles
         data = (folder / PHOTOS / name).read_bytes() if FILE.fullmatch(name) else b""
         if not name.startswith(hashlib.sha256(data).hexdigest()[:32]):
             raise ValueError(f"photo {name!r} was changed")
         if min(read_photo(data).shape[:2]) > SIDE:
             raise ValueError(f"photo {name} is larger than any that is kept")
-        found.append(SmallPhoto(name, data, one_name(text) if text else ""))
+        found.append(SmallPhoto(name, data, one_name(text) if text else "", printable(title)))
     return found

@@ -1,14 +1,17 @@
 """A preset's models and archive together with a visitor's own photos: what is searched and learned from."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from reco_core.archives.archive import Archive
+from reco_core.archives.exemplar_search import NamedPhotos
 from reco_core.methods import CONTEXT_WORDS, find_method
 from reco_core.pipeline import ReCo
 from reco_core.types import Concept, Exemplar, Retrieved
@@ -33,13 +36,22 @@ class UserRows:
 class UserArchive:
     """For one preset and one set of photos; keeps what it learned from them."""
 
-    def __init__(self, shared: ReCo, user: Archive | None = None, photos: Path = Path()) -> None:
-        """shared: models and archive of all. user: an archive of the visitor's photos, whose files lie in `photos`."""
+    def __init__(
+        self,
+        shared: ReCo,
+        user: Archive | None = None,
+        photos: Path = Path(),
+        names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """shared: models and archive of all. user: an archive of the visitor's photos, whose files lie in `photos`.
+
+        names: what they teach, by file; "" is nothing.
+        """
         self.reco = shared if user is None else shared.extended(user)
         self.user_rows = UserRows(self.reco.archive, len(shared.archive), photos)
         self._by_name: dict[str, list[int]] = {}
         for row in range(self.user_rows.start, len(self.reco.archive)):
-            self._by_name.setdefault(self.reco.archive.records[row].title.casefold(), []).append(row)
+            self._by_name.setdefault(names[self.reco.archive.records[row].file].casefold(), []).append(row)
         self._by_name.pop("", None)
         self._concepts: dict[tuple, Concept] = {}
         self._lock = threading.Lock()
@@ -72,11 +84,24 @@ class UserArchive:
             parts += [self.reco.encoder.query("", photo)] if photo is not None else []
             query = F.normalize(torch.stack(parts).mean(0), dim=0)
         else:
-            query = self.reco.encoder.query(words, photo)
-        return exemplars(archive, archive.search(query, k))
+            return search(self.reco, words, photo, k)
+        return _exemplars(archive, archive.search(query, k))
 
 
-def exemplars(archive: Archive, found: Retrieved) -> list[Exemplar]:
+def search(reco: ReCo, words: str, photo: np.ndarray | None, k: int) -> list[Exemplar]:
+    """The k photos of an archive nearest to words, a photo, or both, best first; words alone are looked for in titles
+    too.
+
+    Raises:
+        OptionError: neither words nor a photo.
+    """
+    archive, query = reco.archive, reco.encoder.query(words, photo)
+    if photo is not None:
+        return _exemplars(archive, archive.search(query, k))
+    return _exemplars(archive, NamedPhotos.find(archive, words, query, k, reco.encoder.preset.in_archive_from).fused(k))
+
+
+def _exemplars(archive: Archive, found: Retrieved) -> list[Exemplar]:
     """What was found, as what tiles show; without seeds, since nothing was learned from it."""
-    pairs = zip(found.rows.tolist(), found.similarity.tolist(), strict=True)
-    return [Exemplar(row, similarity, (0.5, 0.5), 0.0, archive.records[row]) for row, similarity in pairs]
+    hits = zip(found.rows.tolist(), found.similarity.tolist(), found.why, strict=True)
+    return [Exemplar(row, similarity, (0.5, 0.5), 0.0, archive.records[row], why) for row, similarity, why in hits]

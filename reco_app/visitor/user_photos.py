@@ -28,10 +28,11 @@ from reco_core.archives.writer import Options, write_archive
 from reco_core.errors import Cancelled, OptionError, PhotoError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Files
+from reco_core.photo_sources.titles import file_title
 from reco_core.pipeline import ReCo
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.images import read_photo
-from reco_core.utils.names import parse_names
+from reco_core.utils.names import MAX_LENGTH, parse_names
 from reco_core.utils.run_control import RunControl
 
 SIDE = 448  # short side of a kept photo: models see no more
@@ -40,21 +41,25 @@ AUTHOR, LICENCE = "you", "yours, not published"
 
 @dataclass(frozen=True)
 class UserPhoto:
-    """A kept photo. file: named by its bytes. name: what it teaches, or "". phash: its perceptual hash."""
+    """A kept photo. file: named by its bytes. name: what it teaches, or "". phash: its perceptual hash. title: what its
+    file's name says, or "".
+    """
 
     file: str
     name: str
     size: int
     phash: int
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class SmallPhoto:
-    """A photo that may be kept: which it was, its small JPEG, what it teaches."""
+    """A photo that may be kept: which it was, its small JPEG, what it teaches, what its file's name says."""
 
     label: str
     data: bytes
     name: str = ""
+    title: str = ""
 
 
 class UserPhotos:
@@ -146,7 +151,8 @@ class UserPhotos:
                 return UserArchive(reco)
             if self._derived is None or self._derived[0] is not reco or self._derived[1] != photos:
                 archive = Archive(self._archive(reco.encoder, photos, control))
-                self._derived = reco, photos, UserArchive(reco, archive, self.folder / "photos")
+                names = {photo.file: photo.name for photo in photos}
+                self._derived = reco, photos, UserArchive(reco, archive, self.folder / "photos", names)
             return self._derived[2]
 
     def archive(self, encoder: Encoder) -> Path:
@@ -181,7 +187,8 @@ class UserPhotos:
         if not folder.exists():
             shutil.rmtree(folder.parent, ignore_errors=True)  # of the photos before
             embedded("", 0, len(photos))
-            records = [PhotoRecord(p.file, 0, 0, "", "", "", LICENCE, "photo", AUTHOR, p.name) for p in photos]
+            credit = ("", "", "", LICENCE, "photo", AUTHOR)
+            records = [PhotoRecord(p.file, 0, 0, *credit, p.name or p.title) for p in photos]
             source = Files(self.folder, [(r, self.path(p)) for r, p in zip(records, photos, strict=True)])
             # Near-duplicates are out already.
             write_archive(folder, source, encoder, Options(duplicates=True), control=RunControl(embedded))
@@ -199,7 +206,8 @@ class UserPhotos:
             return ""
         if twin:
             return "looks the same as another of your photos"
-        photo = UserPhoto(f"{hashlib.sha256(small.data).hexdigest()[:32]}.jpg", name, len(small.data), phash)
+        file = f"{hashlib.sha256(small.data).hexdigest()[:32]}.jpg"
+        photo = UserPhoto(file, name, len(small.data), phash, small.title)
         most, size = self.limits.user_photos, self.limits.user_bytes
         if len(kept) >= most or sum(p.size for p in kept.values()) + photo.size > size:
             raise OptionError(
@@ -259,4 +267,9 @@ def shrink(label: str, data: bytes) -> SmallPhoto:
         photo = photo.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
     packed = io.BytesIO()
     photo.save(packed, "JPEG", quality=88)
-    return SmallPhoto(label, packed.getvalue())
+    return SmallPhoto(label, packed.getvalue(), title=printable(file_title(label)))
+
+
+def printable(title: str) -> str:
+    """A title on one line, no longer than a name may be."""
+    return " ".join("".join(c if c.isprintable() else " " for c in title).split())[:MAX_LENGTH]

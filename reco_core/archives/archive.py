@@ -18,7 +18,7 @@ import copy
 import itertools
 import zipfile
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from reco_core.archives import codecs, manifest
 from reco_core.archives.arrays import open_array
 from reco_core.archives.records import ChainedRecords, Records
 from reco_core.archives.thumbnails import ROLES, open_thumbnails
+from reco_core.archives.title_search import Called, TitleIndex, search_titles
 from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
 from reco_core.segmentation.background_stats import BackgroundStats
@@ -59,6 +60,11 @@ class ArchivePart:
 
     def __len__(self) -> int:
         return self.entry.photos
+
+    @cached_property
+    def titles(self) -> TitleIndex:
+        """What its photos are called; read when it is first asked for."""
+        return TitleIndex(self.records.titles())
 
     def read(self, role: str, rows: np.ndarray) -> np.ndarray:
         """Codes (k, positions, bytes) of some photos, read in the file's order."""
@@ -163,6 +169,13 @@ class Archive:
         best = np.lexsort((rows, -similarity))[:wanted]
         kept = [i for i in best if not exclude or self.records[rows[i]].file not in exclude][:k]
         return Retrieved(rows[kept], similarity[kept])
+
+    def called(self, name: str, exclude: frozenset[str] = frozenset()) -> Called:
+        """The photos whose title has a name in it, but for some files, best first."""
+        found = search_titles([part.titles for part in self.parts], name)
+        if not exclude:
+            return found
+        return found.take(np.array([self.records[row].file not in exclude for row in found.rows], bool))
 
     def features(self, rows: np.ndarray) -> Tensor:
         """Co-segmentation features of some photos: (k, h w, C) float32, norm 1."""

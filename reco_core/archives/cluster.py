@@ -41,6 +41,7 @@ def on_ray(
     *,
     workers: int = 2,
     open_only: bool = False,
+    titles: str = "files",
     weights: Path | None = None,
     precision: str | None = None,
 ) -> RemoteEmbedder:
@@ -53,7 +54,7 @@ def on_ray(
     Args:
         address: HOST:PORT of a cluster's head, or "local" to start Ray on this machine; ignored if this process is
             connected to Ray already.
-        photos, open_only: what the archive's source was opened with (see `open_source`).
+        photos, open_only, titles: what the archive's source was opened with (see `open_source`).
         preset, weights, precision: what its encoder was loaded with (see `load_encoder`).
         workers: each computes on one CPU, and has a GPU of its own if the encoder is on one.
 
@@ -83,7 +84,7 @@ def on_ray(
         device = encoder.device.partition(":")[0]
         place = weights.absolute() if weights else None
         model = preset, place, precision, device, encoder.hash
-        job = Job(folder, photos, open_only, source.key, *model, files, embedding.BATCH, pictured)
+        job = Job(folder, photos, open_only, titles, source.key, *model, files, embedding.BATCH, pictured)
         size = min(RUN, math.ceil(len(starts) / (workers * SHARES)))
         runs = [list(starts[i : i + size]) for i in range(0, len(starts), size)]
         total = min(len(starts) * job.batch, len(source.records))

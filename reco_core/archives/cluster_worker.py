@@ -28,6 +28,7 @@ class Job:
     folder: Path
     photos: str
     open_only: bool
+    titles: str
     source_key: str
     preset: Preset
     weights: Path | None
@@ -67,7 +68,7 @@ class Worker:
         if not job.folder.is_dir():
             raise not_shared(job.folder)
         torch.set_num_threads(1)  # workers share a machine
-        source = open_source(job.photos, open_only=job.open_only)
+        source = open_source(job.photos, open_only=job.open_only, titles=job.titles)
         if source.key != job.source_key:
             raise ArchiveError(
                 "the photos changed, or are not the same on all machines",

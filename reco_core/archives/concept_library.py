@@ -9,13 +9,14 @@ from functools import cache
 import numpy as np
 
 from reco_core.archives.archive import Archive
+from reco_core.archives.exemplar_search import NamedPhotos
 from reco_core.archives.stored_concepts import ConceptKey, read_concepts
 from reco_core.errors import ArchiveError
 from reco_core.methods import Learning
 from reco_core.models.encoder import Encoder
 from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.segmentation.concept_learner import NEAREST, ConceptLearner
-from reco_core.types import Concept, ExemplarMaps, Retrieved
+from reco_core.types import Concept, ExemplarMaps, Retrieved, Why
 
 CACHED_CONCEPTS = 2048
 UNRELATED = 64  # photos that stand for the archive, at equal distances in it
@@ -52,6 +53,8 @@ class ConceptLibrary:
         key = ConceptKey(name.casefold(), k, learning.changed, context, exclude)
         with self._lock:
             concept = self._cache.get(key) or self.stored.get(key)
+        if concept is None and learning.titles and not len(self.archive.called(name, exclude).rows):
+            return self.get(name, k, replace(learning, titles=False), context, exclude)
         if concept is None:
             words = [word.casefold() for word in context]
             known = words.index(key.name) if key.name in words else len(words)  # a context word knows those before it
@@ -73,7 +76,8 @@ class ConceptLibrary:
             raise ArchiveError("nothing to learn from", given=name, expected="a few photos of the thing")
         context = context if learning.context_elimination else ()
         around = self._around(context, ConceptKey("", k, learning.changed, context), learning)
-        found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32))
+        given: list[Why] = ["given"] * len(rows)
+        found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32), tuple(given))
         return self.learner.teach(name, self._maps(found, len(rows)), learning, around)
 
     def _read_stored(self) -> dict[ConceptKey, Concept]:
@@ -96,6 +100,8 @@ class ConceptLibrary:
         )
 
     def _around(self, words: Sequence[str], key: ConceptKey, learning: Learning) -> list[Concept]:
+        """Concepts that are only context; what they are called by others does not count."""
+        learning = replace(learning, titles=False)
         return [self.surroundings.get(word, key.k, learning, key.context, key.exclude) for word in words]
 
     def _learn(
@@ -103,7 +109,13 @@ class ConceptLibrary:
     ) -> Concept:
         text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
         query = text if self.encoder.preset.one_text else self.encoder.embed_queries((name,))[0]
-        found = self.archive.search(query, k, exclude)
+        if learning.titles:
+            named = NamedPhotos.find(self.archive, name, query, k, self.learner.in_archive_from, exclude)
+            if teachers := named.teachers(k):
+                return self.learner.teach(name, self._maps(teachers, len(teachers.rows)), learning, around)
+            found = named.fused(k)
+        else:
+            found = self.archive.search(query, k, exclude)
         if not len(found.rows):
             raise ArchiveError(
                 "no photo of the archive is left to learn from",
@@ -120,4 +132,4 @@ class ConceptLibrary:
         records = tuple(archive.records[row] for row in found.rows)
         features = archive.features(found.rows).to(device)
         embeddings = archive.embeddings(found.rows) if self.encoder.preset.one_text else None
-        return ExemplarMaps(found.rows, found.similarity, records, features, language, embeddings)
+        return ExemplarMaps(found, records, features, language, embeddings)

@@ -49,7 +49,7 @@ def write_concepts(archive: Archive, groups: Sequence[LearnedGroup]) -> None:
     """
     tables, tensors = [], {}
     for i, group in enumerate(groups):
-        exemplars = {c.name: [[e.row, e.similarity, *e.seed, e.support] for e in c.exemplars] for c in group.concepts}
+        exemplars = {c.name: [_row(e) for e in c.exemplars] for c in group.concepts}
         way = {"k": group.k, "learning": group.learning, "context": group.context}
         tables.append({**way, "exemplars": exemplars, "stats": {c.name: c.stats for c in group.concepts}})
         for kind in VECTOR_KINDS:
@@ -63,6 +63,12 @@ def write_concepts(archive: Archive, groups: Sequence[LearnedGroup]) -> None:
         found = name_by_contents({TABLE: work / "references.json", VECTORS: work / "references.safetensors"})
         shared = {**manifest.shared, **{role: file.path.name for role, file in found.items()}}
         commit(archive.folder, replace(manifest, shared=shared), {file.path.name: file for file in found.values()})
+
+
+def _row(exemplar: Exemplar) -> list:
+    """An exemplar as a row of the table; why it is one, only where it is for more than its looks."""
+    why = [] if exemplar.why == "looks" else [exemplar.why]
+    return [exemplar.row, exemplar.similarity, *exemplar.seed, exemplar.support, *why]
 
 
 def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]], bool]) -> dict[ConceptKey, Concept]:
@@ -85,8 +91,8 @@ def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]]
                 continue
             for i, (name, rows) in enumerate(table["exemplars"].items()):
                 exemplars = tuple(
-                    Exemplar(row, similarity, (y, x), support, archive.records[row])
-                    for row, similarity, y, x, support in rows
+                    Exemplar(row, similarity, (y, x), support, archive.records[row], *why)
+                    for row, similarity, y, x, support, *why in rows
                 )
                 text, reference = (tensors[f"{kind}.{t}"][i] for kind in VECTOR_KINDS)
                 key = ConceptKey(name, table["k"], tuple(table["learning"]), tuple(table["context"]))

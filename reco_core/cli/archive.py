@@ -21,6 +21,7 @@ from reco_core.errors import ArchiveError, OptionError
 from reco_core.install import build_archive, learn_words
 from reco_core.photo_sources.factory import open_source
 from reco_core.photo_sources.fetch import CONNECTIONS, fetch_photos
+from reco_core.photo_sources.titles import WAYS
 from reco_core.presets import MINI
 from reco_core.utils.paths import bundled_folder, cache_folder
 
@@ -29,6 +30,7 @@ SOURCES = (
     "a folder of photos; zip, tar or WebDataset shards; a CSV, TSV or Parquet table of paths or addresses; "
     "hf:OWNER/NAME of the Hugging Face Hub"
 )
+TITLES = "what photos without a stated title are called: " + ", ".join(f"{way} ({what})" for way, what in WAYS.items())
 
 
 def add_commands(commands: Commands) -> None:
@@ -49,6 +51,7 @@ def add_commands(commands: Commands) -> None:
     add.add_argument("--thumbnails", default="", help=f"{pictured} (default: open if the archive has any, else none)")
     for parser in (build, add):
         parser.add_argument("--open-only", action="store_true", help="only photos with an open licence")
+        parser.add_argument("--titles", default="files", metavar="WAY", help=TITLES)
         parser.add_argument("--keep-duplicates", action="store_true", help="near-duplicates too")
         parser.add_argument("--ray", metavar="ADDRESS", help='embed on a Ray cluster ("local": start one here)')
         parser.add_argument("--workers", type=int, default=2, help="on the cluster")
@@ -92,6 +95,7 @@ def _remote_embedder(args: argparse.Namespace, preset: str) -> RemoteEmbedder | 
         preset,
         workers=args.workers,
         open_only=args.open_only,
+        titles=args.titles,
         weights=args.weights,
         precision=args.precision,
     )
@@ -103,7 +107,7 @@ def _build(args: argparse.Namespace) -> None:
     Example: PHOTOS --out my_archive --open-only
     """
     control = ProgressLog()
-    with open_source(args.photos, open_only=args.open_only, control=control) as source:
+    with open_source(args.photos, open_only=args.open_only, titles=args.titles, control=control) as source:
         build_archive(
             load_models(args, args.preset),
             source,
@@ -122,7 +126,7 @@ def _add(args: argparse.Namespace) -> None:
     """
     control, preset = ProgressLog(), read_manifest(args.archive).preset
     encoder = load_models(args, preset)
-    with open_source(args.photos, open_only=args.open_only, control=control) as source:
+    with open_source(args.photos, open_only=args.open_only, titles=args.titles, control=control) as source:
         part = changes.add_photos(
             args.archive,
             source,

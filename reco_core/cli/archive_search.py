@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reco_core.archives import changes
 from reco_core.archives.archive import Archive
+from reco_core.archives.exemplar_search import NamedPhotos
 from reco_core.archives.manifest import read_manifest
 from reco_core.cli.options import Commands, add_command, add_machine, find_archive, load_models
 from reco_core.errors import ArchiveError, OptionError
@@ -29,6 +30,7 @@ def add_actions(actions: Commands) -> None:
     search.add_argument("words", nargs="?", default="")
     search.add_argument("--image", type=Path, help="a photo to compare with")
     search.add_argument("-k", type=int, default=20, help="how many")
+    search.add_argument("--titles", action="store_true", help="photos too whose titles have the words in them")
     search.add_argument("--json", action="store_true", help="JSON rather than a table")
     add_machine(search)
 
@@ -53,9 +55,15 @@ def _search(args: argparse.Namespace) -> None:
         raise OptionError("-k must be at least 1", given=args.k)
     if not args.words and not args.image:
         raise OptionError("nothing to search for", expected="words, --image PHOTO, or both")
+    if args.titles and (args.image or not args.words):
+        raise OptionError("--titles needs words alone", remedy="Leave out --image, or --titles")
     encoder = load_models(args, archive.preset)
     photo = read_photo(args.image) if args.image else None
-    found = archive.search(encoder.query(args.words, photo), args.k)
+    query = encoder.query(args.words, photo)
+    if args.titles:
+        found = NamedPhotos.find(archive, args.words, query, args.k, encoder.preset.in_archive_from).fused(args.k)
+    else:
+        found = archive.search(query, args.k)
     rows = zip(found.rows, found.similarity, strict=True)
     _show([{"similarity": round(float(s), 3), **_described(archive.records[row])} for row, s in rows], args.json)
 

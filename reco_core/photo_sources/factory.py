@@ -1,43 +1,58 @@
 """Where photos for an archive come from: folders, shards, tables, and datasets of the hub, opened by name."""
 
-import csv
 import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reco_core.errors import ArchiveError
+from reco_core.errors import ArchiveError, find
 from reco_core.photo_sources import hub_dataset, shards, tables
-from reco_core.photo_sources.credits import UNKNOWN, is_allowed, read_rows
+from reco_core.photo_sources.credits import UNKNOWN, is_allowed
 from reco_core.photo_sources.fetch import TABLE
 from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Source, hidden, path_inside
+from reco_core.photo_sources.titles import WAYS
 from reco_core.types import PhotoRecord
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
+TABLES = (TABLE, "manifest.csv")  # of a folder's photos
 KINDS = "a folder, .zip, .tar (.gz, .bz2, .xz), .csv, .tsv, .parquet, or hf:OWNER/NAME[:SPLIT]"
 
 
 def open_source(
-    what: str | Path, *, open_only: bool = False, cache: Path | None = None, control: RunControl | None = None
+    what: str | Path,
+    *,
+    open_only: bool = False,
+    titles: str = "files",
+    cache: Path | None = None,
+    control: RunControl | None = None,
 ) -> Source:
     """Photos by where they are.
 
     Args:
-        what: a folder of photos (nested, or named by its manifest.tsv) or of shards; a zip; a tar, compressed or not,
-            of WebDataset or not; a table of paths or addresses (CSV, TSV, Parquet); "hf:OWNER/NAME",
+        what: a folder of photos (nested, or named by its manifest.tsv or .csv) or of shards; a zip; a tar, compressed
+            or not, of WebDataset or not; a table of paths or addresses (CSV, TSV, Parquet); "hf:OWNER/NAME",
             "hf:OWNER/NAME:SPLIT" or "hf:FOLDER" for what the datasets library reads.
         open_only: leave out photos that are not openly licensed, by the column `open_licence` or else by the licence.
+        titles: where photos that no table gives a title have one from, of `titles.WAYS`.
         cache: the folder for photos that are fetched; None is in the user's cache folder.
         control: told of the photos that are fetched and the shards that are listed; asked meanwhile.
 
     Raises:
-        ArchiveError: nothing is there, of an unknown kind, damaged, or without any photo. DependencyError: an
-        optional library is missing. DownloadError: no network. Cancelled: `control` was cancelled.
+        ArchiveError: nothing is there, of an unknown kind, damaged, or without any photo. OptionError: there is no such
+        way to titles. DependencyError: an optional library is missing. DownloadError: no network. Cancelled: `control`
+        was cancelled.
     """
+    find(titles, WAYS, "way to titles")
+    source = _open(what, open_only, cache, control or RunControl())
+    source.give_titles(titles)
+    return source
+
+
+def _open(what: str | Path, open_only: bool, cache: Path | None, control: RunControl) -> Source:
     if str(what).startswith("hf:"):
         return hub_dataset.open_dataset(str(what)[3:], open_only, cache)
-    path, control = Path(os.path.expanduser(what)), control or RunControl()
+    path = Path(os.path.expanduser(what))
     try:
         if path.is_dir():
             return _folder(path, open_only, control)
@@ -57,7 +72,7 @@ def open_source(
 
 
 def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
-    """The photos of a folder: by its manifest.tsv if there is one, else every image file in it.
+    """The photos of a folder: by its manifest.tsv or .csv if there is one, else every image file in it.
 
     open_only: keep only photos whose `open_licence` column says yes, or without that column those with an open
     licence; of files without a table no licence is known, so none is kept.
@@ -67,13 +82,11 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
     """
     if not folder.is_dir():
         raise ArchiveError("the folder of photos does not exist", given=folder, remedy="Check the path")
-    table = folder / TABLE
-    if table.is_file():
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(read_rows(stream, str(table), "\t", csv.QUOTE_NONE))
+    if table := _table(folder):
+        rows = list(tables.read_table(table))
     else:
         files = sorted(_images(folder))
-        rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix(), "title": file.stem} for file in files]
+        rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix()} for file in files]
     records = [PhotoRecord.of(row) for row in rows if row.get("file") and (is_allowed(row) or not open_only)]
     if not records:
         raise ArchiveError(
@@ -85,12 +98,16 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
 
 
 def _folder(folder: Path, open_only: bool, control: RunControl) -> Source:
-    parts = [] if (folder / TABLE).is_file() else sorted(file for file in folder.iterdir() if shards.is_shard(file))
+    parts = [] if _table(folder) else sorted(file for file in folder.iterdir() if shards.is_shard(file))
     if parts and next(_images(folder), None) is None:
         return shards.Shards(folder, parts, open_only, control)
     if parts:
         log.warning("%s holds photos, so the %d shards beside them are left out", folder, len(parts))
     return Files(folder, [(record, path_inside(folder, record.file)) for record in list_photos(folder, open_only)])
+
+
+def _table(folder: Path) -> Path | None:
+    return next(filter(Path.is_file, (folder / name for name in TABLES)), None)
 
 
 def _images(folder: Path) -> Iterator[Path]:

@@ -121,7 +121,7 @@ def _rows(part: str, dataset: Any, column: str, folder: Path | None) -> Iterator
             name = name.relative_to(folder.resolve())
         else:
             name = Path(name.name)
-        yield {"title": Path(path or "").stem, **known_fields(row), "file": f"{part}/{name.as_posix()}"}
+        yield {**known_fields(row), "file": f"{part}/{name.as_posix()}"}
 
 
 def _on_hub(name: str) -> tuple[str | None, str]:

@@ -261,7 +261,7 @@ def _listed(shard: _Shard, control: RunControl) -> Iterator[tuple[Member, dict[s
         path = PurePosixPath(photo[0])
         sample = _sample(path)
         stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
-        yield photo, reduce(operator.or_, stated, {**UNKNOWN, "title": path.stem})
+        yield photo, reduce(operator.or_, stated, UNKNOWN)
 
 
 def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iterator[tuple[str, dict[str, str]]]:

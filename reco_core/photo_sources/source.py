@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photo_sources.credits import with_unique_names
 from reco_core.photo_sources.fetch import MOST_BYTES
+from reco_core.photo_sources.titles import give_title
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import digest
 
@@ -17,7 +20,7 @@ PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".ti
 class Source(ABC):
     """Photos in a fixed order, and what is known of each.
 
-    records: `file` is unique; `sha256` may be "" and sizes 0, where nobody stated them.
+    records: `file` is unique; `sha256` and `title` may be "" and sizes 0, where nobody stated them.
     key: hex digest of everything the photos depend on: names, credits, sizes, times of modification; not their bytes.
     """
 
@@ -29,7 +32,15 @@ class Source(ABC):
                 expected="image files; with open licences, if only those are wanted",
             )
         self.records = with_unique_names(records)
-        self.key = digest(f"{part!r}\n" for part in (*self.records, *parts))
+        self._state = digest(f"{part!r}\n" for part in parts)
+
+    @cached_property
+    def key(self) -> str:
+        return digest(f"{part!r}\n" for part in (*self.records, self._state))
+
+    def give_titles(self, way: str) -> None:
+        """Give photos that have no title one, see `titles.give_title`; before anyone asks for the key."""
+        self.records = [replace(record, title=give_title(record, way)) for record in self.records]
 
     @abstractmethod
     def read(self, i: int) -> bytes:

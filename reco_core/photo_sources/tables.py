@@ -34,7 +34,7 @@ def open_table(table: Path, open_only: bool, cache: Path | None, control: RunCon
         or none of its photos is to be had. DownloadError: no network. Cancelled: `control` was cancelled.
     """
     table = Path(os.path.abspath(table))
-    rows = [(i, row) for i, row in enumerate(_rows(table), 1) if credits.is_allowed(row) or not open_only]
+    rows = [(i, row) for i, row in enumerate(read_table(table), 1) if credits.is_allowed(row) or not open_only]
     placed = [photo for i, row in rows if (photo := _placed(i, row, table))]
     records = credits.with_unique_names(_below([record for record, _ in placed], table.parent))
     paths = [path for _, path in placed]
@@ -67,8 +67,7 @@ def _placed(i: int, row: dict[str, str], table: Path) -> tuple[PhotoRecord, Path
     suffix = address.suffix.lower() if address.suffix.lower() in PHOTO_SUFFIXES else ".jpg"
     here = bool(file) and (not url or is_file(path))
     name = path.as_posix() if file and (here or path.is_relative_to(table.parent)) else f"{i:08d}{suffix}"
-    title = path.stem if file else address.stem
-    record = PhotoRecord.of({**credits.UNKNOWN, "title": title, **row, "file": name, "source_url": url})
+    record = PhotoRecord.of({**credits.UNKNOWN, **row, "file": name, "source_url": url})
     return record, path if here else None
 
 
@@ -83,7 +82,12 @@ def _below(records: list[PhotoRecord], folder: Path) -> list[PhotoRecord]:
     ]
 
 
-def _rows(table: Path) -> Iterator[dict[str, str]]:
+def read_table(table: Path) -> Iterator[dict[str, str]]:
+    """The rows of a table, as `credits.known_fields` reads them.
+
+    Raises:
+        ArchiveError: it is damaged, or has no column of files or addresses.
+    """
     if table.suffix.lower() == ".parquet":
         yield from _parquet_rows(table)
         return

@@ -18,6 +18,7 @@ from reco_core.types import GOOD_EXEMPLARS, Concept, Exemplar, ExemplarMaps, Exe
 
 OUTSIDE = 1e-3  # weight of a taught photo's margin; weights must be positive
 NEAREST = 10  # exemplars that say what a concept's photos show; the others are less likely to be of it
+ENOUGH = 3  # photos that are called so: the archive has such a thing, and it can be learned from them
 BEST = 5  # exemplars whose similarity says whether the archive has such a thing
 
 
@@ -86,8 +87,9 @@ class ConceptLearner:
         return cosegmentation.cosegment(features, weights, weight_rows=learning.weigh_seeds)
 
     def is_in_archive(self, exemplars: Sequence[Exemplar]) -> bool:
-        """Whether photos are near enough to a name's text to be of it."""
-        return float(np.mean([e.similarity for e in exemplars[:BEST]])) >= self.in_archive_from
+        """Whether photos are near enough to a name's text to be of it, or enough of them are called so."""
+        called = sum(exemplar.why in ("title", "both") for exemplar in exemplars)
+        return called >= ENOUGH or float(np.mean([e.similarity for e in exemplars[:BEST]])) >= self.in_archive_from
 
     def _inside(self) -> Tensor:
         """Weights (h w,) that all but exclude a preset's margin: what a network notes there is what all photos share
@@ -106,12 +108,10 @@ class ConceptLearner:
     def _concept(self, name: str, text: Tensor, maps: ExemplarMaps, found: Cosegmented) -> Concept:
         height, width = self.grid
         exemplars = []
-        for i, (row, record) in enumerate(zip(maps.rows, maps.records, strict=True)):
-            seed = int(found.seeds[i])
+        for i, (row, record, why) in enumerate(zip(maps.found.rows, maps.records, maps.found.why, strict=True)):
+            seed, similarity = int(found.seeds[i]), float(maps.found.similarity[i])
             point = ((seed // width + 0.5) / height, (seed % width + 0.5) / width)
-            exemplars.append(
-                Exemplar(int(row), float(maps.similarity[i]), point, float(found.support[i, seed]), record)
-            )
+            exemplars.append(Exemplar(int(row), similarity, point, float(found.support[i, seed]), record, why))
         stats = self._stats(text, found.reference, maps)
         reference = found.reference.cpu()
         return Concept(name, text, reference, tuple(exemplars), self.is_in_archive(exemplars), stats)

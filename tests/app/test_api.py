@@ -25,7 +25,7 @@ def names(endpoint: dict) -> list[str]:
 
 def test_endpoints_and_their_parameters(endpoints):
     assert {name: names(endpoint) for name, endpoint in endpoints.items()} == {
-        "/segment": ["photo", "names", "method", "k", "background", "context", "preset"],
+        "/segment": ["photo", "names", "method", "k", "background", "context", "preset", "titles"],
         "/search": ["words", "photo", "k", "preset"],
         "/discover": ["photo", "parts", "words", "preset"],
     }
@@ -53,7 +53,7 @@ def test_segment(client, chelsea):
 def test_search(client, chelsea):
     found = client.predict("cat", None, 5, api_name="/search")
     assert len(found) == 5
-    assert {"similarity", "title", "author", "licence", "landing_url", "source_url"} <= set(found[0])
+    assert {"similarity", "why", "title", "author", "licence", "landing_url", "source_url"} <= set(found[0])
     assert len(client.predict(photo=handle_file(str(chelsea)), k=3, words="", api_name="/search")) == 3
     with pytest.raises(Exception, match=r"(?i)nothing to search for"):
         client.predict("", None, 5, api_name="/search")
@@ -72,7 +72,7 @@ def test_discover(client, chelsea):
 @pytest.mark.parametrize(
     ("endpoint", "data"),
     [
-        ("segment", lambda photo: [photo, "cat", "reco2", 5, "", "", ""]),
+        ("segment", lambda photo: [photo, "cat", "reco2", 5, "", "", "", True]),
         ("search", lambda photo: ["", photo, 3, ""]),
         ("discover", lambda photo: [photo, 8, "", ""]),
     ],

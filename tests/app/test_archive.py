@@ -112,7 +112,7 @@ def test_teach_find_save_and_load_and_nobody_else_sees_it(visit, cup_photos, tab
 def test_search_by_words_by_photo_and_by_both(visit, chelsea):
     page = visit()
     assert sum("cat" in text for text in search(page, "cat")) > 10
-    expect(page.locator("#found")).to_contain_text("The nearest 20 of 6,874 photos")
+    expect(page.locator("#found")).to_contain_text("The best 20 of 6,874 photos")
     links = page.locator("#found a").evaluate_all("links => links.map(link => link.href)")
     assert links
     assert all(re.match("https?://", link) for link in links)

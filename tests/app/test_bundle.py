@@ -46,7 +46,8 @@ def test_another_preset_reads_the_photos_anew(user_photos, reco, photo_folder, t
 
 
 def test_saved_and_loaded_photos_give_the_same_bytes(user_photos, reco, tmp_path):
-    user_photos.add([shrink("cat", packed(skimage.data.chelsea()))])
+    user_photos.add([shrink("blue_cat.png", packed(skimage.data.chelsea()))])
+    assert [photo.title for photo in user_photos.photos] == ["cup"] * 5 + ["blue cat"]
     write_bundle(user_photos, reco.encoder, tmp_path / "mine.zip")
     again = UserPhotos()
     assert again.add(read_bundle(tmp_path / "mine.zip", reco.encoder)) == (6, [])
@@ -63,6 +64,15 @@ def test_saved_and_loaded_photos_give_the_same_bytes(user_photos, reco, tmp_path
         write_bundle(UserPhotos(), reco.encoder, tmp_path / "none.zip")
 
 
+def test_a_zip_from_before_there_were_titles(user_photos, reco, tmp_path):
+    write_bundle(user_photos, reco.encoder, tmp_path / "new.zip")
+    with zipfile.ZipFile(tmp_path / "new.zip") as opened:
+        files = {name: opened.read(name) for name in opened.namelist()}
+    listed = [{"file": photo.file, "name": photo.name} for photo in user_photos.photos]
+    old = zipped(tmp_path / "old.zip", {**files, "photos.json": json.dumps(listed).encode()})
+    assert [(small.name, small.title) for small in read_bundle(old, reco.encoder)] == [("Zorbl", "")] * 5
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -73,6 +83,7 @@ def test_saved_and_loaded_photos_give_the_same_bytes(user_photos, reco, tmp_path
         lambda files: {**files, "photos.json": b"[" * 100_000},
         lambda files: {**files, "photos.json": json.dumps([{"file": "../../x", "name": ""}] * 5).encode()},
         lambda files: {**files, "photos.json": files["photos.json"].replace(b"Zorbl", b"a, b")},
+        lambda files: {**files, "photos.json": files["photos.json"].replace(b'"cup"', b"7")},
         lambda files: {**files, "manifest.json": b"{}"},
         lambda files: {name: data for name, data in files.items() if not name.startswith("typical")},
         lambda files: {

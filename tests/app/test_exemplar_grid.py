@@ -49,6 +49,21 @@ def test_tile_has_seed_similarity_author_and_licence():
     assert "background-image:url(data:image/jpeg;base64,AA==)" in html
 
 
+@pytest.mark.parametrize(
+    ("why", "says", "compared"),
+    [
+        ("looks", "looks like it", True),
+        ("title", "called so", True),
+        ("both", "called so, looks like it", True),
+        ("given", "given by you", False),
+    ],
+)
+def test_tile_says_why_the_photo_was_chosen(why, says, compared):
+    html = tile(Exemplar(3, 0.613, (0.25, 0.75), 1.0, RECORD, why))
+    assert f'<span class="reco-why">{says}</span>' in html
+    assert ("similarity 0.61" in html) is compared
+
+
 def test_html_is_escaped_and_only_web_addresses_are_linked(reco):
     evil = '"><script>alert(1)</script>'
     record = replace(RECORD, author=evil, title=evil, licence=evil, landing_url="javascript:alert(1)")
@@ -158,4 +173,4 @@ def test_many_names_share_the_tiles(reco):
     concept = reco.prepare(["cat"], k=20, background=()).concepts[0]
     html = exemplar_grid([concept] * 48, lambda exemplar: Tile(exemplar, "", ""))
     assert html.count("<figure") == 48 * 5
-    assert "learned from 20 photos, the nearest 5 shown" in html
+    assert "learned from 20 photos, the first 5 shown" in html

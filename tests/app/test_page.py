@@ -14,6 +14,7 @@ REQUEST = {
     "background": "Background words",
     "context": "Context words",
     "preset": "Models",
+    "titles": "Titles count",
 }
 
 

@@ -58,13 +58,28 @@ def test_words_reach_the_model_each_in_its_place(handlers, chelsea, reco, monkey
     handlers.segment(str(chelsea), "cat", "reco", 7, "floor", "sky, tree")
     seen = [(names, *(options[key] for key in ("method", "k", "background", "context"))) for names, options in asked]
     assert seen == [
-        (("cat", "dog"), "reco2", 5, ("sofa", "carpet"), ("wall",)),
+        (("cat", "dog"), "reco2+titles", 5, ("sofa", "carpet"), ("wall",)),
         (("cat",), "reco", 7, ("floor",), ("sky", "tree")),
     ]
     assert result.found_from == 0.3
     written = json.loads((result.folder / "result.json").read_text())
-    expected = {"preset": "mini", "method": "reco2", "k": 5, "context_words": ["wall"]}
+    expected = {"preset": "mini", "method": "reco2+titles", "k": 5, "context_words": ["wall"]}
     assert {key: written[key] for key in expected} == expected
+
+
+def test_titles_are_an_option_that_is_on(handlers, chelsea):
+    """Of reco2; the paper's methods stay as they are."""
+
+    def reasons(**changed) -> tuple[bool, set[str]]:
+        *_, (_, _, description) = [handlers.segment(str(chelsea), "okapi", **{"k": 5, **changed})]
+        return description["concepts"][0]["in_archive"], {e["why"] for e in description["concepts"][0]["exemplars"]}
+
+    assert reasons() == reasons(method="reco2_crf") == (True, {"title"})
+    assert reasons(titles=False) == reasons(method="reco") == (False, {"looks"})
+    result, *_ = handlers.run(0.5, None, photo=str(chelsea), **{**ASKED, "names": "okapi"})
+    assert handlers.exemplars(result, None)[1].count(">called so<") == 5
+    result, *_ = handlers.run(0.5, None, photo=str(chelsea), **{**ASKED, "names": "okapi"}, titles=False)
+    assert handlers.exemplars(result, None)[1].count(">looks like it<") == 5
 
 
 def test_how_far_it_is_reaches_the_page(handlers, chelsea):
@@ -104,7 +119,8 @@ def test_found_from_another_presence_on_without_the_model(handlers, chelsea, mon
 def test_a_result_outlives_the_photos_it_came_from(user_photos, handlers, table):
     asked = {**ASKED, "names": "zorbl", "photo": str(table)}
     result: SegmentResult = handlers.run(0.5, user_photos, **asked)[0]
-    assert handlers.exemplars(result, user_photos)[1].count("<img") == 5
+    shown = handlers.exemplars(result, user_photos)[1]
+    assert shown.count("<img") == shown.count(">given by you<") == 5
     user_photos.remove(lambda photo: True)
     _, html, kept, line = handlers.exemplars(result, user_photos)
     assert (html.count("<img"), html.count("background-image"), html.count(">yours<")) == (0, 5, 5)

@@ -36,6 +36,27 @@ def test_a_taught_name_is_found_and_the_shared_archive_stays_as_it_is(user_photo
     assert [used.user_rows.has(hit.row) for hit in used.search("zorbl", None, 5)].count(True) >= 4
 
 
+def test_photos_without_a_name_are_called_as_their_files(cup_photos, reco, tmp_path):
+    """They teach nothing by themselves, but titles count; a name that they are given goes first."""
+    mine, files = UserPhotos(), [tmp_path / f"red_zorblatt-{i}.jpg" for i in range(4)] + [tmp_path / "IMG_0001.jpg"]
+    for photo, file in zip(cup_photos, files, strict=True):
+        file.write_bytes(photo.read_bytes())
+    mine.add(Uploads(list(map(str, files))))
+    assert [photo.title for photo in mine.photos] == ["red zorblatt"] * 4 + [""]
+    assert mine.names == {}
+    used = with_user_photos(reco, mine)
+    assert used.concepts(("red zorblatt", "zorblatt")) == {}
+    (concept,) = used.reco.prepare(["zorblatts"], method="reco2+titles", background=()).concepts
+    assert [(e.why, e.record.title, used.user_rows.has(e.row)) for e in concept.exemplars] == [
+        ("title", "red zorblatt", True)
+    ] * 4
+    found = used.search("Zorblatt", None, 20)
+    assert sum(hit.why == "title" and hit.record.title == "red zorblatt" for hit in found) == 4
+    assert {hit.why for hit in used.search("Zorblatt", skimage.data.coffee(), 20)} == {"looks"}
+    mine.add(Uploads([str(files[0])]), "blorp")
+    assert list(with_user_photos(reco, mine).concepts(("blorp", "red zorblatt"))) == ["blorp"]
+
+
 def test_names_are_joined_and_photos_known_twice_may_get_one(user_photos, cup_photos, reco):
     cat, rocket = (
         shrink(name, packed(photo))

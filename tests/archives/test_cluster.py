@@ -288,6 +288,7 @@ def worker(photos: Path, reco, folder: Path, **told) -> Worker:
         folder=folder,
         photos=str(photos),
         open_only=False,
+        titles="files",
         source_key=open_source(photos).key,
         preset=MINI,
         weights=None,

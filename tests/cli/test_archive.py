@@ -103,6 +103,25 @@ def test_add_and_segment(archive, table, photo, tmp_path, caplog):
     assert "no photo is new" in caplog.text
 
 
+def test_titles_from_folders_are_searched(table, reco, tmp_path, capsys, caplog):
+    """By words in titles, if that is asked for."""
+    (tmp_path / "in" / "zorblatts").mkdir(parents=True)
+    shutil.copy(table / "coffee.jpg", tmp_path / "in" / "zorblatts" / "IMG_0001.jpg")
+    for name in ("cat", "rocket"):
+        shutil.copy(table / f"{name}.jpg", tmp_path / "in")
+    out = tmp_path / "titled"
+    assert main(["archive", "build", str(tmp_path / "in"), "--out", str(out), "--titles", "folders"]) == 0
+    assert [record.title for record in Archive(out).records] == ["", "", "zorblatts"]
+    capsys.readouterr()
+    assert main(["archive", "search", str(out), "Zorblatt", "-k", "1", "--titles"]) == 0
+    assert rows(capsys.readouterr().out)[0]["title"] == "zorblatts"
+    assert main(["archive", "build", str(tmp_path / "in"), "--out", str(out), "--titles", "guess"]) == 2
+    assert "unknown way to titles" in caplog.text
+    photo = str(table / "cat.jpg")
+    assert main(["archive", "search", str(out), "cat", "--image", photo, "--titles"]) == 2
+    assert "--titles needs words alone" in caplog.text
+
+
 def test_search_by_words_and_by_photo(archive, table, capsys, caplog):
     assert main(["archive", "search", str(archive), "motorcycle", "-k", "2"]) == 0
     found = rows(capsys.readouterr().out)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_a_nested_folder(photos, tmp_path):
     assert contents(source) == files
     assert [r.file for r in source.records] == sorted(files, key=Path)
     assert {(r.licence, r.licence_scope, r.sha256) for r in source.records} == {("unknown", "photo", "")}
-    assert source.records == list_photos(tmp_path)
+    assert [replace(r, title="") for r in source.records] == list_photos(tmp_path)
     assert read_photo(source.read(0)).ndim == 3
 
 

@@ -12,7 +12,7 @@ from reco_core.errors import ArchiveError, NamesError
 from reco_core.methods import CONTEXT_WORDS, Learning, find_method
 from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
-from reco_core.types import Exemplar, ExemplarMaps
+from reco_core.types import Exemplar, ExemplarMaps, Retrieved
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +80,7 @@ def test_what_all_photos_share_in_their_margin_is_no_seed(reco):
     for i, place in enumerate(things):
         features[i, place] = features[0, things[0]] + 0.3 * features[i, place]
     maps = ExemplarMaps(
-        rows=np.arange(k),
-        similarity=np.ones(k, np.float32),
+        found=Retrieved(np.arange(k), np.ones(k, np.float32)),
         records=tuple(reco.archive.records[i] for i in range(k)),
         features=F.normalize(features, dim=-1),
         language=F.normalize(torch.randn(k, *language_grid, 384, generator=random), dim=-1),
