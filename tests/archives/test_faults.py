@@ -117,7 +117,7 @@ class Run(NamedTuple):
 
 def run(processes, name: str, folder: Path, root: Path, seconds: float | None = None, at: int = 0) -> Run:
     """Let a process do it; kill it so many seconds after it began, or let it kill itself at a step."""
-    begun, count = processes.Event(), processes.Value("i", 0)
+    begun, count = processes.Event(), processes.Value("i", 0, lock=False)  # a killed process would keep the lock
     process = processes.Process(target=work, args=(name, folder, root, begun, at, count))
     process.start()
     assert begun.wait(60)
