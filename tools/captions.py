@@ -18,7 +18,7 @@ import numpy as np
 from timm.data import ImageNetInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from titles import WORDS, titled_photos
+from titles import titled_photos
 from wordnet import Nouns
 
 CLASSES = 1000
@@ -87,8 +87,8 @@ def described_photos(captions: Path, train: Path, nouns: Nouns) -> list[Describe
             words = shares if complete else {**dict.fromkeys(shares, 1.0), **title}
             out.append(Described(captions / row["tar"], row["file"], words, complete, held_back))
     for photo in titled_photos(train):
-        word = WORDS.get(photo.word, photo.word).lower()
-        out.append(Described(train / photo.tar, photo.file, {word: 1.0} if word else {}, False, photo.held_out))
+        words = {photo.word: 1.0} if photo.word else {}
+        out.append(Described(train / photo.tar, photo.file, words, False, photo.held_out))
     return out
 
 

@@ -23,9 +23,10 @@ class Nouns:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.parents = dict(_parents(folder / "data.noun"))
-        self.files = {fields[0]: int(fields[1]) for fields in _lines(folder / "data.noun")}
-        self.synonyms = {fields[0]: _lemmas(fields) for fields in _lines(folder / "data.noun")}
+        synsets = list(_lines(folder / "data.noun"))
+        self.parents = {fields[0]: _parents(fields) for fields in synsets}
+        self.files = {fields[0]: int(fields[1]) for fields in synsets}
+        self.synonyms = {fields[0]: _lemmas(fields) for fields in synsets}
         self.senses = dict(_senses(folder / "index.noun"))
         irregular = (line.split()[:2] for line in (folder / "noun.exc").read_text().splitlines())
         self.plurals = {plural.replace("_", " "): word.replace("_", " ") for plural, word in irregular}
@@ -77,11 +78,10 @@ def _lemmas(fields: list[str]) -> list[str]:
     return [fields[FIELDS_BEFORE_LEMMAS + 2 * i].replace("_", " ").lower() for i in range(int(fields[3], 16))]
 
 
-def _parents(file: Path):
-    for fields in _lines(file):
-        at = FIELDS_BEFORE_LEMMAS + 2 * int(fields[3], 16)
-        pointers = fields[at + 1 : at + 1 + 4 * int(fields[at])]
-        yield fields[0], [pointers[i + 1] for i in range(0, len(pointers), 4) if pointers[i] in ("@", "@i")]
+def _parents(fields: list[str]) -> list[str]:
+    at = FIELDS_BEFORE_LEMMAS + 2 * int(fields[3], 16)
+    pointers = fields[at + 1 : at + 1 + 4 * int(fields[at])]
+    return [pointers[i + 1] for i in range(0, len(pointers), 4) if pointers[i] in ("@", "@i")]
 
 
 def _senses(file: Path):

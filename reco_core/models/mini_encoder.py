@@ -107,5 +107,5 @@ class MiniEncoder(Encoder):
             embedding=conse(out.photo.probability, self.spoken),
             language=conse(out.patches.probability, self.spoken),
             features=F.normalize(out.keys.float(), dim=-1),
-            words=(out.photo.words.float(), out.patches.words.float()) if self.words else None,
+            words=(out.photo.words.float(), out.patches.words.float()) if self.network.photo_words else None,
         )
