@@ -2,6 +2,7 @@
 
 import itertools
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,9 +11,9 @@ import numpy as np
 from reco_app.limits import Limits
 from reco_app.visitor.user_photos import SmallPhoto, shrink
 from reco_core.errors import ArchiveError, PhotoError
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, hidden
 from reco_core.types import LeftOut
 from reco_core.utils.images import read_photo
+from reco_core.utils.photo_files import HEAD, has_suffix, hidden, is_photo, writable, zip_name
 
 ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile)  # what zipfile raises
 Read = Callable[[], bytes]
@@ -62,14 +63,24 @@ def _members(file: Path, limits: Limits) -> list[tuple[str, Read | None]]:
     """Names serve to tell them apart for the user; no file is ever called by them."""
     opened, found = open_zip(file, limits), []
     for entry in opened.infolist():
-        path = PurePosixPath(entry.filename)
+        path = PurePosixPath(zip_name(entry).replace("\\", "/"))
         if entry.is_dir() or hidden(path.parts):
             continue
-        read: Read | None = (lambda entry=entry: opened.read(entry)) if path.suffix.lower() in PHOTO_SUFFIXES else None
-        found.append((path.name, read))
+        photo = is_photo(path.name, b"" if has_suffix(path.name) else _head(opened, entry))
+        read: Read | None = (lambda entry=entry: opened.read(entry)) if photo else None
+        found.append((writable(path.name), read))
     if not found:
         raise ArchiveError(f"{file.name} is empty", expected="photos")
     return found
+
+
+def _head(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """How a member begins; nothing if it cannot be read."""
+    try:
+        with opened.open(entry) as stream:
+            return stream.read(HEAD)
+    except (*ZIP_ERRORS, zlib.error, NotImplementedError):
+        return b""
 
 
 def _read(label: str, read: Read | None) -> SmallPhoto | LeftOut:

@@ -36,6 +36,7 @@ from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
 from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.types import PhotoRecord, Retrieved
+from reco_core.utils.photo_files import spelled
 
 DENSE_CACHE = 256  # photos whose maps were computed on demand
 Dense = dict[str, Tensor]
@@ -162,12 +163,13 @@ class Archive:
 
         exclude: files that must not be returned. Fewer than k photos: all of them.
         """
+        unwanted = set(map(spelled, exclude))
         wanted, query = min(len(self), k + len(exclude)), text.float().numpy()
         found = [part.vectors.search(query, wanted) for part in self.parts]
         similarity = np.concatenate([s for s, _ in found])
         rows = np.concatenate([rows + start for (_, rows), start in zip(found, self._starts[:-1], strict=True)])
         best = np.lexsort((rows, -similarity))[:wanted]
-        kept = [i for i in best if not exclude or self.records[rows[i]].file not in exclude][:k]
+        kept = [i for i in best if not exclude or spelled(self.records[rows[i]].file) not in unwanted][:k]
         return Retrieved(rows[kept], similarity[kept])
 
     def called(self, name: str, exclude: frozenset[str] = frozenset()) -> Called:
@@ -175,7 +177,8 @@ class Archive:
         found = search_titles([part.titles for part in self.parts], name)
         if not exclude:
             return found
-        return found.take(np.array([self.records[row].file not in exclude for row in found.rows], bool))
+        unwanted = set(map(spelled, exclude))
+        return found.take(np.array([spelled(self.records[row].file) not in unwanted for row in found.rows], bool))
 
     def features(self, rows: np.ndarray) -> Tensor:
         """Co-segmentation features of some photos: (k, h w, C) float32, norm 1."""

@@ -23,6 +23,7 @@ from reco_core.errors import ArchiveError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.types import PhotoRecord
+from reco_core.utils.photo_files import spelled
 from reco_core.utils.run_control import RunControl
 
 MOST_PARTS = 16  # of an archive; then the smallest become one
@@ -61,7 +62,7 @@ def add_photos(
         known = repr([part.entry.files for part in archive.parts])
         embedding = EmbeddingRun(folder, source, encoder, options, remote, control, known)
         journal = embedding.run(largest.codecs, seen)
-        taken = frozenset(record.file for record in archive.records)
+        taken = frozenset(spelled(record.file) for record in archive.records)
         added, new = write_part(work, journal, _compression(largest), control, taken)
         commit(folder, _with(archive.manifest, (*archive.manifest.parts, added)), new)
         embedding.clean()

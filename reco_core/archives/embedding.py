@@ -20,6 +20,7 @@ from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.images import read_photo
+from reco_core.utils.photo_files import writable
 from reco_core.utils.prefetch import prefetch
 
 BATCH = 32
@@ -56,7 +57,7 @@ def _read(source: Source, encoder: Encoder, pictured: str, i: int) -> _Photo | L
     try:
         photo = read_photo(data := source.read(i))
     except PhotoError as error:
-        return LeftOut(record.file, f"unreadable: {error}")
+        return LeftOut(record.file, writable(f"unreadable: {error}"))
     height, width = photo.shape[:2]
     sha256 = record.sha256 or hashlib.sha256(data).hexdigest()
     record = replace(record, width=record.width or width, height=record.height or height, sha256=sha256)

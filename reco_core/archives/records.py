@@ -79,7 +79,7 @@ def write_records(records: Sequence[PhotoRecord], hashes: np.ndarray, file: Path
                 table.writerow((*(getattr(record, column) for column in COLUMNS), f"{value:016x}" if value else ""))
             entry = zipfile.ZipInfo(_name(block))  # without a time stamp
             entry.compress_type = zipfile.ZIP_DEFLATED
-            out.writestr(entry, text.getvalue().encode("utf-8"), compresslevel=9)
+            out.writestr(entry, text.getvalue().encode("utf-8", "replace"), compresslevel=9)
 
 
 def _name(block: int) -> str:

@@ -29,6 +29,7 @@ from reco_core.photo_sources.source import Source
 from reco_core.segmentation.background_stats import background_stats
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.hashing import digest
+from reco_core.utils.photo_files import spelled
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -252,7 +253,7 @@ def write_part(
     control: RunControl,
     taken: frozenset[str] = frozenset(),
 ) -> tuple[Part, dict[str, NewFile]]:
-    """A part from everything that was embedded, and its files; taken: names of photos that the archive has already."""
+    """A part from everything that was embedded, and its files; taken: spelled names of photos that the archive has."""
     codes = {role: _blocks(journal.array(role)) for role in compression.codec_files}
     records = [_named(record, taken) for record in journal.records()]
     vectors, hashes = journal.array("embedding"), journal.array("hash")
@@ -262,7 +263,7 @@ def write_part(
 
 def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:
     """Another photo of the same name gets one of its own."""
-    if record.file not in taken:
+    if spelled(record.file) not in taken:
         return record
     file = PurePosixPath(record.file)
     return replace(record, file=str(file.with_name(f"{file.stem}~{record.sha256[:12]}{file.suffix}")))
@@ -295,7 +296,7 @@ def assemble(
         files |= write_thumbnails(pictures, folder)
     if left_out:
         files["left_out"] = folder / "left_out.tsv"
-        with files["left_out"].open("w", encoding="utf-8", newline="") as stream:
+        with files["left_out"].open("w", encoding="utf-8", errors="replace", newline="") as stream:
             rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
             rows.writerows([("file", "reason"), *map(astuple, left_out)])
     named = name_by_contents(files)

@@ -18,6 +18,7 @@ from reco_core.install import learn_words
 from reco_core.types import PhotoRecord
 from reco_core.utils.images import read_photo
 from reco_core.utils.names import clean_names
+from reco_core.utils.photo_files import spelled, writable
 
 log = logging.getLogger("reco_core")
 COLUMNS = ("file", "licence", "author", "title", "landing_url", "source_url", "sha256")  # that tables show of a photo
@@ -74,21 +75,21 @@ def _remove(args: argparse.Namespace) -> None:
     Example: my_archive --where "author=Jane Doe" --yes
     """
     archive = Archive(args.archive)
-    ids, wheres = set(args.ids), [_parse_where(text) for text in args.where]
+    ids, wheres = set(map(writable, args.ids)), [_parse_where(text) for text in args.where]
     if args.query:
         if args.above is None:
             raise OptionError("--query needs --above", expected="a similarity", remedy="Look at `archive search` first")
         query = load_models(args, archive.preset).embed_queries(clean_names([args.query]))[0]
         found = archive.search(query, len(archive))
-        ids |= {archive.records[row].file for row in found.rows[found.similarity >= args.above]}
+        ids |= {spelled(archive.records[row].file) for row in found.rows[found.similarity >= args.above]}
 
     def unwanted(record: PhotoRecord) -> bool:
-        return bool(ids & {record.file, record.sha256}) or any(
-            text.casefold() in getattr(record, column).casefold() for column, text in wheres
+        return bool(ids & {spelled(record.file), record.sha256}) or any(
+            spelled(text).casefold() in spelled(getattr(record, column)).casefold() for column, text in wheres
         )
 
     meant = [record for record in archive.records if unwanted(record)]
-    unknown = ids - {name for record in meant for name in (record.file, record.sha256)}
+    unknown = ids - {name for record in meant for name in (spelled(record.file), record.sha256)}
     if unknown or not meant:
         raise ArchiveError(
             "there are no such photos",

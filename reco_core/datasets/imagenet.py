@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reco_core.datasets.dataset import require_path
 from reco_core.errors import DatasetError
-from reco_core.photo_sources.source import PHOTO_SUFFIXES
+from reco_core.utils.photo_files import is_photo_file
 
 WHERE = "https://www.image-net.org/download.php"
 LAYOUT = "val/WNID/*.JPEG"
@@ -69,7 +69,7 @@ def _classed(name: str, folder: Path, there: list[str], words: list[str], expect
     found = [
         (word, files)
         for place, word in zip(there, words, strict=True)
-        if (files := sorted(p for p in (folder / place).iterdir() if p.suffix.lower() in PHOTO_SUFFIXES))
+        if (files := sorted(filter(is_photo_file, (folder / place).iterdir())))
     ]
     if not found:
         raise DatasetError("there are no photos in class folders", given=folder, expected=expected, remedy=remedy)

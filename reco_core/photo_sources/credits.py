@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, TextIO
+from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources.licences import YES, is_open
+from reco_core.photo_sources.table_text import open_text
 from reco_core.types import PhotoRecord
+from reco_core.utils.photo_files import writable
 
 # By field of PhotoRecord, the columns that may hold it: first come, first taken. Case, spaces and dashes do not matter.
 COLUMNS = {
@@ -26,6 +29,7 @@ COLUMNS = {
     "licence_scope": ("licence_scope", "license_scope"),
     "open_licence": ("open_licence", "open_license"),
 }
+LOCAL = re.compile(r"file:(//[^/\\]*)?", re.IGNORECASE)  # how an address begins that is a file
 AFFIRMED = (YES, "true", "1")
 UNKNOWN = {"licence": "unknown", "licence_scope": "photo"}
 PLACES = "a column of files (file, path, filename, image_path) or of addresses (url, image_url, source_url)"
@@ -49,6 +53,9 @@ def known_fields(row: Mapping[Any, Any]) -> dict[str, str]:
     texts = {column(name): _text(value) for name, value in row.items() if name is not None}
     found = {field: next((texts[name] for name in names if texts.get(name)), "") for field, names in COLUMNS.items()}
     found["author"] = unescape(found["author"])
+    if LOCAL.match(found["source_url"]):
+        found["file"], found["source_url"] = found["file"] or found["source_url"], ""
+    found["file"] = _path(found["file"])
     for side in ("width", "height"):
         whole = re.fullmatch(r"([0-9]{1,9})(\.0*)?", found[side])
         found[side] = whole[1] if whole else ""
@@ -73,15 +80,16 @@ def unescape(text: str) -> str:
         return text
 
 
-def read_rows(stream: TextIO, name: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterator[dict[str, str]]:
-    """The rows of a text table with a header, as `known_fields` reads them.
+def read_rows(raw: BinaryIO, name: str, separators: str, quoting: int = csv.QUOTE_MINIMAL) -> Iterator[dict[str, str]]:
+    """The rows of a text table with a header, as `known_fields` reads them; separators: those that may be.
 
     Raises:
-        ArchiveError: it is empty, no text in UTF-8, cannot be parsed, or no column says where photos are.
+        ArchiveError: it is empty, no text, cannot be parsed, or no column says where photos are.
     """
     done = 0
     try:
-        dialect: dict[str, Any] = {"delimiter": delimiter, "quoting": quoting, "skipinitialspace": delimiter == ","}
+        stream, delimiter = open_text(raw, name, separators)
+        dialect: dict[str, Any] = {"delimiter": delimiter, "quoting": quoting, "skipinitialspace": True}
         reader: csv.DictReader[str] = csv.DictReader(stream, **dialect)
         check_columns(reader.fieldnames or (), name)
         for values in reader:
@@ -93,7 +101,7 @@ def read_rows(stream: TextIO, name: str, delimiter: str, quoting: int = csv.QUOT
         raise ArchiveError(
             "a table of photos is not readable as text",
             given=f"{name} ({error})",
-            expected="UTF-8",
+            expected="UTF-8, UTF-16 or Windows-1252",
             remedy="Save it anew in this encoding",
         ) from error
     except csv.Error as error:
@@ -121,7 +129,7 @@ def check_columns(columns: Iterable[object], name: str) -> None:
 
 def with_unique_names(records: list[PhotoRecord]) -> list[PhotoRecord]:
     """The same with names that can be written and occur once: the second "a.jpg" becomes "a~2.jpg"."""
-    named = [r if _writable(r.file) == r.file else replace(r, file=_writable(r.file)) for r in records]
+    named = [r if writable(r.file) == r.file else replace(r, file=writable(r.file)) for r in records]
     taken, seen, last = {record.file for record in named}, set(), dict[str, int]()
     for i, record in enumerate(named):
         if record.file in seen:
@@ -143,8 +151,12 @@ def _text(value: object) -> str:
         return f"{value:.15g}" if math.isfinite(value) else ""
     if not isinstance(value, str | int):
         return ""
-    return re.sub(r"[\t\r\n\0]+", " ", _writable(str(value)))
+    return re.sub(r"[\t\r\n\0]+", " ", str(value).encode("utf-8", "replace").decode()).strip()
 
 
-def _writable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+def _path(cell: str) -> str:
+    """A file as tables name it, with slashes: Windows writes "\\", browsers and desktops "file:///a%20b.jpg"."""
+    if LOCAL.match(cell):
+        cell = unquote(LOCAL.sub("", cell), errors="surrogateescape")
+        cell = cell[1:] if re.match(r"/[A-Za-z]:", cell) else cell
+    return cell.replace("\\", "/")

@@ -9,9 +9,10 @@ from reco_core.errors import ArchiveError, find
 from reco_core.photo_sources import hub_dataset, shards, tables
 from reco_core.photo_sources.credits import UNKNOWN, is_allowed
 from reco_core.photo_sources.fetch import TABLE
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, Source, hidden, path_inside
+from reco_core.photo_sources.source import Files, Source, is_file, path_inside
 from reco_core.photo_sources.titles import WAYS
 from reco_core.types import PhotoRecord
+from reco_core.utils.photo_files import PHOTO_SUFFIXES, hidden
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
     if not folder.is_dir():
         raise ArchiveError("the folder of photos does not exist", given=folder, remedy="Check the path")
     if table := _table(folder):
-        rows = list(tables.read_table(table))
+        rows = [{**row, "file": _below(folder, row.get("file", ""))} for row in tables.read_table(table)]
     else:
         files = sorted(_images(folder))
         rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix()} for file in files]
@@ -104,6 +105,12 @@ def _folder(folder: Path, open_only: bool, control: RunControl) -> Source:
     if parts:
         log.warning("%s holds photos, so the %d shards beside them are left out", folder, len(parts))
     return Files(folder, [(record, path_inside(folder, record.file)) for record in list_photos(folder, open_only)])
+
+
+def _below(folder: Path, file: str) -> str:
+    """A file as a folder's table may name it, from the folder on; one that is elsewhere as it is named."""
+    path = Path(file)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) and is_file(path) else file
 
 
 def _table(folder: Path) -> Path | None:

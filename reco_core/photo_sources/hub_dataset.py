@@ -10,9 +10,10 @@ from typing import Any
 from reco_core.errors import ArchiveError, DownloadError, PhotoError
 from reco_core.photo_sources.credits import UNKNOWN, is_allowed, is_known, known_fields
 from reco_core.photo_sources.fetch import MOST_BYTES
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, is_file, too_large
+from reco_core.photo_sources.source import Source, is_file, too_large
 from reco_core.types import PhotoRecord
 from reco_core.utils.optional import import_optional
+from reco_core.utils.photo_files import PHOTO_SUFFIXES
 
 PATIENCE = 10.0  # seconds until the hub counts as unreachable
 NAMES = "hf:OWNER/NAME, hf:OWNER/NAME:SPLIT or hf:FOLDER"

@@ -24,8 +24,9 @@ from typing import IO, Any, cast
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photo_sources.credits import UNKNOWN, is_allowed, known_fields, read_rows
 from reco_core.photo_sources.fetch import MOST_BYTES, TABLE
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Source, hidden, stamp, too_large
+from reco_core.photo_sources.source import Source, stamp, too_large
 from reco_core.types import PhotoRecord
+from reco_core.utils.photo_files import PHOTO_SUFFIXES, hidden, readings, spelled, zip_name
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class _Zip(_Shard):
         with zipfile.ZipFile(self.file) as opened:
             for info in opened.infolist():
                 if not info.is_dir() and info.external_attr >> 28 in (0, 8):  # no link: Unix's type, where it is stated
-                    yield (info.filename, info.file_size, info), partial(self.read, info, info.file_size)
+                    yield (zip_name(info), info.file_size, info), partial(self.read, info, info.file_size)
         self.close()
 
     def read(self, place: zipfile.ZipInfo, size: int) -> bytes:
@@ -260,7 +261,7 @@ def _listed(shard: _Shard, control: RunControl) -> Iterator[tuple[Member, dict[s
     for photo in photos:
         path = PurePosixPath(photo[0])
         sample = _sample(path)
-        stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", photo[0]))
+        stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", *reversed(readings(photo[0]))))
         yield photo, reduce(operator.or_, stated, UNKNOWN)
 
 
@@ -268,9 +269,8 @@ def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iter
     """What a file says that is no photo: of which photo or sample, and what."""
     try:
         if path.name == TABLE:
-            text = io.TextIOWrapper(io.BytesIO(read()), encoding="utf-8-sig", newline="")
-            for row in read_rows(text, f"{shard}/{path}", "\t", csv.QUOTE_NONE):
-                yield str(path.parent / row.get("file", "")), row
+            for row in read_rows(io.BytesIO(read()), f"{shard}/{path}", "\t", csv.QUOTE_NONE):
+                yield _inner(f"{path.parent}/{row.get('file', '')}"), row
         elif path.suffix.lower() == ".json":
             fields = json.loads(read())
             yield f"{_sample(path)}json", known_fields(fields if isinstance(fields, dict) else {})
@@ -281,10 +281,10 @@ def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iter
 
 
 def _inner(name: str) -> str:
-    """A member's path, "" for one that leaves its folder or is not meant to be seen."""
+    """A member's path in NFC, "" for one that leaves its folder or is not meant to be seen."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     outside = name.startswith(("/", "\\")) or ":" in name[1:2]
-    return "" if outside or hidden(parts) else "/".join(parts)
+    return "" if outside or hidden(parts) else spelled("/".join(parts))
 
 
 def _sample(path: PurePosixPath) -> str:

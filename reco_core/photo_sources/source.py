@@ -1,5 +1,6 @@
 """What photos for an archive come from: records in a fixed order, and the bytes of each."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,8 +14,9 @@ from reco_core.photo_sources.fetch import MOST_BYTES
 from reco_core.photo_sources.titles import give_title
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import digest
+from reco_core.utils.photo_files import find_file
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+WINDOWS = re.compile(r"[A-Za-z]:/")
 
 
 class Source(ABC):
@@ -70,15 +72,16 @@ class Files(Source):
     def read(self, i: int) -> bytes:
         name, path = self.records[i].file, self.paths[i]
         if not is_file(path):
-            raise PhotoError("the photo does not exist", given=name, remedy="Check the path")
+            raise PhotoError("the photo does not exist", given=name, remedy=remedy_of(name))
         try:
             return path.read_bytes()
         except OSError as error:
-            raise PhotoError(f"{name} cannot be read", given=error, remedy="Check the permissions") from error
+            reason = error.strerror or type(error).__name__  # the rest is a path, perhaps of bytes that are no text
+            raise PhotoError(f"{name} cannot be read", given=reason, remedy="Check the permissions") from error
 
 
 def path_inside(folder: Path, file: str) -> Path:
-    """The place of a file that a table names.
+    """The place of a file that a table names, in NFC or NFD.
 
     Raises:
         ArchiveError: it is not below the folder.
@@ -91,12 +94,13 @@ def path_inside(folder: Path, file: str) -> Path:
             expected=f"a path below {folder}",
             remedy="Correct the table, or do not trust it",
         )
-    return folder / path
+    return find_file(folder, file)
 
 
-def hidden(parts: Sequence[str]) -> bool:
-    """Whether a path is of a file that no one put there to be seen: a dot file, "..", or what macOS adds to a zip."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+def remedy_of(missing: str, otherwise: str = "Check the path") -> str:
+    """What to do about a file that is not there."""
+    windows = "It is a path of a Windows computer: write paths from the table's folder on"
+    return windows if WINDOWS.match(missing) else otherwise
 
 
 def is_file(path: Path) -> bool:

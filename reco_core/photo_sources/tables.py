@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from reco_core.errors import ArchiveError
 from reco_core.photo_sources import credits
 from reco_core.photo_sources.fetch import TABLE, fetch_photos
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, Files, is_file, path_inside
+from reco_core.photo_sources.source import Files, is_file, path_inside, remedy_of
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import sha256
 from reco_core.utils.optional import import_optional
 from reco_core.utils.paths import cache_folder
+from reco_core.utils.photo_files import PHOTO_SUFFIXES, find_file
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def open_table(table: Path, open_only: bool, cache: Path | None, control: RunCon
         raise ArchiveError(
             "none of the photos that a table names is to be had",
             given=next(iter(failed.values()), paths[0]),
-            remedy=f"Correct it: relative paths start at {table.parent}",
+            remedy=remedy_of(records[0].file, f"Correct it: relative paths start at {table.parent}"),
         )
     return Files(table, found)
 
@@ -54,7 +55,7 @@ def open_table(table: Path, open_only: bool, cache: Path | None, control: RunCon
 def _placed(i: int, row: dict[str, str], table: Path) -> tuple[PhotoRecord, Path | None] | None:
     """A row's photo, its file still absolute, and where it is if not to be fetched; None if the row does not say."""
     file, url = row.get("file", ""), row.get("source_url", "")
-    if file.startswith(WEB):
+    if file.lower().startswith(WEB):
         file, url = "", url or file
     try:
         address = PurePosixPath(urlsplit(url).path)
@@ -63,7 +64,8 @@ def _placed(i: int, row: dict[str, str], table: Path) -> tuple[PhotoRecord, Path
     if not file and not url:
         log.warning("row %d of %s names no photo", i, table)
         return None
-    path = Path(os.path.abspath(file)) if Path(file).is_absolute() else path_inside(table.parent, file)
+    absolute = Path(file).is_absolute() and find_file(Path("/"), os.path.abspath(file).lstrip("/"))
+    path = absolute or path_inside(table.parent, file)
     suffix = address.suffix.lower() if address.suffix.lower() in PHOTO_SUFFIXES else ".jpg"
     here = bool(file) and (not url or is_file(path))
     name = path.as_posix() if file and (here or path.is_relative_to(table.parent)) else f"{i:08d}{suffix}"
@@ -91,15 +93,10 @@ def read_table(table: Path) -> Iterator[dict[str, str]]:
     if table.suffix.lower() == ".parquet":
         yield from _parquet_rows(table)
         return
-    delimiter = "\t"
-    if table.suffix.lower() == ".csv":
-        with table.open("rb") as raw:
-            header = raw.readline(100_000).decode(errors="replace")
-        delimiter = max(",;\t", key=header.count)  # spreadsheets write what their country is used to
-    with table.open(newline="", encoding="utf-8-sig") as stream:
-        yield from credits.read_rows(
-            stream, str(table), delimiter, csv.QUOTE_NONE if table.name == TABLE else csv.QUOTE_MINIMAL
-        )
+    with table.open("rb") as raw:  # spreadsheets separate cells by what their country is used to
+        separators = ",;\t" if table.suffix.lower() == ".csv" else "\t"
+        quoting = csv.QUOTE_NONE if table.name == TABLE else csv.QUOTE_MINIMAL
+        yield from credits.read_rows(raw, str(table), separators, quoting)
 
 
 def _parquet_rows(table: Path) -> Iterator[dict[str, str]]:
