@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -119,7 +120,9 @@ def adapt(
         unknown = ", ".join(missing)
         log.warning("ReCo found none of these in your photos, so the specialist does not know them: %s", unknown)
     held = held_out(examples)
-    learned_from = {"photos": len(examples), "left_out": [*map(asdict, left_out)], "held_out": len(held)}
+    skipped = dict(Counter(entry.reason for entry in photos.skipped))
+    unused = {"left_out": [*map(asdict, left_out)], "skipped": skipped, "held_out": len(held)}
+    learned_from = {"photos": len(examples), **unused}
     found = {"shares": shares, "unknown": missing}
     trained_as = {"initial": initial, "curve": curve.plain(), "step": curve.best.step, "job": described}
     about = {"names": list(job.names), **learned_from, **found, **trained_as}

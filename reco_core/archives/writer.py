@@ -104,7 +104,7 @@ def write_archive(
             {role: shared[f"{role}_codec"].path.name for role in learned},
             "int8" if options.dense == "compact" else "fp16",
         )
-        part, new = write_part(work, journal, compression, control)
+        part, new = write_part(work, journal, compression, control, skipped=source.skipped)
         grid, language_grid = ((maps.shape[1], maps.shape[2]) for maps in embedded.maps.values())
         typical = {"typical": shared["typical"].path.name}
         preset, dimension = encoder.preset.name, embedded.dimension
@@ -252,13 +252,18 @@ def write_part(
     compression: Compression,
     control: RunControl,
     taken: frozenset[str] = frozenset(),
+    skipped: Sequence[LeftOut] = (),
 ) -> tuple[Part, dict[str, NewFile]]:
-    """A part from everything that was embedded, and its files; taken: spelled names of photos that the archive has."""
+    """A part from everything that was embedded, and its files.
+
+    taken: spelled names of photos that the archive has. skipped: what the source left out.
+    """
     codes = {role: _blocks(journal.array(role)) for role in compression.codec_files}
     records = [_named(record, taken) for record in journal.records()]
     vectors, hashes = journal.array("embedding"), journal.array("hash")
+    left_out = [*journal.left_out(), *skipped]
     pictures = map(thumbnails.decode, journal.array("thumbnail")) if "thumbnail" in journal else None
-    return assemble(work, records, hashes, vectors, codes, compression, pictures, journal.left_out(), control)
+    return assemble(work, records, hashes, vectors, codes, compression, pictures, left_out, control)
 
 
 def _named(record: PhotoRecord, taken: frozenset[str]) -> PhotoRecord:

@@ -1,16 +1,18 @@
 """A plain folder of labelled photos, for anyone's own data.
 
-images/*.jpg, labels/*.png (index maps, same stem) and meta.json with "classes" (a list, or an object
-from label value to name), and optionally "ignore" (a label value) and "background" (the label value
-of everything else).
+images/ (JPEG, PNG, or another kind of photo), labels/*.png (index maps, same stem) and meta.json with "classes"
+(a list, or an object from label value to name), and optionally "ignore" (a label value) and "background" (the label
+value of everything else).
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from reco_core.datasets.dataset import Dataset, Item, classes_of_words
 from reco_core.errors import DatasetError, OptionError
 from reco_core.utils.names import category_words
+from reco_core.utils.photo_files import find_file, is_photo_file
 
 PROTOCOLS = ("with_background", "objects_only")
 UNLABELLED = {"unlabeled", "unlabelled", "void", "ignore"}
@@ -66,15 +68,17 @@ def read_meta(file: Path) -> tuple[dict[int, str], int | None, int | None]:
 
 def items(folder: Path) -> tuple[Item, ...]:
     """Every photo with its labels, by name."""
-    found = tuple(
-        Item(file.stem, file, folder / "labels" / f"{file.stem}.png")
-        for file in sorted((folder / "images").glob("*.jpg"))
-    )
+    photos = folder / "images"
+    files = sorted(filter(is_photo_file, photos.iterdir())) if photos.is_dir() else []
+    found = tuple(Item(file.stem, file, find_file(folder / "labels", f"{file.stem}.png")) for file in files)
+    twice = [key for key, count in Counter(item.key for item in found).items() if count > 1]
+    if twice:
+        raise DatasetError("two photos have one label map", given=", ".join(twice[:3]), expected="names that differ")
     missing = [item.key for item in found if not item.truth.is_file()]
     if not found or missing:
         raise DatasetError(
             "photos or labels are missing",
             given=f"{len(found)} photos, no labels for {missing[:3]}",
-            expected="a labels/NAME.png for each images/NAME.jpg",
+            expected="a labels/NAME.png for each photo images/NAME.jpg (or .png, ...)",
         )
     return found

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from reco_core.errors import ArchiveError, find
@@ -11,8 +10,8 @@ from reco_core.photo_sources.credits import UNKNOWN, is_allowed
 from reco_core.photo_sources.fetch import TABLE
 from reco_core.photo_sources.source import Files, Source, is_file, path_inside
 from reco_core.photo_sources.titles import WAYS
-from reco_core.types import PhotoRecord
-from reco_core.utils.photo_files import PHOTO_SUFFIXES, hidden
+from reco_core.photo_sources.walk import summary, walk
+from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
@@ -47,6 +46,8 @@ def open_source(
     find(titles, WAYS, "way to titles")
     source = _open(what, open_only, cache, control or RunControl())
     source.give_titles(titles)
+    if source.skipped:
+        log.info("%s: %d photos; beside them %s", what, len(source.records), summary(source.skipped))
     return source
 
 
@@ -83,28 +84,35 @@ def list_photos(folder: Path, open_only: bool = False) -> list[PhotoRecord]:
     """
     if not folder.is_dir():
         raise ArchiveError("the folder of photos does not exist", given=folder, remedy="Check the path")
+    return _listed(folder, open_only)[0]
+
+
+def _listed(folder: Path, open_only: bool) -> tuple[list[PhotoRecord], list[LeftOut]]:
+    """The photos of a folder, and what was skipped."""
+    skipped: list[LeftOut] = []
     if table := _table(folder):
         rows = [{**row, "file": _below(folder, row.get("file", ""))} for row in tables.read_table(table)]
     else:
-        files = sorted(_images(folder))
+        files, skipped = walk(folder)
         rows = [{**UNKNOWN, "file": file.relative_to(folder).as_posix()} for file in files]
     records = [PhotoRecord.of(row) for row in rows if row.get("file") and (is_allowed(row) or not open_only)]
     if not records:
         raise ArchiveError(
             "there are no photos in this folder" + (" with an open licence" if open_only else ""),
-            given=folder,
+            given=f"{folder} ({summary(skipped)})" if skipped else folder,
             expected="image files, or a manifest.tsv that names them",
         )
-    return records
+    return records, skipped
 
 
 def _folder(folder: Path, open_only: bool, control: RunControl) -> Source:
     parts = [] if _table(folder) else sorted(file for file in folder.iterdir() if shards.is_shard(file))
-    if parts and next(_images(folder), None) is None:
+    if parts and not walk(folder).photos:
         return shards.Shards(folder, parts, open_only, control)
     if parts:
         log.warning("%s holds photos, so the %d shards beside them are left out", folder, len(parts))
-    return Files(folder, [(record, path_inside(folder, record.file)) for record in list_photos(folder, open_only)])
+    records, skipped = _listed(folder, open_only)
+    return Files(folder, [(record, path_inside(folder, record.file)) for record in records], skipped)
 
 
 def _below(folder: Path, file: str) -> str:
@@ -115,9 +123,3 @@ def _below(folder: Path, file: str) -> str:
 
 def _table(folder: Path) -> Path | None:
     return next(filter(Path.is_file, (folder / name for name in TABLES)), None)
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        if file.suffix.lower() in PHOTO_SUFFIXES and not hidden(file.relative_to(folder).parts) and file.is_file():
-            yield file

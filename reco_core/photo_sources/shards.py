@@ -25,14 +25,16 @@ from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photo_sources.credits import UNKNOWN, is_allowed, known_fields, read_rows
 from reco_core.photo_sources.fetch import MOST_BYTES, TABLE
 from reco_core.photo_sources.source import Source, stamp, too_large
-from reco_core.types import PhotoRecord
-from reco_core.utils.photo_files import PHOTO_SUFFIXES, hidden, readings, spelled, zip_name
+from reco_core.photo_sources.walk import HIDDEN, NO_PHOTO
+from reco_core.types import LeftOut, PhotoRecord
+from reco_core.utils.photo_files import HEAD, has_suffix, hidden, is_photo, readings, spelled, writable, zip_name
 from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 GZIP, BZIP2, LZMA = (".tar.gz", ".tgz"), (".tar.bz2", ".tbz2"), (".tar.xz", ".txz")
 PACKED: dict[tuple[str, ...], Callable[..., Any]] = {GZIP: gzip.open, BZIP2: bz2.open, LZMA: lzma.open}
 SUFFIXES = (".zip", ".tar", *itertools.chain(*PACKED))
+SIDECARS = (".json", ".txt")
 SIDECAR_BYTES = 1_000_000  # larger ones say something else than one photo's credits
 KEPT_BYTES = 64_000_000  # of photos that a compressed tar was read past, for threads that come late
 OPEN = 3  # shards at a time: in-order readers are in one, or pass from it to the next
@@ -54,9 +56,10 @@ class Shards(Source):
         self._open: OrderedDict[_Shard, None] = OrderedDict()
         self._lock = threading.Lock()
         records = []
+        skipped: list[LeftOut] = []
         for done, file in enumerate(files, 1):
             shard = _open_shard(file)
-            for member, row in _listed(shard, control):
+            for member, row in _listed(shard, skipped, control):
                 if is_allowed(row) or not open_only:
                     name = member[0] if len(files) == 1 else f"{file.name}/{member[0]}"
                     records.append(PhotoRecord.of({**row, "file": name}))
@@ -64,7 +67,7 @@ class Shards(Source):
             control.report("shards", done, len(files))
         for shard, member in self._places:
             shard.wanted.append(member)
-        super().__init__(what, records, [(file.name, stamp(file)) for file in files])
+        super().__init__(what, records, [(file.name, stamp(file)) for file in files], skipped)
 
     def read(self, i: int) -> bytes:
         shard, (name, size, place) = self._places[i]
@@ -238,16 +241,18 @@ def _open_shard(file: Path) -> _Shard:
     return _Zip(file) if name.endswith(".zip") else _Tar(file) if name.endswith(".tar") else _PackedTar(file)
 
 
-def _listed(shard: _Shard, control: RunControl) -> Iterator[tuple[Member, dict[str, str]]]:
-    """The photos of a shard, each with what its sidecars and the shard's table say."""
+def _listed(shard: _Shard, skipped: list[LeftOut], control: RunControl) -> Iterator[tuple[Member, dict[str, str]]]:
+    """The photos of a shard, each with what its sidecars and the shard's table say; other members are `skipped`."""
     photos: list[Member] = []
     said: dict[str, dict[str, str]] = {}  # by sample, or by a photo's name where a table says it
     try:
         for (given, size, place), read in shard.members():
             control.raise_if_cancelled("listing photos was cancelled")
             path = PurePosixPath(_inner(given))
-            if path.suffix.lower() in PHOTO_SUFFIXES:
+            if is_photo(path.name, b"" if not path.name or has_suffix(path.name) else _head(read, size)):
                 photos.append((str(path), size, place))
+            elif path.name != TABLE and path.suffix.lower() not in SIDECARS:
+                skipped.append(LeftOut(writable(given), NO_PHOTO if path.name else HIDDEN))
             elif size <= SIDECAR_BYTES or (path.name == TABLE and size <= MOST_BYTES):
                 for of, row in _sidecar(path, read, shard.file.name):
                     said[of] = {**said.get(of, {}), **row}
@@ -263,6 +268,14 @@ def _listed(shard: _Shard, control: RunControl) -> Iterator[tuple[Member, dict[s
         sample = _sample(path)
         stated = (said.get(of, {}) for of in (f"{sample}txt", f"{sample}json", *reversed(readings(photo[0]))))
         yield photo, reduce(operator.or_, stated, UNKNOWN)
+
+
+def _head(read: Callable[[], bytes], size: int) -> bytes:
+    """How a member begins; nothing if it cannot be read, or is no photo by its size."""
+    try:
+        return read()[:HEAD] if size <= MOST_BYTES else b""
+    except (PhotoError, *DAMAGE):
+        return b""
 
 
 def _sidecar(path: PurePosixPath, read: Callable[[], bytes], shard: str) -> Iterator[tuple[str, dict[str, str]]]:

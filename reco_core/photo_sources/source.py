@@ -12,7 +12,8 @@ from reco_core.errors import ArchiveError, PhotoError
 from reco_core.photo_sources.credits import with_unique_names
 from reco_core.photo_sources.fetch import MOST_BYTES
 from reco_core.photo_sources.titles import give_title
-from reco_core.types import PhotoRecord
+from reco_core.photo_sources.walk import summary
+from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.hashing import digest
 from reco_core.utils.photo_files import find_file
 
@@ -23,17 +24,21 @@ class Source(ABC):
     """Photos in a fixed order, and what is known of each.
 
     records: `file` is unique; `sha256` and `title` may be "" and sizes 0, where nobody stated them.
+    skipped: files and folders beside them that are no photos by their names, or not meant to be seen.
     key: hex digest of everything the photos depend on: names, credits, sizes, times of modification; not their bytes.
     """
 
-    def __init__(self, what: object, records: list[PhotoRecord], parts: Iterable[object]) -> None:
+    def __init__(
+        self, what: object, records: list[PhotoRecord], parts: Iterable[object], skipped: Sequence[LeftOut] = ()
+    ) -> None:
         if not records:
             raise ArchiveError(
                 "there are no photos in this source",
-                given=what,
+                given=f"{what} ({left_out})" if (left_out := summary(skipped)) else what,
                 expected="image files; with open licences, if only those are wanted",
             )
         self.records = with_unique_names(records)
+        self.skipped = tuple(skipped)
         self._state = digest(f"{part!r}\n" for part in parts)
 
     @cached_property
@@ -65,9 +70,11 @@ class Source(ABC):
 class Files(Source):
     """Photos that are files each."""
 
-    def __init__(self, what: object, found: Sequence[tuple[PhotoRecord, Path]]) -> None:
+    def __init__(
+        self, what: object, found: Sequence[tuple[PhotoRecord, Path]], skipped: Sequence[LeftOut] = ()
+    ) -> None:
         self.paths = [path for _, path in found]
-        super().__init__(what, [record for record, _ in found], map(stamp, self.paths))
+        super().__init__(what, [record for record, _ in found], map(stamp, self.paths), skipped)
 
     def read(self, i: int) -> bytes:
         name, path = self.records[i].file, self.paths[i]

@@ -114,6 +114,7 @@ def test_nothing_optional_is_imported_before_it_is_needed():
     [
         ("none", r"do not exist.*none.*a folder, \.zip.*hf:OWNER/NAME.*Check the path"),
         ("empty", "no photos in this folder"),
+        ("system", r"no photos in this folder.*\(1 hidden or of the system, 1 no photo by its name\)"),
         ("a.txt", r"unknown kind.*a\.txt.*Expected: a folder"),
         ("a.jpg", r"unknown kind.*give their folder"),
         ("x" * 5000, "cannot be read"),
@@ -123,6 +124,8 @@ def test_nothing_optional_is_imported_before_it_is_needed():
 )
 def test_what_is_no_source(name, message, photos, tmp_path):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "system/@eaDir").mkdir(parents=True)
+    (tmp_path / "system/notes.txt").write_text("x")
     (tmp_path / "a.txt").write_text("x")
     (tmp_path / "a.jpg").write_bytes(next(iter(photos.values())))
     pack(tmp_path / "a.zip", {"readme.txt": b"x"})
