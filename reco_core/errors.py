@@ -22,14 +22,14 @@ class RecoError(Exception):
     """An error that a user can act on: what happened, what was given and expected, what to do."""
 
     def __init__(self, what: str, *, given: object = None, expected: str = "", remedy: str = "") -> None:
-        parts = [what.rstrip(".") + "."]
+        parts = [what]
         if given is not None:
-            parts.append(f"Given: {shorten(str(given))}.")
+            parts.append(f"Given: {shorten(str(given))}")
         if expected:
-            parts.append(f"Expected: {expected.rstrip('.')}.")
+            parts.append(f"Expected: {expected}")
         if remedy:
-            parts.append(remedy.rstrip(".") + ".")
-        super().__init__(" ".join(parts))
+            parts.append(remedy)
+        super().__init__(" ".join(map(_sentence, parts)))
 
 
 class PhotoError(RecoError):
@@ -76,12 +76,19 @@ def find(name: str, known: Mapping[str, Any], kind: str) -> Any:
     """The entry of this name.
 
     Raises:
-        OptionError: there is none; the message suggests the nearest.
+        OptionError: there is none; the message suggests the nearest, if one is near.
     """
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    raise OptionError(f"unknown {kind}", given=name, expected=", ".join(known), remedy=f'Did you mean "{near[0]}"?')
+    near = difflib.get_close_matches(name, known, n=1)
+    remedy = f'Did you mean "{near[0]}"?' if near else ""
+    raise OptionError(f"unknown {kind}", given=name, expected=", ".join(known), remedy=remedy)
+
+
+def _sentence(text: str) -> str:
+    """With one full stop at its end, but none after a question."""
+    text = text.rstrip(".")
+    return text if text.endswith(("?", "!")) else f"{text}."
 
 
 def shorten(text: str, limit: int = 300) -> str:

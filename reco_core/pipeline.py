@@ -10,7 +10,7 @@ changes is a cache of learned concepts, keyed by everything they depend on.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from reco_core.archives.archive import Archive
+from reco_core.archives.asked_names import AskedNames, understand
 from reco_core.archives.concept_library import ConceptLibrary
 from reco_core.archives.stored_concepts import LearnedGroup, write_concepts
 from reco_core.errors import ArchiveError, OptionError
@@ -97,9 +98,13 @@ class ReCo:
         encoder = load_encoder(chosen, device, Path(weights) if weights else None, **options)
         return cls(encoder, opened, photos)
 
+    def understand(self, names: str | Iterable[str], own: Collection[str] = (), most: int = MAX_NAMES) -> AskedNames:
+        """What typed names ask for ("two red cars": car), what of them is not understood; see `asked_names`."""
+        return understand(names, self.archive, own, most)
+
     def prepare(
         self,
-        names: list[str] | tuple[str, ...],
+        names: str | Iterable[str],
         *,
         k: int | None = None,
         method: str | Method = "reco",
@@ -113,7 +118,8 @@ class ReCo:
         """Learn what each name looks like: retrieve exemplars, co-segment them.
 
         Args:
-            names: the concepts, in the order of the labels.
+            names: the concepts, in the order of the labels; a text is split as typed names are. All words count:
+                ask `understand` first for what people typed.
             k: exemplars per concept (default: the preset's); more than the archive has means all.
             method: decides which switches (LGC, CE) are on while learning.
             background: words that compete as background; those that were also asked for are dropped.

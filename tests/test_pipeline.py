@@ -310,6 +310,15 @@ def test_bad_arguments(reco, cat):
         ReCo.load("mni")
     with pytest.raises(OptionError, match="k must be at least 1"):
         reco.prepare(["cat"], k=0)
+    with pytest.raises(NamesError, match=r"a name is no text\. Given: 1"):
+        reco.prepare([1])
+
+
+def test_names_in_one_text(reco):
+    """They are not its letters; what is not understood of them is said by `understand`, and nothing is changed."""
+    assert reco.prepare("cat, wall", k=1, background=()).names == ("cat", "wall")
+    assert reco.prepare(["red car"], k=1, background=()).names == ("red car",)
+    assert reco.understand("red car").names == ("car",)
     with pytest.raises(NamesError):
         reco.prepare([])
     with pytest.raises(OptionError, match=r"Given: \(2, 3\)"):

@@ -86,7 +86,8 @@ class SegmentHandlers:
 
         Args:
             photo: a JPEG, PNG, WebP, BMP, GIF or TIFF file of at most 50 megapixels.
-            names: what to look for, with commas between the names, such as "cat, wall".
+            names: what to look for, with commas between the names, such as "cat, wall"; one in double quotes is taken
+                as it is.
             method: reco2 (ours), reco (the paper's), denseclip (the baseline), reco2_crf or reco_crf.
             k: how many archive photos each name is learned from, 1 to 50.
             background: words that compete as background, with commas.
@@ -98,13 +99,14 @@ class SegmentHandlers:
             overlay: PNG of the photo with every mask, long side at most 1600. labels: PNG as large as
             the photo; its pixel values are 0 for background and i for the i-th name. description: per
             name its colour, share of the photo, presence (0 to 1, is it there at all), found or not, and exemplars,
-            each with why it was chosen: it looks so, its title says so, both, or it was given.
+            each with why it was chosen: it looks so, its title says so, both, or it was given; and remarks, what of
+            the names is not understood, such as colours.
         """
         with user_errors():
             request = SegmentRequest(photo, names, method, k, background, context, preset, titles)
             segmentation, result, (labels, _) = self._segment(request)
             _, overlay = view.draw(result, range(len(segmentation.names)), OPACITY)
-            return overlay, labels, describe(segmentation)
+            return overlay, labels, {"remarks": result.remarks, **describe(segmentation)}
 
     def redraw(self, result: SegmentResult | None, drawn: list[int], opacity: float) -> tuple[str, str, str]:
         """The overlay and the legend with other concepts or opacity."""
@@ -136,7 +138,8 @@ class SegmentHandlers:
         self, asked: SegmentRequest, user_photos: UserPhotos | None = None, progress: Progress = Progress()
     ) -> tuple[Segmentation, SegmentResult, tuple[str, str]]:
         """What was found, what is kept of it, and the files of labels and description."""
-        pixels, names, k = read_upload(asked.photo), parse_names(asked.names or ""), int(asked.k)
+        pixels, k = read_upload(asked.photo), int(asked.k)
+        parse_names(asked.names or "")  # what is wrong with them, before models are loaded
         if not 1 <= k <= self.context.limits.exemplars:
             raise OptionError("k is out of range", given=asked.k, expected=f"1 to {self.context.limits.exemplars}")
         background, context = _words(asked.background), _words(asked.context)
@@ -144,6 +147,7 @@ class SegmentHandlers:
         if not self.context.presets.loaded(asked.preset):
             progress(None, desc="Loading the model")
         archive = with_user_photos(self.context.presets.get(asked.preset), user_photos, progress)
+        names, remarks = archive.reco.understand(asked.names, archive.taught)
         references = archive.reco.prepare(
             names,
             k=k,
@@ -155,7 +159,13 @@ class SegmentHandlers:
         )
         segmentation = archive.reco.segment(pixels, references, method=method)
         folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-        settings = {"preset": archive.reco.encoder.preset.name, "method": method, "k": k, "context_words": context}
+        settings = {
+            "preset": archive.reco.encoder.preset.name,
+            "method": method,
+            "k": k,
+            "context_words": context,
+            "remarks": remarks,
+        }
         files = write_labels(segmentation, {**settings, **describe(segmentation)}, folder)
         shown, times = limit_size(pixels, SHOWN_SIDE), segmentation.timings
         result = SegmentResult(
@@ -169,6 +179,7 @@ class SegmentHandlers:
             user_rows=archive.user_rows,
             learned=times["prepare"],
             marked=sum(times.values()) - times["prepare"],
+            remarks=remarks,
         )
         return segmentation, result, files
 

@@ -17,7 +17,8 @@ class SegmentResult:
     """What it takes to redraw without running the model: photo and labels as large as shown.
 
     shares, presence: 0..1 by concept. folder: of its files. user_rows: the visitor's photos among the exemplars.
-    learned, marked: seconds. found_from: presence below it is "not found".
+    learned, marked: seconds. found_from: presence below it is "not found". remarks: what of the
+    names is not understood.
     """
 
     photo: np.ndarray
@@ -31,6 +32,7 @@ class SegmentResult:
     learned: float
     marked: float
     found_from: float = FOUND_FROM
+    remarks: tuple[str, ...] = ()
 
     @property
     def found(self) -> tuple[bool, ...]:

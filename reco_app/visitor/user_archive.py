@@ -56,6 +56,11 @@ class UserArchive:
         self._concepts: dict[tuple, Concept] = {}
         self._lock = threading.Lock()
 
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """The names that the visitor's photos teach, casefolded."""
+        return tuple(self._by_name)
+
     def concepts(
         self, names: tuple[str, ...], method: str = "", k: int = 0, context: tuple[str, ...] = CONTEXT_WORDS
     ) -> dict[str, Concept]:

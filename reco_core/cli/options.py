@@ -2,7 +2,7 @@
 
 import argparse
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -17,6 +17,7 @@ from reco_core.presets import PRESETS, find_preset
 from reco_core.utils.names import parse_names
 from reco_core.utils.paths import find_folder
 
+MOST_COMMAS = 20  # in a file's name
 MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
 Parser: TypeAlias = argparse.ArgumentParser
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -117,6 +118,20 @@ def find_archive(text: str) -> Path:
     """An archive to read: a folder; or "archives/mini", "archives/clip", which are found from anywhere."""
     folder, ours = Path(text), find_folder(text)
     return ours if folder.parts[:1] == ("archives",) and not folder.exists() and ours.exists() else folder
+
+
+def split_files(text: str, known: Container[str]) -> frozenset[str]:
+    """File names with commas between them; one that is known, or stands in double quotes, may itself have commas."""
+    parts, files, at = text.split(","), set[str](), 0
+    while at < len(parts):
+        for end in range(min(len(parts), at + MOST_COMMAS), at, -1):  # the longest first
+            name = ",".join(parts[at:end]).strip()
+            quoted = len(name) > 1 and name[0] == name[-1] == '"' and '"' not in name[1:-1]
+            if quoted or name in known or end == at + 1:
+                files.add(name[1:-1] if quoted else name)
+                break
+        at = end
+    return frozenset(files - {""})
 
 
 def split_commas(text: str) -> tuple[str, ...]:

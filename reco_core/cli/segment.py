@@ -3,6 +3,7 @@
 import argparse
 import logging
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from reco_core.errors import OptionError
 from reco_core.export import is_found, write_report
 from reco_core.install import teach_from
 from reco_core.methods import METHODS
-from reco_core.pipeline import usual_method
+from reco_core.pipeline import ReCo, usual_method
 from reco_core.types import Segmentation
 from reco_core.utils.images import read_photo
 from reco_core.utils.names import parse_names
@@ -30,7 +31,9 @@ def add_commands(commands: options.Commands) -> None:
     command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
     alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
     command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
-    command.add_argument("--exclude", default="", help="archive photos that must not be exemplars, with commas")
+    command.add_argument(
+        "--exclude", default="", help="files of archive photos that must not be exemplars, with commas"
+    )
     options.add_learning(command)
 
     command = options.add_command(commands, "predict", predict)
@@ -43,10 +46,15 @@ def add_commands(commands: options.Commands) -> None:
 def segment(args: argparse.Namespace) -> None:
     """Mark named things in a photo.
 
+    Commas, semicolons, bars, dots and line ends stand between names; a name in double quotes is taken as it is.
+    Colours, places and numbers ("red car") are not understood: the thing is looked for, and a remark says so.
+
     Example: photo.jpg "cat, wall" --out out
     """
-    names, photo = parse_names(args.names), read_photo(args.photo)
+    parse_names(args.names)  # what is wrong with them, before models are loaded
+    photo = read_photo(args.photo)
     reco = options.load(args)
+    names, remarks = reco.understand(args.names, [text.partition("=")[0].strip() for text in args.teach])
     method = args.method or usual_method(reco.encoder.preset)
     background, context = options.parse_words(args.background), options.parse_words(args.context)
     with tempfile.TemporaryDirectory() as scratch:
@@ -65,17 +73,30 @@ def segment(args: argparse.Namespace) -> None:
             method=method,
             background=background,
             context=context,
-            exclude=frozenset(options.split_commas(args.exclude)),
+            exclude=_excluded(args.exclude, reco),
             taught=taught,
         )
     result = reco.segment(photo, references, method=method)
-    _write(result, photo, args, {"method": method, "preset": args.preset})
+    _write(result, photo, args, {"method": method, "preset": args.preset, "remarks": remarks})
+    for remark in remarks:
+        log.warning(remark)
     for concept in references.concepts:
         if not concept.in_archive:
             log.warning(
                 'not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or --teach it',
                 concept.name,
             )
+
+
+def _excluded(text: str, reco: ReCo) -> frozenset[str]:
+    """The files that --exclude names."""
+    if not text.strip():
+        return frozenset()
+    known = {record.file for record in reco.archive.records}
+    files = options.split_files(text, known)
+    for file in sorted(files - known):
+        log.warning("--exclude: the archive has no photo %s", file)
+    return files
 
 
 def predict(args: argparse.Namespace) -> None:
@@ -87,7 +108,7 @@ def predict(args: argparse.Namespace) -> None:
     _write(specialist.segment(photo), photo, args, {"specialist": args.specialist.name})
 
 
-def _write(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, settings: dict[str, str]) -> None:
+def _write(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, settings: Mapping[str, object]) -> None:
     """The result as files, and its figures in the log."""
     write_report(result, photo, args.out, {"photo": args.photo.name, **settings})
     for index, name in enumerate(result.names, 1):

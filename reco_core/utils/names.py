@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from reco_core.errors import NamesError, shorten
 
@@ -9,31 +10,54 @@ MAX_NAMES = 50
 MAX_LENGTH = 80
 MAX_TEXT = 8000
 EXAMPLE = 'Type a few names with commas between them, such as "cat, wall"'
+# A dot separates ("cat . dog.", "cat.dog"), but not in "St. Bernard", "U.S. flag" and "0.5 l".
+ABBREVIATED = r"(?<!\b[A-Za-z])(?<!\b(?:[SM]t|[MDSJ]r|Ms|No|st|mt|dr|no|vs))(?<!\b[Mm]rs)"
+SEPARATOR = re.compile(
+    rf"[,;|\n\r\x85\u2028\u2029、،。]|{ABBREVIATED}\.+(?=\s|$)|(?<=[^\W\d_]{{3}})\.(?=[^\W\d_]{{3}})"
+)
+LIST_MARK = re.compile(r"^[^\S\n]*(?:[-*•·–]|\d+[.)])[^\S\n]+", re.MULTILINE)  # "- cat", "1. cat"
+QUOTES = (('"', '"'), ("“", "”"), ("„", "“"), ("„", "”"), ("«", "»"), ("»", "«"), ("‘", "’"), ("'", "'"))
+QUOTED = re.compile(
+    rf"\s*(?:{'|'.join(f'{a}(.{{1,{MAX_LENGTH}}}?){z}' for a, z in QUOTES)})\s*(?={SEPARATOR.pattern}|$)"
+)
+VARIANTS = re.compile(
+    "[\u034f\u115f\u1160\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)  # invisible, though no format characters
+SKIN = re.compile("[\U0001f3fb-\U0001f3ff\u20e3]")
 
 
 def parse_names(text: str, most: int = MAX_NAMES) -> tuple[str, ...]:
-    """Split typed names at commas, semicolons and line ends; tidy spaces; drop repeats.
+    """Split typed names at commas, semicolons, bars, line ends and the dots between words; tidy; drop repeats.
 
-    Two names that differ only in case are one; the first spelling and the typed order stay. `most` of them at most.
+    What stands in quotes is one name. Two names that differ only in case are one; the first spelling and the typed
+    order stay. `most` of them at most.
 
     Raises:
         NamesError: no name, too many, one too long, or one without any letter or digit.
     """
-    if len(text) > MAX_TEXT:
-        raise NamesError(
-            "the text is too long", given=f"{len(text)} characters", expected=f"at most {MAX_TEXT}", remedy=EXAMPLE
-        )
-    return clean_names(re.split(r"[,;\n\r，、،]", text), most)
+    return clean_names([name for name, _ in _split(text)], most)
 
 
-def clean_names(names: list[str] | tuple[str, ...], most: int = MAX_NAMES) -> tuple[str, ...]:
-    """The same rules for names that are already separate; `most` of them at most."""
+def quoted_names(text: str) -> frozenset[str]:
+    """The typed names that stand in quotes, casefolded: they are meant exactly as they are."""
+    return frozenset(_tidy(name).casefold() for name, quoted in _split(text) if quoted)
+
+
+def clean_names(names: str | Iterable[str], most: int = MAX_NAMES) -> tuple[str, ...]:
+    """The same rules for names that are already separate, or for a text with several; `most` of them at most."""
+    if isinstance(names, str):
+        return parse_names(names, most)
+    if not isinstance(names, Iterable) or isinstance(names, bytes):
+        raise NamesError("these are no names", given=repr(names), expected='a list of texts, such as ["cat", "wall"]')
     unique: dict[str, str] = {}
-    for name in names:
-        printable = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name))
-        tidy = " ".join(printable.split())
+    for name in (names := list(names)):
+        if not isinstance(name, str):
+            raise NamesError("a name is no text", given=repr(name), expected='texts, such as ["cat", "wall"]')
+        tidy = _tidy(name)
         if tidy:
             unique.setdefault(tidy.casefold(), tidy)
+        elif any(unicodedata.category(c) == "So" for c in name):
+            raise NamesError("a name has no letters", given=repr(shorten(name, 40)), expected="a word", remedy=EXAMPLE)
     if not unique:
         raise NamesError("no names were given", given=repr(shorten(" ".join(names), 40)), remedy=EXAMPLE)
     if len(unique) > most:
@@ -51,6 +75,32 @@ def clean_names(names: list[str] | tuple[str, ...], most: int = MAX_NAMES) -> tu
         if not any(c.isalnum() for c in name):
             raise NamesError("a name has no letters", given=repr(name), expected="a word", remedy=EXAMPLE)
     return tuple(unique.values())
+
+
+def _split(text: str) -> list[tuple[str, bool]]:
+    """Typed names in order, and whether each stood in quotes. Raises NamesError if the text is too long."""
+    if len(text) > MAX_TEXT:
+        raise NamesError(
+            "the text is too long", given=f"{len(text)} characters", expected=f"at most {MAX_TEXT}", remedy=EXAMPLE
+        )
+    text, parts, at = LIST_MARK.sub("", unicodedata.normalize("NFKC", text)), [], 0
+    while at < len(text):
+        quoted, separator = QUOTED.match(text, at), SEPARATOR.search(text, at)
+        if quoted:
+            parts.append((quoted[quoted.lastindex or 0], True))
+            separator = SEPARATOR.match(text, quoted.end())
+        else:
+            parts.append((text[at : separator.start() if separator else None].strip().lstrip('"“„«'), False))
+        at = separator.end() if separator else len(text)
+    return parts
+
+
+def _tidy(name: str) -> str:
+    """Letters in their usual width and form, one space between words; no emoji, nothing invisible."""
+    folded = VARIANTS.sub("", unicodedata.normalize("NFKC", name))
+    seen = "".join(c for c in folded if unicodedata.category(c) != "Cf")
+    kept = "".join(c if c.isprintable() and unicodedata.category(c) != "So" else " " for c in SKIN.sub(" ", seen))
+    return " ".join(kept.split())
 
 
 def names_in(text: str) -> tuple[str, ...]:

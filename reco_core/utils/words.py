@@ -3,7 +3,8 @@
 import re
 import unicodedata
 
-ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u065f]")  # Latin, Greek, Cyrillic; Hebrew; Arabic
+INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"  # of no width; typed names lose them too
+ACCENTS = re.compile(f"[\u0300-\u036f\u0591-\u05c7\u064b-\u065f{INVISIBLE}]")  # Latin, Greek, Cyrillic; Hebrew; Arabic
 CHINESE = "\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff"  # and Japanese: nothing stands between words
 VOWELS = "\u0900-\u0dff\u0e00-\u109f\u1780-\u17ff"  # scripts of India and south-east Asia: their vowels are no letters
 # A Chinese letter is a word; all other words are runs of letters and digits.

@@ -67,6 +67,15 @@ def test_words_reach_the_model_each_in_its_place(handlers, chelsea, reco, monkey
     assert {key: written[key] for key in expected} == expected
 
 
+def test_what_is_not_understood_is_said_beside_the_result(handlers, chelsea):
+    with pytest.raises(gr.Error, match=r'Did you mean "motorcycle"\?'):
+        handlers.segment(str(chelsea), "motorcylce")
+    remark = '"red cat": "cat" is looked for; colours are not understood'
+    assert list(handlers.segment(str(chelsea), "red cat", k=2)[2]["remarks"]) == [remark]
+    legend = handlers.run(0.5, None, photo=str(chelsea), **{**ASKED, "names": "red cat"})[5]
+    assert "colours are not understood" in legend
+
+
 def test_titles_are_an_option_that_is_on(handlers, chelsea):
     """Of reco2; the paper's methods stay as they are."""
 

@@ -22,6 +22,7 @@ import reco_core
 from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.cli.main import build_parser, main
+from reco_core.cli.options import split_files
 from reco_core.export import is_found
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
@@ -107,6 +108,26 @@ def test_segment_options(photo, tmp_path):
     assert main([*arguments, "--exclude", first[0]["file"]]) == 0
     second = json.loads((out / "result.json").read_text())["concepts"][0]["exemplars"]
     assert first[0]["file"] not in [e["file"] for e in second]
+
+
+def test_segment_says_what_it_does_not_understand(photo, tmp_path, caplog):
+    out = tmp_path / "out"
+    assert main(["segment", str(photo), "red cat . two walls", "--out", str(out), "--device", "cpu"]) == 0
+    report = json.loads((out / "result.json").read_text())
+    assert [c["name"] for c in report["concepts"]] == ["cat", "wall"]
+    assert [remark in caplog.messages for remark in report["remarks"]] == [True, True]
+    assert "colours are not understood" in report["remarks"][0]
+    assert main(["segment", str(photo), "motorcylce", "--out", str(out), "--device", "cpu"]) == 2
+    assert 'Did you mean "motorcycle"?' in caplog.text and "?." not in caplog.text
+
+
+def test_excluded_files_may_have_commas_in_their_names(photo, tmp_path, caplog):
+    assert split_files('a.jpg, b, c.jpg , "d,e.jpg",f.jpg', {"b, c.jpg"}) == {"a.jpg", "b, c.jpg", "d,e.jpg", "f.jpg"}
+    assert split_files("a,b.jpg", {"b.jpg"}) == {"a", "b.jpg"}
+    assert split_files(" ,", set()) == set()
+    arguments = ["segment", str(photo), "cat", "--out", str(tmp_path), "-k", "2", "--exclude", '"no, such.jpg"']
+    assert main(arguments) == 0
+    assert "the archive has no photo no, such.jpg" in caplog.text
 
 
 def test_words_reach_the_model_in_their_roles(photo, tmp_path, monkeypatch):

@@ -1,11 +1,59 @@
 import pytest
 
 from reco_core.errors import NamesError
-from reco_core.utils.names import MAX_NAMES, category_words, parse_names
+from reco_core.utils.names import MAX_NAMES, category_words, clean_names, parse_names, quoted_names
 
 
 def test_typed_names():
     assert parse_names(" cat ,  fire   extinguisher;Wall\n") == ("cat", "fire extinguisher", "Wall")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("cat . dog .", "cat. dog", "cat.dog", "cat | dog", "cat|dog|", "cat\ndog\n", "cat\r\ndog", "cat\u2028dog"),
+        *("1. cat\n2. dog", "- cat\n- dog", "• cat\n• dog", "cat。dog", "ｃａｔ，ｄｏｇ", "cat｜dog", "cat... dog"),
+        *(
+            "cat🐈, 🐕 dog",
+            "❤️cat, 👩\u200d🚀dog",
+            "c\u200bat, d\u00ado\ufeffg",
+            "cat\ufe0f; dog👍🏽",
+            '"cat", dog',
+            '"cat, dog',
+        ),
+    ],
+)
+def test_whatever_stands_between_them_or_sticks_to_them(text):
+    assert parse_names(text) == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "name", ["St. Bernard", "U.S. flag", "0.5 l bottle", 'a 24" tv', "lady's slipper", "read/write head"]
+)
+def test_marks_within_a_name_stay(name):
+    assert parse_names(f"{name}, cat") == (name, "cat")
+
+
+@pytest.mark.parametrize("quotes", ['""', "“”", "„“", "«»", "''", "‘’"])
+def test_quotes_protect_what_separates(quotes):
+    text = f"cat, {quotes[0]}bow, tie. | x{quotes[1]} ; dog"
+    assert parse_names(text) == ("cat", "bow, tie. | x", "dog")
+    assert quoted_names(text) == {"bow, tie. | x"}
+
+
+def test_quotes_that_never_end_are_no_part_of_a_name():
+    assert parse_names('"cat,' * 1600) == ("cat",)
+
+
+def test_separate_names_may_come_in_one_text_or_in_any_collection():
+    assert clean_names("cat, wall") == clean_names(["cat", "wall"]) == clean_names(n for n in ("cat", "wall"))
+    assert clean_names(["bow, tie"]) == ("bow, tie",)
+
+
+@pytest.mark.parametrize("names", [[1], ["cat", None], 5, None, b"cat", [b"cat"]])
+def test_what_is_no_text_is_explained(names):
+    with pytest.raises(NamesError, match=r'Expected: .*\["cat", "wall"\]'):
+        clean_names(names)
 
 
 def test_duplicates_keep_the_first_spelling_and_the_order():
@@ -13,7 +61,7 @@ def test_duplicates_keep_the_first_spelling_and_the_order():
 
 
 def test_any_script():
-    assert parse_names("قطة, 猫，חתול, 🐈 cat") == ("قطة", "猫", "חתול", "🐈 cat")
+    assert parse_names("قطة, 猫，חתול, 🐈 cat") == ("قطة", "猫", "חתול", "cat")
 
 
 def test_control_characters_become_spaces():

@@ -1,0 +1,117 @@
+"""Words that are known: names of things from the bundled lists, and English words of any kind."""
+
+import csv
+import gzip
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from reco_core.utils.names import names_in
+from reco_core.utils.paths import bundled_folder
+from reco_core.utils.words import WORD, singular, words_of
+
+ASSETS = bundled_folder() / "assets"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+MOST = 3  # words that are offered for one
+SHORTEST = 4  # letters of a word that can be misspelt: shorter ones are near too many others
+# Things whose colour, number or place is part of their name, and which the lists do not have under it.
+MORE = names_in(
+    "red panda, black hole, blue cheese, white board, black board, black forest cake, Red Bull, Red Cross, "
+    "White House, corn on the cob, first aid kit, hot dog, Golden Gate Bridge, man in the moon"
+)
+
+
+class KnownNames:
+    """Names of things. Case, accents and plurals do not matter."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        """names: the more usual first."""
+        self._spelling: dict[tuple[str, ...], str] = {}
+        self._ends: set[tuple[str, ...]] = set()
+        self._words: set[str] = set()
+        self._alone: dict[str, int] = {}
+        self._within: dict[str, int] = {}
+        for rank, name in enumerate(names):
+            words, parts = tuple(words_of(name)), name.casefold().split()
+            self._spelling.setdefault(words, name)
+            self._words.update(words)
+            for part in parts:
+                (self._alone if len(parts) == 1 else self._within).setdefault(part, rank)
+            self._ends.update(words[begin:] for begin in range(1, len(words) - 1))  # of "American black bear"
+
+    def whole(self, name: str) -> bool:
+        """Whether it is a thing's name, or the end of one that has several words."""
+        words = tuple(words_of(name))
+        return words in self._spelling or words in self._ends
+
+    def spelling(self, name: str) -> str:
+        """The known spelling ("dog" of "dogs"), or the name as it is."""
+        return self._spelling.get(tuple(words_of(name)), name)
+
+    def has(self, word: str) -> bool:
+        """Whether a word stands in any name, alone or with others."""
+        return singular(word.casefold()) in self._words
+
+    def near(self, word: str, alone: bool) -> tuple[str, ...]:
+        """The words that are one slip away, at most `MOST`: the likelier slips first, then the more usual words.
+
+        alone: only names of one word; else also words from within names.
+        """
+        known = self._alone if alone else {**self._within, **self._alone}
+        found = [slip for slip in _slips(word.casefold()) if slip in known]
+        if not found and word.endswith("s"):
+            return tuple(f"{near}s" for near in self.near(word[:-1], alone) if not near.endswith("s"))
+        best = sorted(found, key=lambda near: (_slips(word.casefold())[near], known[near]))
+        return tuple(best[:MOST])
+
+
+@cache
+def known_names() -> KnownNames:
+    """Of the bundled lists: mini's names, and the nouns by how common they are."""
+    names = (ASSETS / "mini" / "names.txt").read_text(encoding="utf-8").splitlines()
+    with (ASSETS / "vocabulary" / "nouns.tsv").open(newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
+    nouns = sorted(rows, key=lambda row: -int(row["count"]))
+    return KnownNames((*names, *(row["name"] for row in nouns), *MORE))
+
+
+@cache
+def _english() -> frozenset[str]:
+    """The whole words of CLIP's tokenizer, whatever they mean; none if open_clip is not installed."""
+    spec = find_spec("open_clip")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        file = Path(place) / "bpe_simple_vocab_16e6.txt.gz"
+        if file.is_file():
+            merges = gzip.decompress(file.read_bytes()).decode("utf-8").splitlines()
+            ends = ("".join(line.split()) for line in merges[1:48895] if line.endswith("</w>"))  # what CLIP reads of it
+            return frozenset(end.removesuffix("</w>") for end in ends)
+    return frozenset()
+
+
+def misspelt(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Words of a name that no list knows, each with the known ones that are one slip away."""
+    names, words = known_names(), WORD.findall(name)
+    for word in words:
+        plain = word.casefold()
+        if len(word) >= SHORTEST and plain.isascii() and plain.isalpha() and not names.has(plain):
+            near = names.near(plain, alone=len(words) == 1)
+            if near and not {plain, plain.removesuffix("s")} & _english():
+                yield word, near
+
+
+def _slips(word: str) -> dict[str, int]:
+    """All words that are one slip away, and how unlikely the slip is, 0 and more.
+
+    A letter is doubled or its double left out, two are swapped, one is left out, put in, or changed (not the first);
+    of short words only the first two.
+    """
+    cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    kinds = [{a + b[0] + b for a, b in cuts if b}, {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}]
+    if len(word) > SHORTEST:
+        kinds += [
+            {a + c + b for a, b in cuts for c in LETTERS},
+            {a + b[1:] for a, b in cuts if b},
+            {a + c + b[1:] for a, b in cuts if a and b for c in LETTERS},
+        ]
+    return {slip: cost for cost, slips in reversed([*enumerate(kinds)]) for slip in slips}
