@@ -8,7 +8,7 @@ from reco_core.adaptation.deeplab import RANDOM
 from reco_core.adaptation.job import MOST_NAMES, Job, adapt
 from reco_core.adaptation.rare import ARCHIVE, archive_photos
 from reco_core.adaptation.recipe import RECIPES, find_recipe
-from reco_core.cli.options import Commands, add_command, add_learning, add_out, load, parse_words
+from reco_core.cli.options import Commands, add_command, add_learning, add_out, command_line, load, parse_words
 from reco_core.cli.progress_log import ProgressLog
 from reco_core.photo_sources.factory import KINDS, Source, open_source
 from reco_core.utils.names import parse_names
@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> None:
         photos = open_source(args.source, control=control)
     with photos:
         made = adapt(reco, photos, job, args.out, device=args.device, control=control)
-    told = args.out, len(made.names), made.about["photos"], made.about["step"], args.out
-    done = "written to %s: %d names from %d photos; step %d was kept. Try it: reco predict %s PHOTO --out RESULT"
+    try_it = command_line("predict", args.out, "PHOTO", "--out", "RESULT")
+    told = args.out, len(made.names), made.about["photos"], made.about["step"], try_it
+    done = "written to %s: %d names from %d photos; step %d was kept. Try it: %s"
     log.info(done, *told)

@@ -4,7 +4,17 @@ import argparse
 import logging
 from pathlib import Path
 
-from reco_core.cli.options import Commands, Parser, add_command, add_models, add_out, load, parse_words
+from reco_core.cli.options import (
+    Commands,
+    Parser,
+    add_command,
+    add_models,
+    add_out,
+    command_line,
+    load,
+    model_options,
+    parse_words,
+)
 from reco_core.cli.progress_log import ProgressLog
 from reco_core.export import write_discovery
 from reco_core.utils.images import read_photo
@@ -52,8 +62,8 @@ def run(args: argparse.Namespace) -> None:
         others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)
         told = segment.name, 100 * result.share(index), segment.confidence, others
         log.info("%-20s %5.1f %% of the photo, confidence %.2f (or %s)", *told)
-    names = ", ".join(result.names)
-    log.info('written to %s. With ReCo: reco segment %s "%s" --out %s', args.out, args.photo, names, args.out)
+    again = [args.photo, ", ".join(result.names), "--out", args.out / "reco", *model_options(args)]
+    log.info("written to %s. With ReCo: %s", args.out, command_line("segment", *again))
 
 
 def prepare(args: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ import logging
 import sys
 
 from reco_core import __version__
-from reco_core.cli import adapt, archive, bench, discover, presets, segment
+from reco_core.cli import adapt, archive, bench, discover, options, presets, segment
 from reco_core.errors import RecoError
 
 log = logging.getLogger("reco_core")
@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        options.check_out(getattr(args, "out", None))
         args.run(args)
     except RecoError as error:
         log.error("error: %s", error)

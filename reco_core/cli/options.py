@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import shlex
 from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from reco_core.utils.paths import find_folder
 
 MOST_COMMAS = 20  # in a file's name
 MAX_SIDE = 1344  # of photos for the models: affinities of more positions would not fit into memory
+MODEL_OPTIONS = ("photos", "photo-side", "device", "weights", "precision")  # those of `add_models` with one value
 Parser: TypeAlias = argparse.ArgumentParser
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Run: TypeAlias = Callable[[argparse.Namespace], None]
@@ -46,6 +48,16 @@ def add_command(commands: Commands, name: str, run: Run, more: str = "") -> Pars
 def add_out(parser: Parser, what: str = "folder for overlay.png, labels.png, result.json") -> None:
     """Add --out, which says where the result goes."""
     parser.add_argument("--out", type=Path, required=True, help=what)
+
+
+def check_out(folder: Path | None) -> None:
+    """Before any work: raise OptionError if --out cannot be a folder, for a file is there or on the way to it."""
+    for path in (folder, *folder.parents) if folder else ():
+        if path.is_dir():
+            return
+        if path.exists():
+            remedy = "Give another --out"
+            raise OptionError("--out is a file", given=path, expected="a folder, there or not", remedy=remedy)
 
 
 def add_device(parser: Parser) -> None:
@@ -112,6 +124,20 @@ def load_models(args: argparse.Namespace, preset: str) -> Encoder:
     """A preset's models alone. Raises OptionError, WeightsError."""
     chosen, control = find_preset(preset), ProgressLog("fetching")
     return load_encoder(chosen, args.device, args.weights, precision=args.precision, control=control)
+
+
+def command_line(*parts: object) -> str:
+    """A command of `reco` as it can be pasted into a shell, whatever blanks and signs its parts have."""
+    texts = [f"./{part}" if isinstance(part, Path) and str(part).startswith("-") else str(part) for part in parts]
+    return shlex.join(["reco", *texts])
+
+
+def model_options(args: argparse.Namespace) -> list[object]:
+    """What `add_models` added, as it was typed; what has its default is left out."""
+    named = {"--preset": args.preset if args.preset != "mini" else None}
+    named |= {f"--{name}": getattr(args, name.replace("-", "_")) for name in MODEL_OPTIONS}
+    given = [part for option, value in named.items() if value is not None for part in (option, value)]
+    return [*given, *(part for archive in args.archive for part in ("--archive", archive))]
 
 
 def find_archive(text: str) -> Path:

@@ -1,21 +1,27 @@
-"""The commands `segment` and `predict`: named things in a photo, by ReCo or by a specialist."""
+"""The commands `segment` and `predict`: named things in photos, by ReCo or by a specialist."""
 
 import argparse
 import logging
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from reco_core import __version__
 from reco_core.adaptation.specialist import Specialist
 from reco_core.cli import options
+from reco_core.cli.many_photos import segment_all
+from reco_core.cli.photo_list import is_many, list_given
 from reco_core.errors import OptionError
 from reco_core.export import is_found, write_report
+from reco_core.export.file_names import photo_key, readable
+from reco_core.export.results_folder import ALL, FORMATS, ResultsFolder, parse_formats
+from reco_core.export.stored_result import REPORT, read_result
 from reco_core.install import teach_from
 from reco_core.methods import METHODS
 from reco_core.pipeline import ReCo, usual_method
-from reco_core.types import Segmentation
+from reco_core.types import References, Segmentation
+from reco_core.utils.hashing import digest, sha256
 from reco_core.utils.images import read_photo
 from reco_core.utils.names import parse_names
 
@@ -25,9 +31,11 @@ log = logging.getLogger("reco_core")
 def add_commands(commands: options.Commands) -> None:
     """Add `segment` and `predict`."""
     command = options.add_command(commands, "segment", segment)
-    command.add_argument("photo", type=Path)
+    command.add_argument("photo", type=Path, nargs="+", help="photos; or folders, zip or tar files of photos")
     command.add_argument("names", help='for example "cat, wall"')
-    options.add_out(command)
+    options.add_out(command, "folder for the results")
+    listed = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
+    command.add_argument("--also", default="", help=f"write besides, with commas, or {ALL}: {listed}")
     command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
     alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
     command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
@@ -44,7 +52,10 @@ def add_commands(commands: options.Commands) -> None:
 
 
 def segment(args: argparse.Namespace) -> None:
-    """Mark named things in a photo.
+    """Mark named things in photos.
+
+    One photo becomes overlay.png, labels.png and result.json in the folder --out. Of several, or of a folder, each has
+    files called after it, and table.csv sums them up; the same command goes on where it was stopped.
 
     Commas, semicolons, bars, dots and line ends stand between names; a name in double quotes is taken as it is.
     Colours, places and numbers ("red car") are not understood: the thing is looked for, and a remark says so.
@@ -52,10 +63,43 @@ def segment(args: argparse.Namespace) -> None:
     Example: photo.jpg "cat, wall" --out out
     """
     parse_names(args.names)  # what is wrong with them, before models are loaded
-    photo = read_photo(args.photo)
+    formats = parse_formats(options.split_commas(args.also))
+    one = None if is_many(args.photo) else read_photo(args.photo[0])
+    given = list_given(args.photo, args.out) if one is None else []
     reco = options.load(args)
     names, remarks = reco.understand(args.names, [text.partition("=")[0].strip() for text in args.teach])
     method = args.method or usual_method(reco.encoder.preset)
+    reco, references = _learn(reco, names, method, args)
+    settings = {"method": method, "preset": args.preset, "remarks": remarks}
+    results = ResultsFolder(args.out, formats)
+    if one is None:
+        settings["settings"] = _fingerprint(reco, references, method, formats)
+        segment_all(given, lambda photo: reco.segment(photo, references, method=method), results, settings)
+    else:
+        _write_one(reco.segment(one, references, method=method), one, args.photo[0], results, settings)
+    for remark in remarks:
+        log.warning(remark)
+    for concept in references.concepts:
+        if not concept.in_archive:
+            log.warning(
+                'not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or --teach it',
+                concept.name,
+            )
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Mark what a specialist knows in a photo, without ReCo.
+
+    Example: street photo.jpg --out out
+    """
+    photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
+    result = specialist.segment(photo)
+    write_report(result, photo, args.out, {"photo": readable(args.photo.name), "specialist": args.specialist.name})
+    _tell(result, args.out)
+
+
+def _learn(reco: ReCo, names: tuple[str, ...], method: str, args: argparse.Namespace) -> tuple[ReCo, References]:
+    """What the names look like; with the photos that taught some of them."""
     background, context = options.parse_words(args.background), options.parse_words(args.context)
     with tempfile.TemporaryDirectory() as scratch:
         taught = []
@@ -76,16 +120,7 @@ def segment(args: argparse.Namespace) -> None:
             exclude=_excluded(args.exclude, reco),
             taught=taught,
         )
-    result = reco.segment(photo, references, method=method)
-    _write(result, photo, args, {"method": method, "preset": args.preset, "remarks": remarks})
-    for remark in remarks:
-        log.warning(remark)
-    for concept in references.concepts:
-        if not concept.in_archive:
-            log.warning(
-                'not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or --teach it',
-                concept.name,
-            )
+    return reco, references
 
 
 def _excluded(text: str, reco: ReCo) -> frozenset[str]:
@@ -99,20 +134,32 @@ def _excluded(text: str, reco: ReCo) -> frozenset[str]:
     return files
 
 
-def predict(args: argparse.Namespace) -> None:
-    """Mark what a specialist knows in a photo, without ReCo.
+def _fingerprint(reco: ReCo, references: References, method: str, formats: tuple[str, ...]) -> str:
+    """A digest of all that a photo's result depends on besides the photo."""
+    learned = [
+        (concept.name, [(e.record.file, e.record.sha256, e.why) for e in concept.exemplars])
+        for concept in (*references.concepts, *references.background)
+    ]
+    side = reco.encoder.preset.photo_side
+    return digest(repr((__version__, reco.encoder.hash, side, method, formats, learned)), 16)
 
-    Example: street photo.jpg --out out
-    """
-    photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
-    _write(specialist.segment(photo), photo, args, {"specialist": args.specialist.name})
+
+def _write_one(
+    result: Segmentation, photo: np.ndarray, file: Path, results: ResultsFolder, settings: dict[str, str]
+) -> None:
+    """A single photo's files, and its figures in the log."""
+    before, known = read_result(results.folder / REPORT, results.folder), sha256(file)
+    if before and before.sha256 != known:
+        log.warning("the result of another photo, %s, is replaced", before.photo)
+    about = {"photo": readable(file.name), "sha256": known, **settings}
+    results.write(photo_key(file.name), result, photo, about, prefix="")
+    results.summarise(table=False)
+    _tell(result, results.folder)
 
 
-def _write(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, settings: Mapping[str, object]) -> None:
-    """The result as files, and its figures in the log."""
-    write_report(result, photo, args.out, {"photo": args.photo.name, **settings})
+def _tell(result: Segmentation, out: Path) -> None:
     for index, name in enumerate(result.names, 1):
         share, presence = result.share(index), result.presence[index - 1]
         found = "" if is_found(presence, share) else ": not found"
         log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence, found)
-    log.info("written to %s", args.out)
+    log.info("written to %s", out)

@@ -5,9 +5,11 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy.ndimage import distance_transform_edt
 from skimage.measure import find_contours
+
+from reco_core.utils.fonts import can_write, name_font
 
 # Distinct on photos and for most colour-blind people (after Okabe & Ito); index 0 is the first concept.
 BASE_COLOURS = (
@@ -68,22 +70,24 @@ def overlay(
 def tag(picture: np.ndarray, labels: np.ndarray, texts: Sequence[str]) -> np.ndarray:
     """Names written upon a picture (H, W, 3) uint8, each where its label (H, W) is widest; texts[i - 1] is that of i.
 
-    Labels without pixels get none. Names are moved into the picture; one that is wider than it is cut off.
+    Labels without pixels get none. Names are moved into the picture; one that is wider than it is cut off. For a name
+    with signs that the font has not got, its label's number is written.
     """
     height, width = labels.shape
     image = Image.fromarray(picture)
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(max(LEAST_TAG, round(max(height, width) / TAG)))
+    pen, font = ImageDraw.Draw(image), name_font(max(LEAST_TAG, round(max(height, width) / TAG)))
     for i, text in enumerate(texts, 1):
         inside = np.pad(labels == i, 1)
         if text and inside.any():
+            shown = text if can_write(text) else str(i)
             y, x = np.unravel_index(distance_transform_edt(inside).argmax(), inside.shape)
-            left, top, right, bottom = (round(edge) for edge in pen.textbbox((0, 0), text, font=font, anchor="mm"))
+            left, top, right, bottom = (round(edge) for edge in pen.textbbox((0, 0), shown, font=font, anchor="mm"))
             pad = (bottom - top) // 3
             x = max(pad - left, min(int(x) - 1, width - 1 - pad - right))
             y = max(pad - top, min(int(y) - 1, height - 1 - pad - bottom))
             box = (x + left - pad, y + top - pad, x + right + pad, y + bottom + pad)
             pen.rounded_rectangle(box, pad, fill=(20, 20, 28), outline=colour(i - 1), width=max(1, pad // 3))
-            pen.text((x, y), text, (255, 255, 255), font, anchor="mm")
+            pen.text((x, y), shown, (255, 255, 255), font, anchor="mm")
     return np.asarray(image)
 
 

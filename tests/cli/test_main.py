@@ -154,7 +154,11 @@ def test_words_reach_the_model_in_their_roles(photo, tmp_path, monkeypatch):
         (["segment", "PHOTO", "cat", "--out", "o", "--preset", "papr"], "unknown preset"),
         (["segment", "PHOTO", "cat", "--out", "o", "--archive", "nowhere"], "no archive here"),
         (["segment", "PHOTO", "cat", "--out", "o", "--device", "abacus"], "device cannot be used"),
-        (["segment", "PHOTO", "cat", "--out", "PHOTO"], "could not be read or written"),
+        (["segment", "PHOTO", "cat", "--out", "PHOTO"], "--out is a file"),
+        (["segment", "PHOTO", "cat", "--out", "PHOTO/below/it"], "--out is a file"),
+        (["discover", "PHOTO", "--out", "PHOTO"], "--out is a file"),
+        (["archive", "build", "nowhere", "--out", "PHOTO"], "--out is a file"),
+        (["segment", "PHOTO", "cat", "--out", "o", "--also", "coko"], 'Did you mean "coco"'),
         (["bench", "nowhere"], "unknown data set"),
         (["archive", "build", "nowhere", "--out", "o"], "the photos do not exist"),
     ],
@@ -162,7 +166,7 @@ def test_words_reach_the_model_in_their_roles(photo, tmp_path, monkeypatch):
 def test_errors_are_one_clear_line(photo, tmp_path, monkeypatch, caplog, arguments, says):
     monkeypatch.chdir(tmp_path)
     with caplog.at_level(logging.ERROR):
-        assert main([str(photo) if a == "PHOTO" else a for a in arguments]) == 2
+        assert main([a.replace("PHOTO", str(photo)) for a in arguments]) == 2
     assert says in caplog.text
     assert "Traceback" not in caplog.text
 

@@ -106,6 +106,12 @@ def test_names_are_moved_into_the_picture(corner):
     assert x.min() <= 2 if corner[1] == 0 else x.max() >= 197
 
 
+def test_names_that_the_font_cannot_write_are_told_by_their_number(halves):
+    grey = np.full((120, 300, 3), 128, np.uint8)
+    np.testing.assert_array_equal(visualize.tag(grey, halves, ("猫", "犬")), visualize.tag(grey, halves, ("1", "2")))
+    assert (visualize.tag(grey, halves, ("Müller", "")) != visualize.tag(grey, halves, ("Muller", ""))).any()
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (16, 300), (1200, 900)])
 @pytest.mark.parametrize("text", ["cat", "x" * 80, "Straße 猫 🐈"])
 def test_any_name_can_be_written_upon_any_photo(shape, text):

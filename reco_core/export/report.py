@@ -1,4 +1,4 @@
-"""Results as files: overlay, label map, JSON."""
+"""What a result says of a photo, and that as files: overlay, label map, JSON."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from reco_core.types import Discovery, Segmentation
+from reco_core.utils.atomic_write import atomic_path, atomic_write
 from reco_core.utils.visualize import colour, overlay, palette, tag
 
 FOUND_FROM = 0.5  # presence below this is "not found"
@@ -63,17 +64,29 @@ def label_image(result: Segmentation | Discovery) -> Image.Image:
     return image
 
 
-def write_report(result: Segmentation, photo: np.ndarray, folder: Path, settings: dict) -> None:
-    """Write overlay.png, labels.png and result.json; raises OSError if they cannot be written."""
-    _write(result, overlay(photo, result.labels, len(result.names)), folder, {**settings, **describe(result)})
+def write_report(result: Segmentation, photo: np.ndarray, folder: Path, settings: dict, prefix: str = "") -> None:
+    """Write overlay.png, labels.png and result.json, the last last; raises OSError if they cannot be written.
+
+    prefix: what the files' names begin with, such as "beach." or "2024/beach.".
+    """
+    picture = overlay(photo, result.labels, len(result.names))
+    _write(result, picture, folder, {**settings, **describe(result)}, prefix)
 
 
-def _write(result: Segmentation | Discovery, picture: np.ndarray, folder: Path, description: dict) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(folder / "overlay.png")
-    label_image(result).save(folder / "labels.png")
+def save_png(image: Image.Image, file: Path) -> None:
+    """Write an image, complete or not at all; its folder is made. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(file) as part:
+        image.save(part, "PNG")
+
+
+def _write(
+    result: Segmentation | Discovery, picture: np.ndarray, folder: Path, description: dict, prefix: str = ""
+) -> None:
+    save_png(Image.fromarray(picture), folder / f"{prefix}overlay.png")
+    save_png(label_image(result), folder / f"{prefix}labels.png")
     text = json.dumps(description, indent=1, ensure_ascii=False)
-    (folder / "result.json").write_text(text + "\n", encoding="utf-8")
+    atomic_write(folder / f"{prefix}result.json", text + "\n")
 
 
 def describe_discovery(result: Discovery) -> dict:
