@@ -21,7 +21,7 @@ def segment_all(
     photos: Sequence[Given],
     segment: Callable[[np.ndarray], Segmentation],
     results: ResultsFolder,
-    settings: dict[str, str],
+    settings: dict[str, object],
 ) -> None:
     """Segment photos into a folder; those that have a result of the same settings are not done again.
 

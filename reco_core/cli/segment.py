@@ -70,7 +70,7 @@ def segment(args: argparse.Namespace) -> None:
     names, remarks = reco.understand(args.names, [text.partition("=")[0].strip() for text in args.teach])
     method = args.method or usual_method(reco.encoder.preset)
     reco, references = _learn(reco, names, method, args)
-    settings = {"method": method, "preset": args.preset, "remarks": remarks}
+    settings: dict[str, object] = {"method": method, "preset": args.preset, "remarks": remarks}
     results = ResultsFolder(args.out, formats)
     if one is None:
         settings["settings"] = _fingerprint(reco, references, method, formats)
@@ -145,7 +145,7 @@ def _fingerprint(reco: ReCo, references: References, method: str, formats: tuple
 
 
 def _write_one(
-    result: Segmentation, photo: np.ndarray, file: Path, results: ResultsFolder, settings: dict[str, str]
+    result: Segmentation, photo: np.ndarray, file: Path, results: ResultsFolder, settings: dict[str, object]
 ) -> None:
     """A single photo's files, and its figures in the log."""
     before, known = read_result(results.folder / REPORT, results.folder), sha256(file)
