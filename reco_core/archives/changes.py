@@ -63,7 +63,7 @@ def add_photos(
         embedding = EmbeddingRun(folder, source, encoder, options, remote, control, known)
         journal = embedding.run(largest.codecs, seen)
         taken = frozenset(spelled(record.file) for record in archive.records)
-        added, new = write_part(work, journal, _compression(largest), control, taken, source.skipped)
+        added, new = write_part(work, journal, _compression(largest), control, taken, source.skipped, duplicates)
         commit(folder, _with(archive.manifest, (*archive.manifest.parts, added)), new)
         embedding.clean()
         _fold(folder, work)

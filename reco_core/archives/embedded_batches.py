@@ -18,7 +18,8 @@ class StoredBatch:
     """A source's photos start .. done - 1, ready to be stored: arrays (n, ...) by name, a row for each record.
 
     records: of the readable photos, with size and SHA-256.
-    arrays: hash (perceptual, uint64), and if any is readable embedding (what photos are searched by), whole (comparable
+    arrays: hash (perceptual), colours and pixels (uint64), and
+    if any is readable embedding (what photos are searched by), whole (comparable
     with language; only if that is another),
     and features and language, (n, h, w, C) float16, or their codes (n, h w, bytes) uint8; thumbnail, rows of
     `thumbnails`, if some were asked for.

@@ -14,7 +14,7 @@ from torch import Tensor
 from reco_core.archives import thumbnails
 from reco_core.archives.codecs import MAPS
 from reco_core.archives.embedded_batches import StoredBatch
-from reco_core.archives.near_duplicates import perceptual_hash
+from reco_core.archives.near_duplicates import colours, perceptual_hash
 from reco_core.errors import PhotoError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
@@ -23,6 +23,7 @@ from reco_core.utils.images import read_photo
 from reco_core.utils.photo_files import writable
 from reco_core.utils.prefetch import prefetch
 
+LOOKS = ("hash", "colours", "pixels")  # what near-duplicates are told by
 BATCH = 32
 AHEAD = 2  # batches that are decoded in advance
 DECODERS = 2  # threads
@@ -44,11 +45,13 @@ def embed(
 
 
 class _Photo(NamedTuple):
-    """What is made of a photo before the models see it. thumbnail: a row of `thumbnails`."""
+    """What is made of a photo before the models see it. pixels: how many. thumbnail: a row of `thumbnails`."""
 
     record: PhotoRecord
     crops: tuple[Tensor, ...]
     hash: int
+    colours: int
+    pixels: int
     thumbnail: np.ndarray
 
 
@@ -62,14 +65,14 @@ def _read(source: Source, encoder: Encoder, pictured: str, i: int) -> _Photo | L
     sha256 = record.sha256 or hashlib.sha256(data).hexdigest()
     record = replace(record, width=record.width or width, height=record.height or height, sha256=sha256)
     thumbnail = thumbnails.encode(photo) if thumbnails.which(pictured)(record) else thumbnails.nothing()
-    return _Photo(record, encoder.crops(photo), perceptual_hash(photo), thumbnail)
+    return _Photo(record, encoder.crops(photo), perceptual_hash(photo), colours(photo), height * width, thumbnail)
 
 
 def _encode(start: int, photos: list[_Photo | LeftOut], encoder: Encoder, pictured: bool) -> StoredBatch:
     """What the models say, maps rounded to half precision: codes must not depend on who makes them."""
     left_out = tuple(photo for photo in photos if isinstance(photo, LeftOut))
     read = [photo for photo in photos if not isinstance(photo, LeftOut)]
-    arrays = {"hash": np.array([photo.hash for photo in read], np.uint64)}
+    arrays = {name: np.array([getattr(photo, name) for photo in read], np.uint64) for name in LOOKS}
     if read:
         encoded = encoder.encode_crops([photo.crops for photo in read])
         if encoded.retrieval is not None:

@@ -19,7 +19,7 @@ from reco_core.archives.build_journal import BuildJournal
 from reco_core.archives.codecs import MAPS, Codec
 from reco_core.archives.embedded_batches import StoredBatch
 from reco_core.archives.manifest import FORMAT, Manifest, NewFile, Part, changing, commit, name_by_contents
-from reco_core.archives.near_duplicates import NearDuplicates
+from reco_core.archives.near_duplicates import Looks, NearDuplicates, largest
 from reco_core.archives.records import write_records
 from reco_core.archives.thumbnails import write_thumbnails
 from reco_core.archives.vectors import write_vectors
@@ -34,6 +34,7 @@ from reco_core.utils.run_control import RunControl
 
 log = logging.getLogger(__name__)
 LEARN = 8192  # photos that codecs are learned from, spread over the source
+DUPLICATE = "near-duplicate"  # as a reason
 BLOCK = 1024  # photos whose codes are copied at a time
 # Fills a folder with a StoredBatch for each start in some other way than here, one after the other, its maps coded
 # unless there are no codecs yet: (source, encoder, codecs, folder, starts, control, which photos get thumbnails)
@@ -78,7 +79,7 @@ def write_archive(
     """Embed photos and write an archive, which appears at `folder` (or replaces the one there) only when it is
     complete.
 
-    Photos that cannot be read, and near-duplicates of earlier ones, are left out and listed. A call that stops
+    Photos that cannot be read, and near-duplicates of larger ones, are left out and listed. A call that stops
     half-way,
     for whatever reason, is continued by the next one with the same photos, models and options; the result is the
     same, byte for byte.
@@ -104,7 +105,9 @@ def write_archive(
             {role: shared[f"{role}_codec"].path.name for role in learned},
             "int8" if options.dense == "compact" else "fp16",
         )
-        part, new = write_part(work, journal, compression, control, skipped=source.skipped)
+        part, new = write_part(
+            work, journal, compression, control, skipped=source.skipped, duplicates=options.duplicates
+        )
         grid, language_grid = ((maps.shape[1], maps.shape[2]) for maps in embedded.maps.values())
         typical = {"typical": shared["typical"].path.name}
         preset, dimension = encoder.preset.name, embedded.dimension
@@ -132,7 +135,17 @@ class EmbeddingRun:
         """Raises OptionError: an unknown choice of thumbnails."""
         thumbnails.which(self.options.thumbnails)
         archive, model = self.archive.absolute(), self.encoder.preset.name
-        key = [FORMAT, embedding.BATCH, LEARN, model, self.encoder.hash, self.source.key, self.options, self.known]
+        key = [
+            FORMAT,
+            embedding.LOOKS,
+            embedding.BATCH,
+            LEARN,
+            model,
+            self.encoder.hash,
+            self.source.key,
+            self.options,
+            self.known,
+        ]
         self.folder = archive.parent / f".{archive.name}-building"
         self.journal = BuildJournal(self.folder, digest(repr(key)))
         self.batches = self.folder / "batches"
@@ -165,8 +178,9 @@ class EmbeddingRun:
         journal = self.journal
         todo = [start for start in self.starts if start >= journal.done]
         missing = self._missing(todo, learned)
-        if journal.count:
-            seen.add(journal.array("hash").tolist())
+        looks = Looks(seen)
+        for look in zip(*(journal.array(name).tolist() for name in embedding.LOOKS if journal.count), strict=True):
+            looks.add(*look)
         fresh, to_embed = self._embed(missing), set(missing)
         for start in todo:
             stored = next(fresh) if start in to_embed else embedded_batches.load(self.batches, start)
@@ -176,7 +190,7 @@ class EmbeddingRun:
                 raise ArchiveError(
                     "what was embedded before is damaged", given=file, remedy="Give the same command again"
                 )
-            self._append(stored.compressed(learned), seen)
+            self._append(stored.compressed(learned), looks)
             self._report(stored.done)
         if not journal.count:
             given = f"{journal.done} photos, {len(journal.left_out())} left out"
@@ -184,14 +198,14 @@ class EmbeddingRun:
             raise ArchiveError("no photo is new", given=given, expected="readable photos that the archive lacks")
         return journal
 
-    def _append(self, stored: StoredBatch, seen: NearDuplicates) -> None:
+    def _append(self, stored: StoredBatch, looks: Looks) -> None:
         kept, left_out = [], list(stored.left_out)
         for i, record in enumerate(stored.records):
-            value = int(stored.arrays["hash"][i])
-            if value in seen and not self.options.duplicates:
-                left_out.append(LeftOut(record.file, "near-duplicate"))
+            look = [int(stored.arrays[name][i]) for name in embedding.LOOKS]
+            if not self.options.duplicates and not looks.is_new(*look):
+                left_out.append(LeftOut(record.file, DUPLICATE))
                 continue
-            seen.add([value])
+            looks.add(*look)
             kept.append(i)
         arrays = {name: array[kept] for name, array in stored.arrays.items() if name != "whole"}
         self.journal.append(stored.done, [stored.records[i] for i in kept], arrays, left_out)
@@ -253,16 +267,25 @@ def write_part(
     control: RunControl,
     taken: frozenset[str] = frozenset(),
     skipped: Sequence[LeftOut] = (),
+    duplicates: bool = False,
 ) -> tuple[Part, dict[str, NewFile]]:
     """A part from everything that was embedded, and its files.
 
     taken: spelled names of photos that the archive has. skipped: what the source left out.
+    duplicates: near-duplicates are kept; otherwise the largest of each.
     """
-    codes = {role: _blocks(journal.array(role)) for role in compression.codec_files}
-    records = [_named(record, taken) for record in journal.records()]
-    vectors, hashes = journal.array("embedding"), journal.array("hash")
-    left_out = [*journal.left_out(), *skipped]
-    pictures = map(thumbnails.decode, journal.array("thumbnail")) if "thumbnail" in journal else None
+    everything = journal.records()
+    rows = np.arange(journal.count) if duplicates else largest(journal.array("hash"), journal.array("colours"))
+    codes = {role: _blocks(journal.array(role), rows) for role in compression.codec_files}
+    records = [_named(everything[row], taken) for row in rows]
+    vectors, hashes = (journal.array(name) for name in ("embedding", "hash"))
+    smaller = [LeftOut(everything[row].file, DUPLICATE) for row in sorted({*range(journal.count)} - {*rows.tolist()})]
+    if smaller:
+        vectors, hashes = vectors[rows], hashes[rows]
+    left_out = [*journal.left_out(), *smaller, *skipped]
+    pictures = (
+        map(thumbnails.decode, (journal.array("thumbnail")[row] for row in rows)) if "thumbnail" in journal else None
+    )
     return assemble(work, records, hashes, vectors, codes, compression, pictures, left_out, control)
 
 
@@ -313,6 +336,6 @@ def assemble(
     return part, {file.path.name: file for file in named.values()}
 
 
-def _blocks(codes: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(codes), BLOCK):
-        yield codes[start : start + BLOCK]
+def _blocks(codes: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), BLOCK):
+        yield codes[rows[start : start + BLOCK]]
