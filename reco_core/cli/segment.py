@@ -79,7 +79,7 @@ def segment(args: argparse.Namespace) -> None:
     result = reco.segment(photo, references, method=method)
     _write(result, photo, args, {"method": method, "preset": args.preset, "remarks": remarks})
     for remark in remarks:
-        log.warning(remark)
+        log.warning("%s", remark)
     for concept in references.concepts:
         if not concept.in_archive:
             log.warning(
