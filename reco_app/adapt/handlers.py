@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -25,7 +26,7 @@ from reco_core.methods import BACKGROUND_WORDS, with_titles
 from reco_core.pipeline import usual_method
 from reco_core.types import Segmentation
 from reco_core.utils.images import limit_size
-from reco_core.utils.names import clean_names, parse_names
+from reco_core.utils.names import parse_names
 
 CHECKS, LEAST_STEPS = 12, 10  # of the photos that are kept aside, in a training; between two of them
 SHOWN = ("timer", "start", "finish", "cancel", "report", "training", "result", "download", "compared")  # of AdaptTab
@@ -117,9 +118,12 @@ class AdaptHandlers:
         return or_refused(compared, lambda reason: reason), session
 
     def _job(self, names: str, steps: int, background: tuple[str, ...], preset: str) -> TrainingJob:
-        wanted = clean_names(parse_names(names or ""), self.context.limits.specialist_names)
+        parse_names(names or "", self.context.limits.specialist_names)  # what is wrong, before models are loaded
         recipe = replace(self.context.recipe, steps=steps, check=max(LEAST_STEPS, steps // CHECKS))
         reco = self.presets.get(preset)
+        wanted, remarks = reco.understand(names, most=self.context.limits.specialist_names)
+        for remark in remarks:
+            gr.Info(escape(remark))
         job = Job(wanted, recipe, with_titles(usual_method(reco.encoder.preset)), background)
         run = partial(adapt, reco, device=str(reco.encoder.device), fetch=False)
         return TrainingJob(run, job, self.context.cache, preset, self.context.limits)

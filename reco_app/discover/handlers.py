@@ -20,7 +20,7 @@ from reco_app.visitor.user_photos import one_name
 from reco_core.errors import NamesError
 from reco_core.export import describe_discovery
 from reco_core.utils.images import limit_size
-from reco_core.utils.names import parse_names
+from reco_core.utils.names import join_names, parse_names
 from reco_core.utils.run_control import RunControl
 from reco_core.zeroguidance.discovery import PARTS, Discoverer, Reading, check_parts
 from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
@@ -91,7 +91,7 @@ class DiscoverHandlers:
                 raise gr.Error(GONE, print_exception=False)
             if not ticked:
                 raise NamesError("no names are ticked", remedy="Tick what ReCo shall look for")
-            return session, session.source, ", ".join(ticked), gr.Tabs(selected="segment")
+            return session, session.source, join_names(ticked), gr.Tabs(selected="segment")
 
     def hand_over_one(self, session: Session, event: gr.EventData) -> tuple:
         """The same with one row's name."""

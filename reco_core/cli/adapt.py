@@ -48,13 +48,16 @@ def run(args: argparse.Namespace) -> None:
 
     Example: street_photos "road, building, car" --out street
     """
-    names = parse_names(args.names, MOST_NAMES)
+    parse_names(args.names, MOST_NAMES)  # what is wrong with them, before models are loaded
     changed = {name: value for name in ("encoder", "steps", "batch") if (value := getattr(args, name)) is not None}
     recipe, start = replace(find_recipe(args.recipe), **changed), RANDOM if args.random else "auto"
     words = parse_words(args.background), parse_words(args.context)
-    job = Job(names, recipe, args.method, *words, args.rounds, args.seed, start)
     control = ProgressLog()
     reco = load(args)
+    names, remarks = reco.understand(args.names, most=MOST_NAMES)
+    for remark in remarks:
+        log.warning("%s", remark)
+    job = Job(names, recipe, args.method, *words, args.rounds, args.seed, start)
     photos: Source
     if args.source == ARCHIVE:
         photos = archive_photos(reco, names, args.count, args.photos, seed=args.seed, control=control)

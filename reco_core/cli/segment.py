@@ -78,7 +78,7 @@ def segment(args: argparse.Namespace) -> None:
     else:
         _write_one(reco.segment(one, references, method=method), one, args.photo[0], results, settings)
     for remark in remarks:
-        log.warning(remark)
+        log.warning("%s", remark)
     for concept in references.concepts:
         if not concept.in_archive:
             log.warning(

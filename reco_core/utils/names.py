@@ -43,6 +43,11 @@ def quoted_names(text: str) -> frozenset[str]:
     return frozenset(_tidy(name).casefold() for name, quoted in _split(text) if quoted)
 
 
+def join_names(names: Iterable[str]) -> str:
+    """Clean names as `parse_names` reads them: with commas between, and in quotes what would not be one name."""
+    return ", ".join(name if [part for part, _ in _split(name)] == [name] else f'"{name}"' for name in names)
+
+
 def clean_names(names: str | Iterable[str], most: int = MAX_NAMES) -> tuple[str, ...]:
     """The same rules for names that are already separate, or for a text with several; `most` of them at most."""
     if isinstance(names, str):

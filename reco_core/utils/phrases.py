@@ -13,7 +13,9 @@ COLOURS = frozenset(
         "yellowish, brownish, whitish, blackish, greyish, multicoloured, multicolored, colourful, colorful"
     )
 )
-SHADES = frozenset(names_in("light, dark, bright, pale, deep, vivid, neon"))
+SHADES = frozenset(  # go with a colour, if one follows
+    names_in("light, dark, bright, pale, deep, vivid, neon, shiny, big, large, small, little, tall, old, new")
+)
 JOINING = frozenset(names_in("and, or, &, coloured, colored, colour, color"))  # between colours, or after one
 FRUIT = frozenset(names_in("slice, slices, peel, juice, tree, trees, wedge, wedges, zest, half, halves, blossom"))
 NUMBERS = frozenset(

@@ -1,7 +1,7 @@
 import pytest
 
 from reco_core.errors import NamesError
-from reco_core.utils.names import MAX_NAMES, category_words, clean_names, parse_names, quoted_names
+from reco_core.utils.names import MAX_NAMES, category_words, clean_names, join_names, parse_names, quoted_names
 
 
 def test_typed_names():
@@ -39,6 +39,12 @@ def test_quotes_protect_what_separates(quotes):
     text = f"cat, {quotes[0]}bow, tie. | x{quotes[1]} ; dog"
     assert parse_names(text) == ("cat", "bow, tie. | x", "dog")
     assert quoted_names(text) == {"bow, tie. | x"}
+
+
+def test_joined_names_are_read_as_they_were():
+    names = ("cat", "bow, tie", "cat.dog", "St. Bernard", "lady's slipper", "a | b")
+    assert parse_names(join_names(names)) == names
+    assert join_names(["cat", "bow, tie"]) == 'cat, "bow, tie"'
 
 
 def test_quotes_that_never_end_are_no_part_of_a_name():

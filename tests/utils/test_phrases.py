@@ -28,6 +28,7 @@ def known(name: str) -> bool:
     [
         ("red car", "car", ["colours"]),
         ("dark blue car", "car", ["colours"]),
+        ("big red car", "car", ["colours"]),
         ("black and white cat", "cat", ["colours"]),
         ("black-and-white cat", "cat", ["colours"]),
         ("red coloured car", "car", ["colours"]),
