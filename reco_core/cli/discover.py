@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> None:
     write_discovery(result, photo, args.out, settings)
     for index, segment in enumerate(result.segments, 1):
         others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)
-        told = segment.name, 100 * result.share(index), segment.confidence, others
-        log.info("%-20s %5.1f %% of the photo, confidence %.2f (or %s)", *told)
+        told = index, segment.name, 100 * result.share(index), segment.confidence, others
+        log.info("%2d %-20s %5.1f %% of the photo, confidence %.2f (or %s)", *told)
     again = [args.photo, ", ".join(result.names), "--out", args.out / "reco", *model_options(args)]
     log.info("written to %s. With ReCo: %s", args.out, command_line("segment", *again))
 

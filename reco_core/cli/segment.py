@@ -12,18 +12,19 @@ from reco_core.adaptation.specialist import Specialist
 from reco_core.cli import options
 from reco_core.cli.many_photos import segment_all
 from reco_core.cli.photo_list import is_many, list_given
-from reco_core.errors import OptionError
+from reco_core.errors import NamesError, OptionError
 from reco_core.export import is_found, write_report
 from reco_core.export.file_names import photo_key, readable
 from reco_core.export.results_folder import ALL, FORMATS, ResultsFolder, parse_formats
 from reco_core.export.stored_result import REPORT, read_result
 from reco_core.install import teach_from
 from reco_core.methods import METHODS
+from reco_core.photo_sources.source import PHOTO_SUFFIXES, is_file
 from reco_core.pipeline import ReCo, usual_method
 from reco_core.types import References, Segmentation
 from reco_core.utils.hashing import digest, sha256
 from reco_core.utils.images import read_photo
-from reco_core.utils.names import parse_names
+from reco_core.utils.names import EXAMPLE, parse_names
 
 log = logging.getLogger("reco_core")
 
@@ -62,6 +63,8 @@ def segment(args: argparse.Namespace) -> None:
 
     Example: photo.jpg "cat, wall" --out out
     """
+    if is_file(Path(args.names)) and Path(args.names).suffix.lower() in PHOTO_SUFFIXES:
+        raise NamesError("the names are missing", given=args.names, remedy=f"They come after the photos. {EXAMPLE}")
     parse_names(args.names)  # what is wrong with them, before models are loaded
     formats = parse_formats(options.split_commas(args.also))
     one = None if is_many(args.photo) else read_photo(args.photo[0])

@@ -148,6 +148,12 @@ def test_results_among_the_photos_and_nothing_but_bad_photos_are_errors(folder, 
     assert not (tmp_path / "out").exists()
 
 
+def test_forgotten_names_are_asked_for(folder, tmp_path, marked, caplog):
+    assert main(["segment", str(folder / "x.png"), str(folder / "x.jpg"), "--out", str(tmp_path / "out")]) == 2
+    assert "the names are missing" in caplog.text
+    assert not marked
+
+
 def test_one_photo_has_its_files_as_ever_and_what_is_asked_for_besides(photo, tmp_path, marked, caplog):
     out = tmp_path / "out"
     command = ["segment", str(photo), "cat, Straße", "--out", str(out), "-k", "2", "--method", "reco"]
