@@ -4,6 +4,7 @@ import argparse
 import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from reco_core.install import teach_from
 from reco_core.methods import METHODS
 from reco_core.pipeline import usual_method
 from reco_core.types import Segmentation
-from reco_core.utils.images import read_photo
+from reco_core.utils.images import read_with_remarks
 from reco_core.utils.names import parse_names
 
 log = logging.getLogger("reco_core")
@@ -45,7 +46,7 @@ def segment(args: argparse.Namespace) -> None:
 
     Example: photo.jpg "cat, wall" --out out
     """
-    names, photo = parse_names(args.names), read_photo(args.photo)
+    names, (photo, remarks) = parse_names(args.names), read_with_remarks(args.photo)
     reco = options.load(args)
     method = args.method or usual_method(reco.encoder.preset)
     background, context = options.parse_words(args.background), options.parse_words(args.context)
@@ -69,7 +70,7 @@ def segment(args: argparse.Namespace) -> None:
             taught=taught,
         )
     result = reco.segment(photo, references, method=method)
-    _write(result, photo, args, {"method": method, "preset": args.preset})
+    _write(result, photo, args, {"method": method, "preset": args.preset, "remarks": remarks})
     for concept in references.concepts:
         if not concept.in_archive:
             log.warning(
@@ -83,11 +84,11 @@ def predict(args: argparse.Namespace) -> None:
 
     Example: street photo.jpg --out out
     """
-    photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
-    _write(specialist.segment(photo), photo, args, {"specialist": args.specialist.name})
+    (photo, remarks), specialist = read_with_remarks(args.photo), Specialist(args.specialist, args.device)
+    _write(specialist.segment(photo), photo, args, {"specialist": args.specialist.name, "remarks": remarks})
 
 
-def _write(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, settings: dict[str, str]) -> None:
+def _write(result: Segmentation, photo: np.ndarray, args: argparse.Namespace, settings: dict[str, Any]) -> None:
     """The result as files, and its figures in the log."""
     write_report(result, photo, args.out, {"photo": args.photo.name, **settings})
     for index, name in enumerate(result.names, 1):

@@ -14,7 +14,7 @@ from reco_core.photo_sources.titles import give_title
 from reco_core.types import PhotoRecord
 from reco_core.utils.hashing import digest
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 
 
 class Source(ABC):
