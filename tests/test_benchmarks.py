@@ -60,6 +60,7 @@ def test_every_benchmark_has_help(capsys):
         ("quality", "SET", "--limit", "1", "--plot", "OUT/quality.png"),
         ("discovery", "SET", "--limit", "1", "--json", "OUT/r.json", "--threads", "1"),
         ("embedding", "PHOTOS", "--limit", "8", "--rounds", "1"),
+        ("reading_photos", "--exif", "300", "--mutated", "60"),
         ("opening", "--count", "2000", "--dimension", "16"),
         (
             "vectors",

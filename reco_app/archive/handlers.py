@@ -48,7 +48,7 @@ class ArchiveHandlers:
 
         Args:
             words: what to look for, such as "red car"; "" if a photo says it.
-            photo: a JPEG, PNG, WebP, BMP, GIF or TIFF file of at most 50 megapixels, or nothing.
+            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file of at most 50 megapixels, or nothing.
             k: how many photos to return, 1 to 60.
             preset: which models, and with them which archive: mini, or another one that this server has;
                 "" for its first.

@@ -25,7 +25,8 @@ def photo_input(label: str, elem_id: str, height: int, value: str | None = None,
 
 def photo_drop(elem_id: str) -> gr.File:
     """Many photos, or zips of them; see `visitor.uploads`."""
-    kinds, label = ["image", ".zip"], "Photos, or a zip of them"
+    kinds = ["image", ".heic", ".heif", ".avif", ".zip"]  # not every system knows that these are images
+    label = "Photos, or a zip of them"
     return gr.File(file_count="multiple", file_types=kinds, label=label, height=150, elem_id=elem_id)
 
 

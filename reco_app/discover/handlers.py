@@ -103,7 +103,7 @@ class DiscoverHandlers:
         """Find and name everything in a photo, without being told what to look for.
 
         Args:
-            photo: a JPEG, PNG, WebP, BMP, GIF or TIFF file of at most 50 megapixels.
+            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file of at most 50 megapixels.
             parts: how finely the photo is cut, 1 to 20, before parts that are called alike become one.
             words: what things may be called, with commas; "" for 18,000 nouns.
             preset: which models: mini, or another one that this server has; "" for its first.

@@ -85,7 +85,7 @@ class SegmentHandlers:
         """Mark named things in a photo.
 
         Args:
-            photo: a JPEG, PNG, WebP, BMP, GIF or TIFF file of at most 50 megapixels.
+            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file of at most 50 megapixels.
             names: what to look for, with commas between the names, such as "cat, wall"; one in double quotes is taken
                 as it is.
             method: reco2 (ours), reco (the paper's), denseclip (the baseline), reco2_crf or reco_crf.

@@ -6,13 +6,14 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+import gradio as gr
 import numpy as np
 
 from reco_app.limits import Limits
 from reco_app.visitor.user_photos import SmallPhoto, shrink
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.types import LeftOut
-from reco_core.utils.images import read_photo
+from reco_core.utils.images import read_with_remarks
 from reco_core.utils.photo_files import HEAD, has_suffix, hidden, is_photo, writable, zip_name
 
 ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile)  # what zipfile raises
@@ -95,11 +96,14 @@ def _read(label: str, read: Read | None) -> SmallPhoto | LeftOut:
 
 
 def read_upload(file: str | None, remedy: str = "Upload one, paste one, or click an example") -> np.ndarray:
-    """A photo that was given, (H, W, 3) uint8.
+    """A photo that was given, (H, W, 3) uint8; what had to be chosen in reading it is shown on the page.
 
     Raises:
         PhotoError: there is none, or it cannot be read.
     """
     if not file or not Path(file).is_file():  # uploads are deleted after a while
         raise PhotoError("there is no photo", remedy=remedy)
-    return read_photo(file)
+    photo, remarks = read_with_remarks(file)
+    for remark in remarks:
+        gr.Info(remark)
+    return photo

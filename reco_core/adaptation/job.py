@@ -190,7 +190,7 @@ class _Running:
             example = Example.at(folder, f"{i:05d}")
             try:
                 if not example.is_there():
-                    photo = limit_size(read_photo(self.photos.read(i)), WORKING_SIDE)
+                    photo = limit_size(read_photo(self.photos.read(i), record.file), WORKING_SIDE)
                     example.write(photo, label(photo, views))
                 tally.add(example.stored())
                 examples.append(example)

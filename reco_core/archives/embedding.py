@@ -58,7 +58,7 @@ class _Photo(NamedTuple):
 def _read(source: Source, encoder: Encoder, pictured: str, i: int) -> _Photo | LeftOut:
     record = source.records[i]
     try:
-        photo = read_photo(data := source.read(i))
+        photo = read_photo(data := source.read(i), record.file)
     except PhotoError as error:
         return LeftOut(record.file, writable(f"unreadable: {error}"))
     height, width = photo.shape[:2]

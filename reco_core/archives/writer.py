@@ -166,7 +166,7 @@ class EmbeddingRun:
             raise ArchiveError(
                 "none of the photos could be read",
                 given=f"{len(self.source.records)} photos",
-                expected="JPEG, PNG, WebP, BMP, GIF or TIFF files",
+                expected="JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF files",
             )
         self.photo_embeddings, self.dimension = raw.get("whole", raw["embedding"]), raw["embedding"].shape[1]
         self.maps = {role: raw[role] for role in MAPS}

@@ -17,7 +17,7 @@ from reco_core.cli.options import (
 )
 from reco_core.cli.progress_log import ProgressLog
 from reco_core.export import write_discovery
-from reco_core.utils.images import read_photo
+from reco_core.utils.images import read_with_remarks
 from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, PARTS, Discoverer, check_parts
 from reco_core.zeroguidance.vocabulary import Words, load_vocabulary, nouns, read_words
 
@@ -52,11 +52,13 @@ def run(args: argparse.Namespace) -> None:
     Example: photo.jpg --parts 20 --out out
     """
     check_parts(args.parts)
-    photo, words, background = read_photo(args.photo), _read_words(args), parse_words(args.background)
+    photo, remarks = read_with_remarks(args.photo)
+    words, background = _read_words(args), parse_words(args.background)
     reco = load(args)
     discoverer = Discoverer(reco, load_vocabulary(reco.encoder, words, ProgressLog("embedding")), background)
     result = discoverer.discover(photo, args.parts)
     settings = {"photo": args.photo.name, "preset": args.preset, "parts": args.parts, "words": len(words.names)}
+    settings["remarks"] = remarks
     write_discovery(result, photo, args.out, settings)
     for index, segment in enumerate(result.segments, 1):
         others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)

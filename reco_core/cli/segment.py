@@ -19,12 +19,13 @@ from reco_core.export.results_folder import ALL, FORMATS, ResultsFolder, parse_f
 from reco_core.export.stored_result import REPORT, read_result
 from reco_core.install import teach_from
 from reco_core.methods import METHODS
-from reco_core.photo_sources.source import PHOTO_SUFFIXES, is_file
+from reco_core.photo_sources.source import is_file
 from reco_core.pipeline import ReCo, usual_method
 from reco_core.types import References, Segmentation
 from reco_core.utils.hashing import digest, sha256
-from reco_core.utils.images import read_photo
+from reco_core.utils.images import read_with_remarks
 from reco_core.utils.names import EXAMPLE, parse_names
+from reco_core.utils.photo_files import PHOTO_SUFFIXES
 
 log = logging.getLogger("reco_core")
 
@@ -67,13 +68,13 @@ def segment(args: argparse.Namespace) -> None:
         raise NamesError("the names are missing", given=args.names, remedy=f"They come after the photos. {EXAMPLE}")
     parse_names(args.names)  # what is wrong with them, before models are loaded
     formats = parse_formats(options.split_commas(args.also))
-    one = None if is_many(args.photo) else read_photo(args.photo[0])
+    one, seen = (None, ()) if is_many(args.photo) else read_with_remarks(args.photo[0])
     given = list_given(args.photo, args.out) if one is None else []
     reco = options.load(args)
     names, remarks = reco.understand(args.names, [text.partition("=")[0].strip() for text in args.teach])
     method = args.method or usual_method(reco.encoder.preset)
     reco, references = _learn(reco, names, method, args)
-    settings: dict[str, object] = {"method": method, "preset": args.preset, "remarks": remarks}
+    settings: dict[str, object] = {"method": method, "preset": args.preset, "remarks": (*remarks, *seen)}
     results = ResultsFolder(args.out, formats)
     if one is None:
         settings["settings"] = _fingerprint(reco, references, method, formats)
@@ -95,9 +96,9 @@ def predict(args: argparse.Namespace) -> None:
 
     Example: street photo.jpg --out out
     """
-    photo, specialist = read_photo(args.photo), Specialist(args.specialist, args.device)
-    result = specialist.segment(photo)
-    write_report(result, photo, args.out, {"photo": readable(args.photo.name), "specialist": args.specialist.name})
+    (photo, remarks), specialist = read_with_remarks(args.photo), Specialist(args.specialist, args.device)
+    result, about = specialist.segment(photo), {"photo": readable(args.photo.name), "specialist": args.specialist.name}
+    write_report(result, photo, args.out, {**about, "remarks": remarks})
     _tell(result, args.out)
 
 

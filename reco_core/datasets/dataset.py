@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from reco_core.errors import DatasetError
-from reco_core.utils.images import centre_crop, read_photo
+from reco_core.utils.images import FORMATS, centre_crop, read_photo
 
 UNCOUNTED = -1  # the row of pixels that are not scored
 
@@ -51,9 +51,9 @@ def read_values(file: Path, what: str, expected: str) -> np.ndarray:
         DatasetError: the file is missing or damaged; says what it should be.
     """
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             return np.asarray(image)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except Exception as error:  # decoders raise all there is
         raise DatasetError(
             f"{what} cannot be read", given=f"{file}: {error}", expected=expected, remedy="Unpack the data set again"
         ) from error

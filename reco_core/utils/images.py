@@ -1,39 +1,77 @@
 """Reading photos safely, and making them the size a model wants."""
 
 import io
+import logging
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+from pillow_heif import register_heif_opener
 from torch import Tensor
 
 from reco_core.errors import PhotoError
+from reco_core.utils.bare_files import TIFF, Bare, bare, orientation
+from reco_core.utils.colour_profiles import to_srgb
+from reco_core.utils.odd_tiffs import read_odd_tiff
+from reco_core.utils.pixel_values import has_other_values, to_bytes, values_of, with_all_bits
+
+log = logging.getLogger("reco_core")
+register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 16
 MAX_ASPECT = 4  # longer photos are squeezed to this for the models
-ACCEPTED = "a JPEG, PNG, WebP, BMP, GIF or TIFF photo"
+MAX_BYTES = 1_000_000_000
+ACCEPTED = "a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF photo"
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "BMP", "GIF", "TIFF")  # nothing else reaches a decoder
+PLANES, BITS = 284, 258  # tags of TIFFs
+ORIENTATION = ExifTags.Base.Orientation
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
-    """Decode a photo to (H, W, 3) uint8 RGB, upright (EXIF), first frame, transparency on white.
+def read_photo(source: str | Path | bytes | Image.Image, name: str = "") -> np.ndarray:
+    """Decode a photo to (H, W, 3) uint8 sRGB, upright (EXIF), first frame, transparency on white.
 
-    The size is checked before anything is decoded.
+    Sizes are checked before anything is decoded.
+
+    name: what the log calls it, by default as its file.
 
     Raises:
         PhotoError: missing, not an image, damaged, or outside 16 pixels .. 50 megapixels.
     """
-    what = "the photo" if isinstance(source, bytes | Image.Image) else f"{Path(source).name}"
+    return read_with_remarks(source, name)[0]
+
+
+def read_with_remarks(source: str | Path | bytes | Image.Image, name: str = "") -> tuple[np.ndarray, tuple[str, ...]]:
+    """A photo as `read_photo` gives it, and what had to be chosen: which values are white, which frame it is.
+
+    The remarks are logged, too.
+
+    Raises:
+        PhotoError: as there.
+    """
+    what = "the photo" if isinstance(source, bytes | Image.Image) else Path(source).name
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we check the size ourselves
-            opened = io.BytesIO(source) if isinstance(source, bytes) else source
-            image = opened if isinstance(opened, Image.Image) else Image.open(opened)
-            _check_size(what, image.size)
-            return np.ascontiguousarray(_to_rgb(ImageOps.exif_transpose(image)))
+            warnings.simplefilter("ignore")  # of sizes, which we check, and of metadata, which we do not need
+            if isinstance(source, Image.Image):
+                photo, remarks = _decoded(what, source)
+            else:
+                photo, remarks = _decoded(what, bare(source if isinstance(source, bytes) else _bytes(Path(source))))
+    except PhotoError:
+        raise
     except FileNotFoundError as error:
         raise PhotoError("the photo does not exist", given=source, remedy="Check the path") from error
     except IsADirectoryError as error:
@@ -43,9 +81,61 @@ def read_photo(source: str | Path | bytes | Image.Image) -> np.ndarray:
         given = f"{int(pixels[0]) / 1e6:.0f} megapixels" if pixels else error
         raise _too_large(what, given) from error
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{what} is not an image", expected=ACCEPTED) from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise PhotoError(f"{what} is not an image of a kind that is read", expected=ACCEPTED) from error
+    except Exception as error:  # decoders raise all there is: RuntimeError, struct.error, TypeError, ...
         raise PhotoError(f"{what} is damaged or cut short", given=error, remedy="Save or upload it again") from error
+    for remark in remarks:
+        log.info("%s: %s", name or what, remark)
+    return photo, remarks
+
+
+def _bytes(file: Path) -> bytes:
+    if (size := file.stat().st_size) > MAX_BYTES:
+        raise _too_large(file.name, f"{size / 1e6:,.0f} MB", f"at most {MAX_BYTES / 1e6:,.0f} MB")
+    return file.read_bytes()
+
+
+def _decoded(what: str, source: Bare | Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+    def opened() -> Image.Image:
+        return source if isinstance(source, Image.Image) else Image.open(io.BytesIO(source.data), formats=FORMATS)
+
+    if isinstance(source, Bare) and source.data.startswith(TIFF) and not _known_to_pillow(opened):
+        odd = read_odd_tiff(source.data, lambda size: _check_size(what, size))
+        loaded, remark = to_bytes(odd.values)
+        loaded.info["icc_profile"] = odd.profile
+        return _finished(loaded, TURNS.get(odd.orientation), remark, 1 if odd.pages > 1 else 0)
+    image = opened()
+    _check_size(what, image.size)
+    loaded, remark = to_bytes(values_of(image)) if has_other_values(image) else with_all_bits(image, opened)
+    _check_size(what, loaded.size)  # some files say another size than they have
+    exif = source.exif if isinstance(source, Bare) else b""
+    frame = image.tell() + 1 if getattr(image, "is_animated", False) else 0
+    return _finished(_with_info(loaded, image), _turn(image, exif), remark, frame)
+
+
+def _known_to_pillow(opened: Callable[[], Image.Image]) -> bool:
+    try:
+        tags = getattr(opened(), "tag_v2", {})
+    except UnidentifiedImageError:
+        return False
+    return tags.get(PLANES) != 2 or set(tags.get(BITS, ())) == {8}  # of planes with more bits it makes noise
+
+
+def _finished(
+    image: Image.Image, turn: Image.Transpose | None, remark: str, frame: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """frame: which one of several it is, from 1; 0 if it is the only one."""
+    taken = f"there are several frames or pages; number {frame} was taken" if frame else ""
+    upright = image if turn is None else image.transpose(turn)
+    return np.ascontiguousarray(_to_rgb(upright)), tuple(filter(None, (remark, taken)))
+
+
+def _turn(image: Image.Image, exif: bytes) -> Image.Transpose | None:
+    """How to turn a loaded image upright; its other metadata may be anything."""
+    try:
+        return TURNS.get(orientation(exif or image.info.get("exif", b"")) or int(image.getexif().get(ORIENTATION, 1)))
+    except Exception:  # an Exif block that is no such thing says nothing
+        return None
 
 
 def _check_size(what: str, size: tuple[int, int]) -> None:
@@ -56,21 +146,27 @@ def _check_size(what: str, size: tuple[int, int]) -> None:
         raise PhotoError(f"{what} is too small", given=given, expected=f"at least {MIN_SIDE} pixels on each side")
 
 
-def _too_large(what: str, given: object) -> PhotoError:
-    expected = f"at most {MAX_PIXELS // 1_000_000} megapixels"
+def _too_large(what: str, given: object, expected: str = f"at most {MAX_PIXELS // 1_000_000} megapixels") -> PhotoError:
     return PhotoError(f"{what} is too large", given=given, expected=expected, remedy="Scale it down first")
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more: scale to 8
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535 if values.max() > 255 else 255
-        grey = np.clip(values * (255 / top), 0, 255).round().astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=-1)
-    if "transparency" in image.info or "A" in image.getbands():
+    if "transparency" in image.info or image.mode == "PA":
+        image = _with_info(image.convert("RGBA"), image)
+    elif image.mode in ("P", "1"):
+        image = _with_info(image.convert("RGB"), image)
+    image = to_srgb(image)
+    if "A" in image.getbands():
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode == "L":  # in a third of the memory that Pillow takes
+        return np.repeat(np.asarray(image)[..., None], 3, axis=-1)
     return np.asarray(image.convert("RGB"))
+
+
+def _with_info(image: Image.Image, of: Image.Image) -> Image.Image:
+    image.info = of.info
+    return image
 
 
 def limit_size(photo: np.ndarray, long_side: int) -> np.ndarray:
