@@ -310,6 +310,10 @@ def test_bad_arguments(reco, cat):
         ReCo.load("mni")
     with pytest.raises(OptionError, match="k must be at least 1"):
         reco.prepare(["cat"], k=0)
+    with pytest.raises(OptionError, match=r"too many exemplars.*999999, of an archive of \d+ photos.*at most 1000"):
+        reco.prepare(["cat"], k=999_999)
+    with pytest.raises(OptionError, match="too many exemplars"):
+        reco.teach("zorbl", range(1001))
     with pytest.raises(NamesError):
         reco.prepare([])
     with pytest.raises(OptionError, match=r"Given: \(2, 3\)"):
