@@ -35,13 +35,16 @@ from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
 from reco_core.utils.images import limit_size, read_photo, resize_labels
 from reco_core.utils.names import MAX_NAMES, clean_names
+from reco_core.utils.panoramas import is_long, working_side
 from reco_core.utils.paths import find_folder
+from reco_core.utils.pixels import as_photo
 from reco_core.utils.run_control import RunControl
 from reco_core.utils.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
-WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this; labels are enlarged again
+MOST_EXEMPLARS = 1000  # of a name: each is compared with each, which takes two minutes and 3 GB
+WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this (`working_photo`); labels are enlarged again
 
 
 class ReCo:
@@ -120,7 +123,8 @@ class ReCo:
         Args:
             names: the concepts, in the order of the labels; a text is split as typed names are. All words count:
                 ask `understand` first for what people typed.
-            k: exemplars per concept (default: the preset's); more than the archive has means all.
+            k: exemplars per concept (default: the preset's); more than the archive has means all, but at most
+                `MOST_EXEMPLARS`.
             method: decides which switches (LGC, CE) are on while learning.
             background: words that compete as background; those that were also asked for are dropped.
             context: words that context elimination suppresses.
@@ -136,8 +140,7 @@ class ReCo:
         started = time.perf_counter()
         learning = _method(method).learning
         k = self.encoder.preset.k if k is None else k
-        if k < 1:
-            raise OptionError("k must be at least 1", given=k)
+        self._check_k(k)
         names = clean_names(names, min(most, MAX_LABELS))
         by_name = {concept.name.casefold(): concept for concept in taught}
         asked = {name.casefold() for name in names}
@@ -169,7 +172,18 @@ class ReCo:
             NamesError, OptionError, ArchiveError: what is wrong with the arguments.
         """
         (name,) = clean_names([name])
-        return self.concepts.teach(name, rows, k or self.encoder.preset.k, _method(method).learning, tuple(context))
+        k = self.encoder.preset.k if k is None else k
+        for count in (k, max(1, len(rows))):
+            self._check_k(count)
+        return self.concepts.teach(name, rows, k, _method(method).learning, tuple(context))
+
+    def _check_k(self, k: int) -> None:
+        """Raise OptionError unless so many exemplars can be compared."""
+        if k < 1:
+            raise OptionError("k must be at least 1", given=k)
+        if min(k, len(self.archive)) > MOST_EXEMPLARS:
+            what, archive = "there are too many exemplars for a name", f"an archive of {len(self.archive)} photos"
+            raise OptionError(what, given=f"{k}, of {archive}", expected=f"at most {MOST_EXEMPLARS}")
 
     def extended(self, archive: Archive) -> "ReCo":
         """The same models with photos of another archive behind this one's, for one user for example.
@@ -183,7 +197,13 @@ class ReCo:
         return ReCo(self.encoder, both, concepts=ConceptLibrary(self.encoder, both, self.concepts.surroundings))
 
     def encode(self, photo: np.ndarray) -> Encoded:
-        """Run the models on a photo (H, W, 3) uint8 RGB once, for any number of calls of `segment`."""
+        """Run the models on a photo once, for any number of calls of `segment`.
+
+        photo: (H, W, 3) uint8 RGB, or what `as_photo` makes it of. Raises PhotoError: it is none.
+        """
+        photo = as_photo(photo)
+        if is_long(photo.shape):
+            return self.encoder.encode_long(photo)
         windowed = self.encoder.preset.windowed  # then the models see more than we work on
         return self.encoder.encode_photo(photo if windowed else limit_size(photo, WORKING_SIDE))
 
@@ -195,17 +215,18 @@ class ReCo:
         method: str | Method = "reco",
         encoded: Encoded | None = None,
     ) -> Segmentation:
-        """Mark the concepts in a photo (H, W, 3) uint8 RGB.
+        """Mark the concepts in a photo (H, W, 3) uint8 RGB, or what `as_photo` makes it of.
 
         encoded: what `encode` said of this photo, so that it need not be read again for other names.
 
         Raises:
-            OptionError: unknown method. DependencyError: the method wants a CRF that is not installed.
+            PhotoError: it is no photo. OptionError: unknown method. DependencyError: the method wants a CRF that is not
+                installed.
         """
-        method = _method(method)
+        method, photo = _method(method), as_photo(photo)
         timings = {"prepare": references.seconds}
         clock = Stopwatch(timings)
-        working = limit_size(photo, WORKING_SIDE)
+        working = working_photo(photo)
         clock.lap("resize")
         encoded = encoded or self.encode(photo)
         clock.lap("encode")
@@ -229,6 +250,11 @@ class ReCo:
             learned = self.prepare(words, k=k, method=method, background=(), context=context, control=control)
             groups.append(LearnedGroup(k, method.learning.changed, context, learned.concepts))
         write_concepts(self.archive, groups)
+
+
+def working_photo(photo: np.ndarray) -> np.ndarray:
+    """A photo (H, W, 3) uint8 at the size that scores and labels have: `WORKING_SIDE` long, longer above 3:1."""
+    return limit_size(photo, working_side(photo.shape, WORKING_SIDE))
 
 
 def _method(method: str | Method) -> Method:

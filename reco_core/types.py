@@ -65,7 +65,8 @@ class Encoded:
     embedding: (B, D) global, comparable with text. language: (B, h, w, D), text-aligned.
     features: (B, h', w', C), for co-segmentation; another model's grid may be another.
     retrieval: (B, R), what archives are searched by, if that is not `embedding`. words: of a model that was taught
-    words, their log-odds in the photo (B, W) and at every position of the language map (B, h, w, W). All float32.
+    words, their log-odds in the photo (B, W) and at every position of the language map (B, h, w, W). views: (V, D), the
+    embeddings of the windows that one photo was read in. All float32.
     """
 
     embedding: Tensor
@@ -73,6 +74,7 @@ class Encoded:
     features: Tensor
     retrieval: Tensor | None = None
     words: tuple[Tensor, Tensor] | None = None
+    views: Tensor | None = None
 
     def __post_init__(self) -> None:
         b, d = self.embedding.shape
@@ -80,6 +82,8 @@ class Encoded:
         check_shape("features", self.features, (b, None, None, None))
         if self.retrieval is not None:
             check_shape("retrieval embeddings", self.retrieval, (b, None))
+        if self.views is not None:
+            check_shape("embeddings of windows", self.views, (None, d))
 
 
 class Words(NamedTuple):

@@ -312,6 +312,14 @@ def test_bad_arguments(reco, cat):
         reco.prepare(["cat"], k=0)
     with pytest.raises(NamesError, match=r"a name is no text\. Given: 1"):
         reco.prepare([1])
+    with pytest.raises(OptionError, match=r"too many exemplars.*999999, of an archive of \d+ photos.*at most 1000"):
+        reco.prepare(["cat"], k=999_999)
+    with pytest.raises(OptionError, match="too many exemplars"):
+        reco.teach("zorbl", range(1001))
+    with pytest.raises(NamesError):
+        reco.prepare([])
+    with pytest.raises(OptionError, match=r"Given: \(2, 3\)"):
+        check_shape("x", np.zeros((2, 3)), (None, 4))
 
 
 def test_names_in_one_text(reco):
@@ -319,10 +327,6 @@ def test_names_in_one_text(reco):
     assert reco.prepare("cat, wall", k=1, background=()).names == ("cat", "wall")
     assert reco.prepare(["red car"], k=1, background=()).names == ("red car",)
     assert reco.understand("red car").names == ("car",)
-    with pytest.raises(NamesError):
-        reco.prepare([])
-    with pytest.raises(OptionError, match=r"Given: \(2, 3\)"):
-        check_shape("x", np.zeros((2, 3)), (None, 4))
 
 
 def test_people_get_the_fast_crf_where_there_is_one(monkeypatch):

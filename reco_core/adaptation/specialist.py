@@ -28,13 +28,14 @@ from reco_core.adaptation.training import network_input
 from reco_core.errors import NamesError, OptionError, WeightsError
 from reco_core.models.encoders import choose_device
 from reco_core.models.weights import write_tensors
-from reco_core.pipeline import WORKING_SIDE
+from reco_core.pipeline import working_photo
 from reco_core.segmentation.presence import peak
 from reco_core.types import MAX_LABELS, Concept, References, Segmentation
 from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.hashing import sha256
-from reco_core.utils.images import limit_size, resize_labels
+from reco_core.utils.images import resize_labels
 from reco_core.utils.names import clean_names
+from reco_core.utils.pixels import as_photo
 from reco_core.utils.quiet_loggers import quiet_loggers
 
 log = logging.getLogger(__name__)
@@ -75,20 +76,20 @@ class Specialist:
     def scores(self, photo: np.ndarray, side: int = 0) -> Tensor:
         """Probabilities (K + 1, h, w) float32, background first, of a photo (H, W, 3) uint8 RGB at the network's size.
 
-        side: another short side for the network than its recipe's.
+        photo: or what `as_photo` makes it of. side: another short side for the network than its recipe's.
         """
-        image = network_input(photo, side or self.recipe.side)
+        image = network_input(as_photo(photo), side or self.recipe.side)
         if self._session is not None:
             return torch.from_numpy(self._session.run(None, {"photo": image.numpy()})[0])[0].softmax(0)
         with torch.inference_mode():
             return self._network(image.to(self.device))[0].softmax(0).cpu()  # type: ignore[misc]
 
     def segment(self, photo: np.ndarray) -> Segmentation:
-        """Mark its names in a photo (H, W, 3) uint8 RGB. Presence is the mean probability of the best hundredth of
-        positions.
+        """Mark its names in a photo (H, W, 3) uint8 RGB, or what `as_photo` makes it of. Presence is the mean
+        probability of the best hundredth of positions. Raises PhotoError: it is no photo.
         """
-        started = time.perf_counter()
-        working = limit_size(photo, WORKING_SIDE)
+        started, photo = time.perf_counter(), as_photo(photo)
+        working = working_photo(photo)
         small = self.scores(working)
         presence = tuple(peak(small[1:, ::FINE, ::FINE]).tolist())
         scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0].numpy()

@@ -24,6 +24,7 @@ from reco_core.errors import OptionError
 from reco_core.models.weights import write_tensors
 from reco_core.segmentation import metrics
 from reco_core.utils.images import model_size, to_tensor
+from reco_core.utils.panoramas import is_long, windowed_size
 from reco_core.utils.prefetch import prefetch
 from reco_core.utils.run_control import RunControl
 
@@ -171,9 +172,12 @@ class Training:
 def network_input(photo: np.ndarray, side: int) -> Tensor:
     """A photo (H, W, 3) uint8 as a network is shown it, with this short side: (1, 3, h, w) float32 in 0..1.
 
-    h and w are multiples of 32, at most 4 to 1.
+    h and w are multiples of 32; photos of more than 3:1 are as large as `panoramas.windowed_size` says.
     """
-    return to_tensor(photo, model_size(photo.shape[0], photo.shape[1], side, MULTIPLE), (0.0,) * 3, (1.0,) * 3)[None]
+    height, width = photo.shape[:2]
+    long = is_long(photo.shape)
+    size = windowed_size(photo.shape, side, MULTIPLE) if long else model_size(height, width, side, MULTIPLE)
+    return to_tensor(photo, size, (0.0,) * 3, (1.0,) * 3)[None]
 
 
 @torch.inference_mode()

@@ -7,6 +7,7 @@ one step: whoever reads sees the archive before or after, never between; a progr
 that no manifest names, and the next change sweeps them away. Who has opened the old files keeps them.
 """
 
+import difflib
 import json
 import logging
 import os
@@ -31,6 +32,7 @@ MANIFEST = "manifest.json"
 CONTENT_NAME = re.compile(r"[a-z_.]+-[0-9a-f]{16}(\.[a-z0-9]+)?")  # files named by their contents
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # no folder, nothing hidden
 CHECKED_ON_OPENING = 4_000_000  # bytes; larger files are compared with the manifest by `archive verify` alone
+BUILD = "Archives are made with: reco archive build PHOTOS --out FOLDER"
 REBUILD = "Rebuild it with: reco archive build PHOTOS --out FOLDER"
 
 
@@ -128,9 +130,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST
     if not file.is_file():
-        raise ArchiveError(
-            "there is no archive here", given=folder, expected=f"a folder with {MANIFEST}", remedy=REBUILD
-        )
+        raise _missing(folder)
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         version = entries["format"]
@@ -147,6 +147,16 @@ def read_manifest(folder: Path) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(folder, MANIFEST, error) from error
     raise ArchiveError("the archive has another format", given=version, expected=str(FORMAT), remedy=REBUILD)
+
+
+def _missing(folder: Path) -> ArchiveError:
+    """What is at fault with a folder that has no manifest: mostly its name."""
+    why = "" if folder.is_dir() else ": this is a file" if folder.exists() else ": there is no such folder"
+    beside = [file.parent.name for file in folder.parent.glob(f"*/{MANIFEST}")]
+    near = difflib.get_close_matches(folder.name, beside, n=1)
+    meant = f'Did you mean "{folder.with_name(near[0])}"? ' if near else ""
+    expected = f"a folder with {MANIFEST}"
+    return ArchiveError(f"there is no archive here{why}", given=folder, expected=expected, remedy=meant + BUILD)
 
 
 def stamp(folder: Path) -> tuple[int, int]:

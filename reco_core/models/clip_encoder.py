@@ -73,7 +73,7 @@ class ClipEncoder(Encoder):
         encoded = sliding_window.slide(for_language, for_features, self.encode, preset.window, preset.stride)
         language = preset.language
         whole = self._tensor(photo, self._size(photo, language.patch, preset.window), language)[None]
-        return replace(encoded, embedding=self.networks.language.embed(self._ready(whole)))
+        return replace(encoded, embedding=self.networks.language.embed(self._ready(whole)), views=None)
 
     def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
         preset = self.preset

@@ -1,5 +1,6 @@
 """What every encoder does: photos and names in, vectors of norm 1 out."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,9 +13,13 @@ from PIL import Image
 from torch import Tensor
 
 from reco_core.errors import OptionError
+from reco_core.models.sliding_window import read_long
 from reco_core.presets import Model, Preset
 from reco_core.types import Encoded, Words
 from reco_core.utils.images import centre_crop, model_size, to_tensor
+from reco_core.utils.panoramas import windowed_size
+
+STRIDE = 2 / 3  # of a window over a long photo, from one to the next
 
 
 @dataclass(eq=False)
@@ -65,6 +70,15 @@ class Encoder(ABC):
     @abstractmethod
     def encode_photo(self, photo: np.ndarray) -> Encoded:
         """A user's photo (H, W, 3) uint8, aspect kept, short side `photo_side`; a batch of one."""
+
+    def encode_long(self, photo: np.ndarray) -> Encoded:
+        """A user's photo of more than 3:1, aspect kept, in overlapping squares of `photo_side`; see `panoramas`."""
+        step = math.lcm(self.preset.language.patch, self.preset.features.patch)
+        height, width = windowed_size(photo.shape, self.preset.photo_side, step)
+        resized = np.array(Image.fromarray(photo).resize((width, height), self.resample))
+        side = min(height, width)
+        stride = max(step, round(side * STRIDE / step) * step)
+        return read_long(resized, self.at_side(side).encode_photo, stride)
 
     @abstractmethod
     def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:

@@ -201,8 +201,10 @@ class PhotoScorer:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
 
         language: its positions' cosines with the texts, if they are known already.
-        Returns the photo as a whole (K,) and its positions (K, h', w').
+        Returns the photo as a whole (K,), or the best of the windows it was read in, and its positions (K, h', w').
         """
         language = score_maps.similarities(encoded.language[0], texts) if language is None else language
-        photo_z = z_score(texts @ encoded.embedding[0], texts, self.photo_stats)
+        whole, views = encoded.embedding[0], encoded.views
+        near = texts @ whole if views is None else (texts @ views.T).amax(1)  # (K,)
+        photo_z = z_score(near, texts, self.photo_stats)
         return photo_z, z_score(language, texts, self.position_stats)

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, find_method
-from reco_core.pipeline import WORKING_SIDE, ReCo
+from reco_core.pipeline import ReCo, working_photo
 from reco_core.segmentation import crf, score_maps
 from reco_core.types import MAX_LABELS, Discovery, Segment, check_shape
-from reco_core.utils.images import limit_size, resize_labels
+from reco_core.utils.images import resize_labels
+from reco_core.utils.pixels import as_photo
 from reco_core.utils.run_control import RunControl
 from reco_core.utils.stopwatch import Stopwatch
 from reco_core.zeroguidance import merging, naming
@@ -47,7 +48,7 @@ STAGES = ("looking for parts", "reading the parts", "learning likely names")  # 
 class Reading:
     """All that is known of a photo before its pieces are counted; for any number of calls of `Discoverer.divide`.
 
-    photo: (h, w, 3) uint8, at most `WORKING_SIDE`; size: (H, W) of the original. nodes: parts of every node of the
+    photo: (h, w, 3) uint8, a `working_photo`; size: (H, W) of the original. nodes: parts of every node of the
     tree that has pixels; embeddings: (S, D), theirs. names: K candidates and background words; belongs: (M, h, w),
     log-probabilities of parts. said: (K,) of every part, sums over its pixels of ReCo's scores, and areas: (M,), their
     number. read: (S, K), probabilities of the names by the embeddings. kind: (K, K), see `naming.resolve_kinds`.
@@ -86,7 +87,7 @@ class Discoverer:
         self._rows = {name.casefold(): row for row, name in enumerate(self.vocabulary.names)}
 
     def discover(self, photo: np.ndarray, parts: int = PARTS, *, control: RunControl | None = None) -> Discovery:
-        """Find and name what is in a photo (H, W, 3) uint8; see `divide`."""
+        """Find and name what is in a photo (H, W, 3) uint8, or what `as_photo` makes it of; see `divide`."""
         check_parts(parts)
         return self.divide(self.read(photo, control=control), parts)
 
@@ -96,15 +97,16 @@ class Discoverer:
         """All that takes time: parts, what the models say of them, the names that may be in the photo.
 
         Args:
-            photo: (H, W, 3) uint8.
+            photo: (H, W, 3) uint8, or what `as_photo` makes it of.
             regions: (H, W), numbers from 0, parts that something else found; `divide` does not cut or join them. Photos
-                are read at a long side of at most `WORKING_SIDE`, and so are these.
+                are read at the size of `working_photo`, and so are these.
             control: told of each of three stages when it begins, and asked then.
 
         Raises:
-            OptionError: regions of another size, or more than `MAX_LABELS`. Cancelled: `control` was cancelled.
+            PhotoError: it is no photo. OptionError: regions of another size, or more than `MAX_LABELS`. Cancelled:
+                `control` was cancelled.
         """
-        control = control or RunControl()
+        control, photo = control or RunControl(), as_photo(photo)
         if regions is not None:
             check_shape("regions", regions, photo.shape[:2])
             count = len(np.unique(regions))
@@ -112,7 +114,7 @@ class Discoverer:
                 raise OptionError("there are too many regions", given=count, expected=f"at most {MAX_LABELS}")
         watch = Stopwatch()
         _enter(control, 0)
-        working = limit_size(photo, WORKING_SIDE)
+        working = working_photo(photo)
         encoded = self.reco.encode(photo)
         watch.lap("encode")
         if regions is None:

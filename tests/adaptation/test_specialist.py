@@ -18,7 +18,7 @@ from support.adapting import COLOURS, NAMES, TINY, made
 from reco_core.adaptation import deeplab, specialist
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.specialist import ABOUT, CHECKED, GRAPH, WEIGHTS, Specialist, read_about
-from reco_core.errors import OptionError, WeightsError
+from reco_core.errors import OptionError, PhotoError, WeightsError
 from reco_core.models.mini_vit import MiniNetwork
 
 
@@ -96,6 +96,15 @@ def test_any_photo_can_be_marked(one, size):
     np.testing.assert_array_equal(photo, before)
 
 
+def test_photos_may_come_in_other_forms(one, cat):
+    expected = one.segment(cat).labels
+    for given in (cat / 255, cat.transpose(2, 0, 1)):
+        np.testing.assert_array_equal(one.segment(given).labels, expected)
+    for call in (one.segment, one.scores):
+        with pytest.raises(PhotoError, match="empty"):
+            call(cat[:0])
+
+
 def test_the_same_photo_is_marked_the_same(one, folder, cat):
     first, again, other = one.segment(cat), one.segment(cat), Specialist(folder, "cpu").segment(cat)
     for found in (again, other):
@@ -108,6 +117,7 @@ def test_sizes_of_the_network(one, cat):
     assert one.scores(cat).shape == (len(NAMES) + 1, 64, 96)
     assert one.scores(cat, side=128).shape == (len(NAMES) + 1, 128, 192)
     np.testing.assert_allclose(one.scores(cat).sum(0).numpy(), 1, atol=1e-5)
+    assert one.scores(cat[:50, :400]).shape[1:] == (64, 512)  # 8:1, not squeezed
 
 
 def test_presence_is_the_mean_of_the_best_hundredth(one, cat, monkeypatch):

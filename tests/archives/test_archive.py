@@ -183,8 +183,12 @@ def test_missing_file_and_missing_archive(copy, tmp_path):
     file_of(copy, "features").unlink()
     with pytest.raises(ArchiveError, match=r"features-[0-9a-f]{16}.npy is damaged.*missing"):
         Archive(copy)
-    with pytest.raises(ArchiveError, match="no archive here"):
-        Archive(tmp_path / "nowhere")
+    with pytest.raises(ArchiveError, match="no archive here: there is no such folder") as mistyped:
+        Archive(copy.with_name(f"{copy.name}s"))
+    assert f'Did you mean "{copy}"' in str(mistyped.value) and "ebuild" not in str(mistyped.value)
+    for place, said in ((tmp_path / "nowhere" / "a", "no such folder"), (copy / "manifest.json", "this is a file")):
+        with pytest.raises(ArchiveError, match=said):
+            Archive(place)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 3}', '{"format": 3, "files": []}', "not json"])

@@ -126,6 +126,18 @@ def test_windows_see_large_photos_in_parts(clip, real_photos):
     torch.testing.assert_close(encoded.embedding, large.networks.language.embed(whole))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_long_photos_are_read_in_squares(clip, real_photos, turned):
+    """Steps that both patches divide; 112 is the least."""
+    wide = np.ascontiguousarray(real_photos["coffee"][:100, :400])
+    photo = wide.transpose(1, 0, 2) if turned else wide
+    encoded = clip.at_side(112).encode_long(photo)
+    grid = (32, 8) if turned else (8, 32)  # ProxyCLIP's map is on the features' grid
+    assert encoded.language.shape[1:3] == encoded.features.shape[1:3] == grid
+    assert len(encoded.views) == 4
+    assert torch.allclose(encoded.language.norm(dim=-1), torch.ones(()), atol=1e-5)
+
+
 def test_half_precision_is_close(clip, real_photos):
     exact = clip.encode_photo(real_photos["cat"])
     fresh = clip_encoder.untrained(clip.preset)

@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from reco_core.models.sliding_window import slide, starts
+from reco_core.models.sliding_window import read_long, slide, starts
 from reco_core.types import Encoded
 
 
@@ -52,3 +53,34 @@ def test_overlaps_are_averaged():
     maps = slide(image, image, read, 32, 16).language[0, 0]
     half = torch.tensor([0.5**0.5, 0.5**0.5, 0.0])
     torch.testing.assert_close(maps, torch.stack([torch.eye(3)[0], half, torch.eye(3)[1]]))
+
+
+def test_words_are_averaged_in_places_and_the_best_window_counts_for_the_photo():
+    image, said = torch.zeros(1, 3, 32, 48), iter([(1.0, -3.0), (5.0, -7.0)])
+
+    def read(a: torch.Tensor, b: torch.Tensor) -> Encoded:
+        odds = torch.tensor([next(said)])
+        unit = torch.ones(1, 2, 2, 1)
+        return Encoded(unit[:, 0, 0], unit, unit, words=(odds, odds.expand(1, 2, 2, 2)))
+
+    photo, maps = slide(image, image, read, 32, 16).words
+    assert photo.tolist() == [[5.0, -3.0]]
+    assert maps[0, 1].tolist() == [[1.0, -3.0], [3.0, -5.0], [5.0, -7.0]]
+
+
+def test_a_long_photo_is_read_in_squares():
+    photo = np.arange(32 * 80 * 3, dtype=np.uint8).reshape(32, 80, 3)
+    seen = []
+
+    def read(part: np.ndarray) -> Encoded:
+        seen.append(part)
+        return Encoded(torch.eye(3)[[len(seen) - 1]], torch.ones(1, 2, 2, 3), torch.ones(1, 2, 2, 1))
+
+    for turned in (False, True):
+        seen.clear()
+        whole = read_long(photo.transpose(1, 0, 2) if turned else photo, read, 32)
+        for part, left in zip(seen, (0, 32, 48), strict=True):
+            square = photo[:, left : left + 32]
+            np.testing.assert_array_equal(part, square.transpose(1, 0, 2) if turned else square)
+        assert whole.features.shape == ((1, 5, 2, 1) if turned else (1, 2, 5, 1))
+        assert torch.equal(whole.views, torch.eye(3))

@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from support.recorder import Recorder
 
-from reco_core.errors import Cancelled, OptionError
+from reco_core.errors import Cancelled, OptionError, PhotoError
 from reco_core.pipeline import ReCo
 from reco_core.segmentation import crf
 from reco_core.types import MAX_LABELS, Discovery
@@ -181,6 +181,13 @@ def test_parts_that_something_else_found_stay_as_they_are(discoverer, cat):
     assert len(found.segments) == 4
     np.testing.assert_array_equal(found.labels, np.searchsorted([0, 3, 7, 90], regions) + 1)
     assert found.names[1] == "cat"  # of the middle of its face
+
+
+def test_a_grey_photo_is_read_and_what_is_none_is_refused(discoverer, cat):
+    with pytest.raises(Cancelled):  # its parts are found; that suffices
+        discoverer.read(cat[::2, ::2, 0] / 255, control=Recorder(2))
+    with pytest.raises(PhotoError, match="shape of a photo"):
+        discoverer.discover(np.zeros((4, 40, 40, 3), np.uint8))
 
 
 def test_stages_are_reported_and_can_be_cancelled_between(discoverer, cat):
