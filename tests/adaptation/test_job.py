@@ -62,6 +62,7 @@ def test_files_that_are_no_photos_are_left_out_and_listed(fast, few, tmp_path, c
     out = make(fast, folder, tmp_path / "out")
     assert out.about["photos"] == 2
     assert [one["file"] for one in out.about["left_out"]] == ["b.jpg", "c.png", "d.jpg", "e.png"]
+    assert out.about["skipped"] == {"no photo by its name": 1}
     assert "too small" in out.about["left_out"][3]["reason"] and "left out: c.png" in caplog.text
     assert "4 files could not be read" in (tmp_path / "out" / "README.md").read_text()
 
