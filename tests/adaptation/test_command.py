@@ -75,7 +75,7 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
         (["adapt", "nowhere", "cat", "--out", "o"], "the photos do not exist"),
         (["adapt", "EMPTY", "cat", "--out", "o"], "no photos in this folder"),
         (["adapt", "PHOTOS", "cat", "--out", "PHOTOS"], "is not empty"),
-        (["adapt", "PHOTOS", "cat", "--out", "PHOTOS/a.png"], "is not empty"),
+        (["adapt", "PHOTOS", "cat", "--out", "PHOTOS/a.png"], "--out is a file"),
         (["adapt", "PHOTOS", "cat", "--out", "MADE"], "another specialist"),
         (["adapt", "PHOTOS", "cat", "--out", "o", "--recipe", "slow"], "unknown recipe"),
         (["adapt", "PHOTOS", "cat", "--out", "o", "--steps", "0"], "this steps"),
@@ -89,7 +89,7 @@ def test_adapt_from_the_archive(rare, tmp_path, monkeypatch, caplog):
         (["predict", "EMPTY", "PHOTOS/a.png", "--out", "o"], "there is no specialist here"),
         (["predict", "MADE", "none.png", "--out", "o"], "does not exist"),
         (["predict", "MADE", "PHOTOS/a.png", "--out", "o", "--device", "abacus"], "device cannot be used"),
-        (["predict", "MADE", "PHOTOS/a.png", "--out", "PHOTOS/a.png"], "could not be read or written"),
+        (["predict", "MADE", "PHOTOS/a.png", "--out", "PHOTOS/a.png"], "--out is a file"),
         (
             ["bench", "SET", "--methods", "denseclip", "--specialist", "MADE"],
             "names that the data set does not ask for",
