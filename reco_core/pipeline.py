@@ -43,7 +43,7 @@ from reco_core.utils.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
-MOST_EXEMPLARS = 1000  # of a name: each is compared with each, which takes two minutes and 3 GB
+MOST_EXEMPLARS = 1000  # of a name: each is compared with each, so time and memory grow with the square
 WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this (`working_photo`); labels are enlarged again
 
 
