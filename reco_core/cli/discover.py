@@ -18,6 +18,7 @@ from reco_core.cli.options import (
 from reco_core.cli.progress_log import ProgressLog
 from reco_core.export import write_discovery
 from reco_core.utils.images import read_with_remarks
+from reco_core.utils.names import join_names
 from reco_core.zeroguidance.discovery import BACKGROUND, MOST_PARTS, PARTS, Discoverer, check_parts
 from reco_core.zeroguidance.vocabulary import Words, load_vocabulary, nouns, read_words
 
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         others = ", ".join(f"{name} {sure:.2f}" for name, sure in segment.others)
         told = index, segment.name, 100 * result.share(index), segment.confidence, others
         log.info("%2d %-20s %5.1f %% of the photo, confidence %.2f (or %s)", *told)
-    again = [args.photo, ", ".join(result.names), "--out", args.out / "reco", *model_options(args)]
+    again = [args.photo, join_names(result.names), "--out", args.out / "reco", *model_options(args)]
     log.info("written to %s. With ReCo: %s", args.out, command_line("segment", *again))
 
 

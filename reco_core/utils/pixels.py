@@ -9,9 +9,9 @@ from PIL import Image
 
 from reco_core.errors import PhotoError
 from reco_core.utils.images import MAX_PIXELS, MIN_SIDE, read_photo
+from reco_core.utils.pixel_values import DEPTHS
 
 CHANNELS = (1, 3, 4)  # grey, RGB, RGBA
-DEPTHS = (8, 10, 12, 14, 16)  # bits that whole numbers have in practice, whatever their type could hold
 OVERSHOOT = 0.1  # by which filters leave the range of floats
 DIM = 8.0  # floats whose greatest is below this are meant to be within 0..1, and no night photo within 0..255
 EXPECTED = (
@@ -87,7 +87,7 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         tops, slack = ([1.0] if most < DIM else [255.0]), OVERSHOOT
     else:
-        tops, slack = [2.0**bits - 1 for bits in DEPTHS], 0.0
+        tops, slack = [2.0**bits - 1 for bits in (*DEPTHS, 16)], 0.0
     top = next((top for top in tops if -slack * most <= least and most <= top * (1 + slack)), None)
     if top is None:
         raise PhotoError(
