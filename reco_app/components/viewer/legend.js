@@ -68,7 +68,8 @@ class Legend {
 
   presence({presence}) {
     const meter = make('span', 'presence');
-    const facts = {role: 'meter', 'aria-label': 'Presence', 'aria-valuemin': 0, 'aria-valuemax': 1, 'aria-valuenow': presence.toFixed(2)};
+    const range = {'aria-valuemin': 0, 'aria-valuemax': 1, 'aria-valuenow': presence.toFixed(2)};
+    const facts = {role: 'meter', 'aria-label': 'Presence', ...range};
     for (const [key, value] of Object.entries(facts)) meter.setAttribute(key, value);
     meter.style.setProperty('--sure', `${Math.round(100 * presence)}%`);
     return meter;

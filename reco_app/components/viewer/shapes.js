@@ -40,7 +40,8 @@ const anchors = labels => {
     let left = x, right = x;
     while (left > 0 && values[y * width + left - 1] === label) left--;
     while (right < width - 1 && values[y * width + right + 1] === label) right++;
-    found.set(label, {x: (left + right + 1) / 2 * step, y: (y + 0.5) * step, depth: d * step, wide: (right - left + 1) * step});
+    const middle = (left + right + 1) / 2, wide = (right - left + 1) * step;
+    found.set(label, {x: middle * step, y: (y + 0.5) * step, depth: d * step, wide});
   }
   return found;
 };
@@ -64,7 +65,8 @@ const outline = (small, label) => {
   const path = new Path2D();
   for (const start of next.keys()) {
     const ring = [];
-    for (let at = start; next.get(at)?.length; at = next.get(at).pop()) ring.push([at % (width + 1), Math.floor(at / (width + 1))]);
+    for (let at = start; next.get(at)?.length; at = next.get(at).pop())
+      ring.push([at % (width + 1), Math.floor(at / (width + 1))]);
     if (ring.length > 3) rounded(ring, step, path);
   }
   return path;

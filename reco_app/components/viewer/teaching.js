@@ -13,7 +13,8 @@ const refused = (files, bytes) => {
 
 // teach: is given the name and the uploaded files' paths.
 const dropZone = (name, bytes, send, teach) => {
-  const zone = make('label', 'drop'), input = make('input'), line = make('span', '', `Drop photos of ${name} here, or choose them`);
+  const asked = `Drop photos of ${name} here, or choose them`;
+  const zone = make('label', 'drop'), input = make('input'), line = make('span', '', asked);
   const said = make('span', 'problem');
   Object.assign(input, {type: 'file', multiple: true, accept: 'image/*,.heic,.heif,.avif'});
   input.setAttribute('aria-label', `Photos of ${name}`);
@@ -34,7 +35,7 @@ const dropZone = (name, bytes, send, teach) => {
       teach(name, paths);
     } catch {
       said.textContent = 'The photos did not arrive. Try again.';
-      line.textContent = `Drop photos of ${name} here, or choose them`;
+      line.textContent = asked;
     }
     input.disabled = false;
   };

@@ -25,7 +25,7 @@ const draw = () => {
   divider.style.left = `${look.at}%`;
   divider.setAttribute('aria-valuenow', Math.round(look.at));
   divider.setAttribute('aria-valuetext', `${Math.round(look.at)} %`);
-  const titles = {masks: ['', ''], split: ['Photo', masks.layers[0]?.title ?? ''], compare: masks.layers.map(({title}) => title)};
+  const own = masks.layers.map(({title}) => title), titles = {masks: [], split: ['Photo', own[0]], compare: own};
   [part('left'), part('right')].forEach((corner, i) => {
     corner.textContent = titles[look.mode][i] ?? '';
     corner.hidden = !corner.textContent || divider.hidden;
@@ -72,7 +72,8 @@ const step = by => {
   const labels = masks.names.map((_, i) => i + 1).filter(label => masks.look.only === label || masks.way(label));
   labels.sort((a, b) => masks.layers[0].counts[b] - masks.layers[0].counts[a]);
   if (!labels.length) return;
-  const old = labels.indexOf(masks.look.over), label = labels[(old + (old < 0 && by < 0 ? 0 : by) + labels.length) % labels.length];
+  const old = labels.indexOf(masks.look.over), next = old < 0 && by < 0 ? -1 : old + by;
+  const label = labels[(next + labels.length) % labels.length];
   const {x, y} = masks.layers[0].anchors.get(label) ?? {x: 0, y: 0}, {width, height} = masks.layers[0].map;
   change({over: label});
   showCard(card, masks, {label, layer: 0}, ...camera.stagePoint(x / width, y / height));
@@ -113,7 +114,8 @@ const showMaps = () => {
   const row = part('decided'), [first] = maps;
   row.replaceChildren();
   if (first) {
-    row.append(make('span', '', `Why ${first.name}?`), ...maps.map(({title}, i) => button('chip', title, () => showMap(shownMap === i ? -1 : i))));
+    const chips = maps.map(({title}, i) => button('chip', title, () => showMap(shownMap === i ? -1 : i)));
+    row.append(make('span', '', `Why ${first.name}?`), ...chips);
     row.append(button('quiet', 'Close', () => { maps = []; showMap(-1); stage.focus(); }));
   }
   showMap(maps.length - 1);
@@ -130,7 +132,11 @@ element.addEventListener('click', event => {
     show('running', 'Asking DenseCLIP …');
     trigger('compare');
   }
-  if (name === 'link') copy(linkTo(value.link)).then(() => { say('Link copied.'); tool('link').textContent = 'Link copied'; trigger('link'); });
+  if (name === 'link') copy(linkTo(value.link)).then(() => {
+    say('Link copied.');
+    tool('link').textContent = 'Link copied';
+    trigger('link');
+  });
   if (zoom) ({in: () => camera.by(1.5), out: () => camera.by(1 / 1.5), fit: () => camera.fit()})[zoom]();
 });
 part('opacity').querySelector('input').addEventListener('input', event => change({opacity: event.target.value / 100}));
@@ -160,7 +166,8 @@ const show = (state, message = '') => {
   if (busy && !matchMedia('(prefers-reduced-motion: reduce)').matches) runner.play();
   else runner.pause();
 };
-const runner = part('busy').firstElementChild.animate({transform: ['translateX(-100%)', 'translateX(340%)']}, {duration: 1400, iterations: Infinity});
+const across = {transform: ['translateX(-100%)', 'translateX(340%)']};
+const runner = part('busy').firstElementChild.animate(across, {duration: 1400, iterations: Infinity});
 runner.pause();
 
 const load = async given => {
@@ -184,7 +191,8 @@ const load = async given => {
   }
   const kept = same && masks.names.map(({name}) => name).join('\n') === names.map(({name}) => name).join('\n');
   masks.show(layers, names);
-  if (!kept) masks.look = {...freshLook(), ...['opacity', 'outlines', 'written'].reduce((all, key) => ({...all, [key]: masks.look[key]}), {})};
+  const {opacity, outlines, written, mode} = masks.look;
+  if (!kept) masks.look = {...freshLook(), opacity, outlines, written};
   maps = pictures;
   legend.show(names, layers[0]?.counts ?? new Uint32Array(256));
   part('tools').hidden = !layers.length;
@@ -192,7 +200,8 @@ const load = async given => {
   tool('link').hidden = !linkTo(next.link ?? '');
   tool('link').textContent = 'Copy link';
   part('picture').setAttribute('aria-label', foundWords(names) || (address ? next.file || 'Photo' : 'No photo yet'));
-  change({over: 0, mode: comparing && layers.length > 1 ? 'compare' : layers.length > 1 || masks.look.mode !== 'compare' ? masks.look.mode : 'masks'});
+  const two = layers.length > 1, before = kept && (two || mode !== 'compare') ? mode : 'masks';
+  change({over: 0, mode: comparing && two ? 'compare' : before});
   comparing = false;
   showMaps();
   show(next.state, next.message);
