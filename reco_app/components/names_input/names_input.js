@@ -39,12 +39,13 @@ function complain() {
 }
 
 function draw() {
-  const focused = [...list.querySelectorAll('input, button')].indexOf(document.activeElement);
+  const held = document.activeElement, focused = [...list.querySelectorAll('button')].indexOf(held);
   drawChips(list, typing, names, at, remarkOf);
   drawRemarks(remarkList, names, remarkOf);
   clear.hidden = !names.length && !input.value;
   input.placeholder = names.length ? 'Add a name' : props.placeholder;
-  if (focused >= 0) list.querySelectorAll('input, button')[focused]?.focus();
+  if (held === input) input.focus(); // it may have moved
+  else if (focused >= 0) list.querySelectorAll('button')[focused]?.focus();
   complain();
 }
 
@@ -60,9 +61,7 @@ function changeTo(next, place = next.length) {
   names = next;
   at = place;
   refusal = '';
-  const held = document.activeElement === input;
   draw();
-  if (held) input.focus(); // it may have moved
   publish();
   check();
 }
@@ -147,11 +146,11 @@ function suggest() {
 // Runs, unless something is refused: then that is said, and nothing is lost.
 async function run() {
   commit();
-  await Promise.race([checking, new Promise(done => setTimeout(done, PATIENCE))]);
+  const asked = names;
+  if (problem.hidden) await Promise.race([checking, new Promise(done => setTimeout(done, PATIENCE))]);
   const refused = names.filter(name => remarkOf(name)?.refused);
-  complain();
   if (refused.length) say(`Please check: ${refused.slice(0, 5).map(({name}) => shortened(name)).join(', ')}`);
-  else if (problem.hidden) trigger('submit');
+  else if (problem.hidden && asked === names) trigger('submit');
 }
 
 input.addEventListener('input', event => {
