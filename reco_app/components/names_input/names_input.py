@@ -42,7 +42,9 @@ class NamesInput(gr.HTML):
         problem: see `refusal`.
         """
         self._help = name_help
-        options |= {"placeholder": placeholder, "taught": list(taught), "preset": preset, "problem": None}
+        # Gradio asks for these attributes, and takes one that is missing but named in the script for an event.
+        self.placeholder, self.taught, self.preset = placeholder, list(taught), preset
+        options |= {"placeholder": placeholder, "taught": self.taught, "preset": preset, "problem": None}
         options |= {"most": MAX_NAMES, "longest": MAX_LENGTH}
         super().__init__(
             value,
