@@ -61,6 +61,10 @@ class NamesInput(gr.HTML):
         """An update that says at the field why its names were refused, in plain text; it goes when they change."""
         return gr.update(problem=[why, time.time_ns()])  # the same words twice are still news
 
+    def get_config(self) -> dict[str, Any]:  # type: ignore[override]
+        """Without what differs between visitors: an example that is clicked sets all of this anew."""
+        return {key: value for key, value in super().get_config().items() if key not in ("taught", "preset")}
+
     def preprocess(self, payload: Any) -> str:
         """The names as text; "" if there are none."""
         return payload if isinstance(payload, str) else ""
