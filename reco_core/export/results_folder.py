@@ -25,7 +25,7 @@ FORMATS = {
     "yolo": "labels as polygons",
 }
 ALL = "all"
-COLUMNS = ("photo", "name", "share", "presence", "found", "result", "problem")
+COLUMNS = ("photo", "name", "share", "presence", "found", "answer", "result", "problem")
 
 
 def parse_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -103,7 +103,9 @@ def _table(results: Sequence[StoredResult], problems: Sequence[tuple[str, str]])
     rows.writerow(COLUMNS)
     for result in results:
         for c in result.concepts:
-            rows.writerow([result.photo, c.name, c.share, c.presence, "yes" if c.found else "no", result.key, ""])
+            rows.writerow(
+                [result.photo, c.name, c.share, c.presence, "yes" if c.found else "no", c.answer, result.key, ""]
+            )
     for photo, why in problems:
-        rows.writerow([readable(photo), "", "", "", "", "", why])
+        rows.writerow([readable(photo), *[""] * (len(COLUMNS) - 2), why])
     return text.getvalue()
