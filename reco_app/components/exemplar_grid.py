@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from reco_app.formats import photo_url, square_url, web_url, webp_url
+from reco_app.formats import WEBP, photo_url, square_url, web_url, webp_url
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import render
 from reco_app.visitor.user_archive import UserRows
@@ -42,14 +42,24 @@ class ArchivePhotos:
     def tile(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> Tile:
         """An exemplar as it is shown. user_rows: of the archive that it is from, with the visitor's photos."""
         row, record = exemplar.row, exemplar.record
-        if user_rows and user_rows.has(row):
-            photo = photo_url(user_rows.photos / record.file)
+        photo, by_user = self.picture(preset, exemplar, user_rows)
+        if user_rows and by_user:
             return Tile(exemplar, photo, "" if photo else stand_in(user_rows.archive, row), by_user=True)
-        photo = self._local(record.file)
-        archive = user_rows.archive if user_rows else self._presets.get(preset).archive
-        if not photo and (thumbnail := archive.thumbnail(row)):
-            return Tile(exemplar, webp_url(thumbnail), "")
+        if photo.startswith(WEBP):
+            return Tile(exemplar, photo, "")
         return Tile(exemplar, photo or web_url(record.source_url), self._stand_in(preset, row))
+
+    def picture(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> tuple[str, bool]:
+        """An exemplar's photo as an address that asks nothing of other servers, "" if there is none; and whether it is
+        the visitor's. Arguments as in `tile`.
+        """
+        row, record = exemplar.row, exemplar.record
+        if user_rows and user_rows.has(row):
+            return photo_url(user_rows.photos / record.file), True
+        if photo := self._local(record.file):
+            return photo, False
+        thumbnail = (user_rows.archive if user_rows else self._presets.get(preset).archive).thumbnail(row)
+        return webp_url(thumbnail) if thumbnail else "", False
 
     def _local(self, file: str) -> str:
         if self.photos is None or not (path := (self.photos / file).resolve()).is_relative_to(self.photos.resolve()):
