@@ -75,6 +75,13 @@ def save_png(image: Image.Image, file: Path) -> None:
         image.save(part, "PNG")
 
 
+def save_jpeg(image: Image.Image, file: Path) -> None:
+    """Likewise, as a JPEG that looks the same as the image."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(file) as part:
+        image.save(part, "JPEG", quality=90, optimize=True)
+
+
 def _write(
     result: Segmentation | Discovery, picture: np.ndarray, folder: Path, description: dict, prefix: str = ""
 ) -> None:

@@ -69,7 +69,7 @@ def test_a_damaged_result_is_named(tmp_path):
 
 def test_formats():
     assert parse_formats(["coco", "masks"]) == ("masks", "coco")
-    assert parse_formats(["all"]) == ("masks", "cutouts", "coco", "yolo")
+    assert parse_formats(["all"]) == ("masks", "cutouts", "share", "coco", "yolo")
     assert parse_formats([]) == ()
     with pytest.raises(OptionError, match="unknown format"):
         parse_formats(["png"])

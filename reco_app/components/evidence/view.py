@@ -23,7 +23,9 @@ class Shown(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """What a name was learned from. photos: how many. shown: with pictures. unseen: without. may_show: whether their licences let us."""
+    """What a name was learned from. photos: how many. shown: with pictures. unseen: without. may_show: whether the
+    licences of these would let us.
+    """
 
     name: str
     photos: int
