@@ -11,7 +11,7 @@ from reco_app.discover.tab import DiscoverTab
 from reco_app.page import Page, Tab
 from reco_app.segment.tab import SegmentTab
 from reco_app.session import session_state
-from reco_app.templates import render
+from reco_app.templates import text
 
 TITLE = "ReCo: type names, see them in your photo"
 
@@ -22,13 +22,12 @@ def build_app(context: AppContext) -> gr.Blocks:
     tabs: list[Tab] = [segment, DiscoverTab(), ArchiveTab(), AdaptTab(), AboutTab()]
     keep = context.limits.keep_seconds
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, int(keep))) as blocks:
-        html(render("intro.html", title=TITLE), elem_id="title")
-        status = html("Loading the model …", elem_id="status")
+        html(text("intro.html"), elem_id="title")
         user_photos = session_state(context.limits)
         with gr.Tabs() as bar:
             for tab in tabs:
                 tab.build(context)
-        page = Page(blocks, bar, status, user_photos, segment)
+        page = Page(blocks, bar, user_photos, segment)
         for tab in tabs:
             tab.connect(context, page)
     return blocks.queue(default_concurrency_limit=1, max_size=32)

@@ -15,6 +15,7 @@ from reco_core.utils.images import centre_crop, limit_size, read_photo
 
 log = logging.getLogger("reco_app")
 SHOWN_SIDE = 1600  # long side of a result on the page
+WEBP = "data:image/webp;base64,"
 TILE_SIDE = 168  # pixels of an embedded picture, enough for sharp screens
 
 
@@ -68,7 +69,7 @@ def jpeg_url(data: bytes) -> str:
 
 def webp_url(data: bytes) -> str:
     """A WebP inside an address, likewise."""
-    return "data:image/webp;base64," + base64.b64encode(data).decode()
+    return WEBP + base64.b64encode(data).decode()
 
 
 def square_url(picture: np.ndarray, side: int = TILE_SIDE) -> str:

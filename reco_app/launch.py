@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
@@ -15,6 +16,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
+from gradio.route_utils import delete_files_created_by_app
 
 from reco_app.app import TITLE, build_app
 from reco_app.context import AppContext
@@ -88,12 +90,26 @@ def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
         except RecoError:
             app.close()
             raise
+        threading.Thread(target=_warm_up, args=[context], daemon=True).start()
     except (RecoError, OSError) as error:
         log.error("error: %s", error)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an orderly end, which deletes visitors' photos
-    app.block_thread()
+    try:
+        app.block_thread()
+    finally:
+        app.close(verbose=False)
+        delete_files_created_by_app(app, age=None)  # Gradio does it too, unless somebody's request goes on for long
     return 0
+
+
+def _warm_up(context: AppContext) -> None:
+    """What the first visitor would wait for; who comes before it is done waits for the rest."""
+    for do in context.warm_ups:
+        try:
+            do()
+        except Exception:  # said to whoever asks for it
+            log.exception("not ready")
 
 
 def _only_this_machine(host: str) -> bool:

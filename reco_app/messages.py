@@ -1,6 +1,7 @@
 """What users are told when something fails."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -14,6 +15,25 @@ from reco_core.errors import RecoError
 
 log = logging.getLogger("reco_app")
 T = TypeVar("T")
+UNEXPECTED = "Something went wrong here; it has been logged. Please try again."
+# Sentences for whoever has the machine, not for who looks at the page.
+COMMAND = re.compile(r"[^.]*\b(?:reco [a-z]+|pip install|--[a-z]+)\b.*$", re.DOTALL)
+OPERATOR = "Whoever runs this server can mend that."
+
+
+def sentence(error: Exception) -> str:
+    """What a user reads of an error, as plain text; what they cannot mend is logged and only mentioned."""
+    if isinstance(error, gr.Error):
+        return error.message
+    if not isinstance(error, RecoError):
+        log.error("unexpected error", exc_info=error)
+        return UNEXPECTED
+    text = str(error)
+    if COMMAND.search(text):
+        text = f"{COMMAND.sub('', text).strip()} {OPERATOR}"
+    if "." in text.split(maxsplit=1)[0]:  # a file's name stays as it is
+        return text
+    return text[0].upper() + text[1:]
 
 
 @contextmanager
@@ -24,15 +44,10 @@ def user_errors() -> Iterator[None]:
     except gr.Error:
         raise
     except RecoError as error:
-        text = str(error)
-        if "." not in text.split(maxsplit=1)[0]:  # a file's name stays as it is
-            text = text[0].upper() + text[1:]
-        raise gr.Error(escape(text, quote=False), title="Please check", print_exception=False) from error
+        shown = escape(sentence(error), quote=False)
+        raise gr.Error(shown, title="Please check", print_exception=False) from error
     except Exception as error:
-        log.exception("unexpected error")
-        raise gr.Error(
-            "Something went wrong here; it has been logged. Please try again.", title="Sorry", print_exception=False
-        ) from error
+        raise gr.Error(sentence(error), title="Sorry", print_exception=False) from error
 
 
 def or_refused(do: Callable[[], T], refused: Callable[[Markup], T]) -> T:

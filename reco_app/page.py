@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 import gradio as gr
 
+from reco_app.components.names_input.names_input import NamesInput
 from reco_app.components.photo_input import PhotoInput
+from reco_app.components.viewer import Viewer
 from reco_app.context import AppContext
 
 
@@ -23,14 +25,18 @@ class Tab(Protocol):
 class Segmenter(Tab, Protocol):
     """What the other tabs may use of the one that segments.
 
-    photo, names: what is to be segmented. preset: the models chosen for all tabs. taught_names: a line about the names
-    that the visitor's photos teach.
+    photo, names: what is to be segmented. viewer: shows the photo. taught_names: a line about the names that the
+    visitor's photos teach.
     """
 
     photo: PhotoInput
-    names: gr.Textbox
-    preset: gr.Dropdown
+    names: NamesInput
+    viewer: Viewer
     taught_names: gr.HTML
+
+    @property
+    def preset(self) -> gr.Dropdown:
+        """The models chosen for all tabs."""
 
     def run_on(self, listen: Callable[..., Any]) -> None:
         """Segment when something happens. listen: registers what an event calls, such as `button.click`."""
@@ -38,10 +44,9 @@ class Segmenter(Tab, Protocol):
 
 @dataclass(frozen=True)
 class Page:
-    """The whole page. status: a line about the models in use. user_photos: holds a visitor's `UserPhotos`."""
+    """The whole page. user_photos: holds a visitor's `UserPhotos`."""
 
     blocks: gr.Blocks
     tabs: gr.Tabs
-    status: gr.HTML
     user_photos: gr.State
     segment: Segmenter

@@ -1,4 +1,4 @@
-"""Results as files, which Gradio serves: what the page shows, and what can be downloaded."""
+"""Results as files to download, which Gradio serves."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,11 @@ from reco_core.export import label_image
 from reco_core.types import Discovery, Segmentation
 
 
-def write_overlay(picture: np.ndarray, folder: Path) -> tuple[str, str]:
-    """A picture (H, W, 3) uint8: paths of a small JPEG to look at, and of a PNG to download."""
-    files = str(folder / "overlay.jpg"), str(folder / "overlay.png")
-    Image.fromarray(picture).save(files[0], quality=92)
-    Image.fromarray(picture).save(files[1], compress_level=1)
-    return files
+def write_overlay(picture: np.ndarray, folder: Path) -> str:
+    """A picture (H, W, 3) uint8 as a PNG to download: its path."""
+    file = folder / "overlay.png"
+    Image.fromarray(picture).save(file, compress_level=1)
+    return str(file)
 
 
 def write_labels(result: Segmentation | Discovery, description: dict, folder: Path) -> tuple[str, str]:

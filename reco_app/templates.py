@@ -29,5 +29,6 @@ def text(name: str) -> str:
 
 
 def stylesheet() -> str:
-    """Every style sheet of the package."""
-    return "".join(text(name) for name in ENVIRONMENT.list_templates(extensions=["css"]))
+    """Every style sheet of the package, but those of the viewer, which brings them."""
+    names = ENVIRONMENT.list_templates(extensions=["css"])
+    return "".join(text(name) for name in names if not name.startswith("components/viewer/"))

@@ -31,6 +31,7 @@ from reco_core.models.encoders import load_encoder
 from reco_core.photo_sources.source import path_inside
 from reco_core.presets import Preset, find_preset
 from reco_core.segmentation import crf
+from reco_core.segmentation.decision import decision_maps, decision_size
 from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
 from reco_core.utils.images import limit_size, read_photo, resize_labels
@@ -239,6 +240,28 @@ class ReCo:
             clock.lap("crf")
         labels = resize_labels(labels.astype(np.uint8), photo.shape[:2])
         return Segmentation(labels, scores, references, tuple(torch.sigmoid(scored.log_odds).tolist()), timings)
+
+    def explain(
+        self,
+        photo: np.ndarray,
+        references: References,
+        label: int,
+        *,
+        method: str | Method = "reco",
+        encoded: Encoded | None = None,
+    ) -> dict[str, np.ndarray]:
+        """How a name's pixels were decided: by title, maps (h, w) uint8 on the photo's grid; see `decision_maps`.
+
+        label: the name's, from 1; the rest as in `segment`. Raises OptionError: there is no such label or method.
+        """
+        if not 1 <= label <= len(references.concepts):
+            raise OptionError("no such label", given=label, expected=f"1 to {len(references.concepts)}")
+        concept, options = references.concepts[label - 1], _method(method).scoring
+        encoded = encoded or self.encode(photo)
+        seen = self.scorer.compare(encoded, [concept])
+        scores = self.scorer.score(encoded, references, decision_size(seen), options).scores
+        maps = decision_maps(seen, scores, label, concept.stats, options)
+        return {title: values.numpy() for title, values in maps}
 
     def store(
         self, words: tuple[str, ...], context: tuple[str, ...] = CONTEXT_WORDS, control: RunControl | None = None

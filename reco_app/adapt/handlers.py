@@ -1,4 +1,4 @@
-"""What the Adapt tab's controls call."""
+"""What the tab Train's controls call."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,18 @@ from reco_core.utils.images import limit_size
 from reco_core.utils.names import parse_names
 
 CHECKS, LEAST_STEPS = 12, 10  # of the photos that are kept aside, in a training; between two of them
-SHOWN = ("timer", "start", "finish", "cancel", "report", "training", "result", "download", "compared")  # of AdaptTab
+SHOWN = (
+    "ticket",
+    "timer",
+    "start",
+    "finish",
+    "cancel",
+    "report",
+    "training",
+    "result",
+    "download",
+    "compared",
+)  # of AdaptTab
 Session = TrainingSession | None  # None: no job, or one that is no longer kept
 
 
@@ -72,9 +83,16 @@ class AdaptHandlers:
             job.take(progress.tqdm(Uploads(files, self.context.limits), desc="Reading your photos", unit="photos"))
             if session:
                 session.close()
-            return self._page(TrainingSession(self.queue, job))
+            return with_ticket(self._page(TrainingSession(self.queue, job)), job.ticket)
 
         return or_refused(started, lambda reason: (session, *_changed(report=reason)))
+
+    def arrive(self, ticket: str) -> tuple:
+        """The page was opened, perhaps again: a job that the browser has the ticket of goes on with it."""
+        job = self.queue.find(ticket) if ticket else None
+        if job is None:
+            return None, *_changed()
+        return self._page(TrainingSession.taken_over(self.queue, job))
 
     def tick(self, session: Session) -> tuple:
         """What the page shows of a job that waits or runs. That it is asked for keeps it."""
@@ -100,7 +118,7 @@ class AdaptHandlers:
             job = session.job if session else None
             if job is None or job.at.stage != DONE:
                 raise OptionError("there is no specialist, or it is no longer kept", remedy="Train one first")
-            pixels = limit_size(read_upload(photo, "Choose one"), view.COMPARED_SIDE)
+            pixels = limit_size(read_upload(photo, "Choose one")[0], view.COMPARED_SIDE)
             progress(None, desc="Marking")
             reco = self.presets.get(job.preset)
             specialist = Specialist(job.out, str(reco.encoder.device))
@@ -151,6 +169,12 @@ class AdaptHandlers:
 def _changed(**changes: Any) -> tuple:
     """What of the page changes, in the order of `SHOWN`; the rest stays."""
     return tuple(changes.get(name, gr.skip()) for name in SHOWN)
+
+
+def with_ticket(page: tuple, ticket: str) -> tuple:
+    """The same, and the browser remembers the job."""
+    session, _, *rest = page
+    return session, ticket, *rest
 
 
 def _buttons(stage: str, finishing: bool = False) -> dict[str, Any]:

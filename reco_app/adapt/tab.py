@@ -1,4 +1,4 @@
-"""The Adapt tab's controls."""
+"""The tab Train's controls."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from reco_app.adapt import view
 from reco_app.adapt.handlers import SHOWN, AdaptHandlers
 from reco_app.components.controls import html, photo_drop, photo_input, text_line
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, Options
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options
 from reco_app.page import Page
 from reco_app.session import session_state
 from reco_app.templates import render
@@ -21,9 +21,8 @@ class AdaptTab:
 
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
-        with gr.Tab("Adapt", id="adapt"), gr.Row(elem_id="adapt"):
+        with gr.Tab("Train", id="train") as self.tab, gr.Row(elem_id="adapt"):
             self.session = session_state(context.limits)
-            self.timer = gr.Timer(1, active=False)
             with gr.Column(min_width=320, scale=2):
                 self._build_question(context)
             with gr.Column(min_width=320, scale=3):
@@ -58,11 +57,18 @@ class AdaptTab:
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
         do, session = AdaptHandlers(context), self.session
+        # Not in the tab, where they would not be before it is first looked at. With the ticket a reload finds the job.
+        self.ticket = gr.BrowserState("", storage_key="reco-training")
+        self.timer = gr.Timer(1, active=False)
         shown: list[Any] = [session, *(getattr(self, name) for name in SHOWN)]
         # One event of both: of two, the earlier one's answer could come last.
         changed = [self.files.change, self.steps.change]
         gr.on(changed, do.estimate, [self.files, self.steps], self.time, trigger_mode="always_last", **LIGHT)
         asked = [self.files, self.names, self.everything, self.steps, page.segment.preset, session]
+        page.blocks.load(do.arrive, self.ticket, shown, **LIGHT)
+        self.tab.select(
+            None, [page.segment.photo, self.photo], self.photo, js="(shown, own) => own ?? shown", **PRIVATE
+        )
         starts = [self.start.click, self.names.submit]
         gr.on(starts, do.start, asked, shown, show_progress_on=self.report, **PHOTOS)
         # Asked every second by everyone who waits.

@@ -1,4 +1,4 @@
-"""What the Adapt tab shows: how a job goes, its curve and previews, what came of it. Pure functions."""
+"""What the tab Train shows: how a job goes, its curve and previews, what came of it. Pure functions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the Archive tab's controls call."""
+"""What the tab Teach's controls call."""
 
 import shutil
 import tempfile
@@ -29,7 +29,7 @@ CREDITS = ("file", "title", "author", "licence", "licence_scope", "source_url", 
 TOO_LARGE = "This zip is larger than 30 MB, so it cannot be loaded here again as a whole. The photos in it can."
 Kept = UserPhotos | None  # None: no longer kept
 Seeds = dict[str, tuple[float, float]]  # by file, the point (y, x), each 0..1, that its name was learned from
-Shown = tuple  # the visitor's photos, their list, what was done, the line beside the names box
+Shown = tuple  # the visitor's photos, their list, what was done, the line beside the names, what that field knows
 
 
 class ArchiveHandlers:
@@ -162,7 +162,7 @@ class ArchiveHandlers:
 
     def _shown(self, kept: UserPhotos, preset: str | None, report: Markup) -> Shown:
         taught = render("components/taught_names.html", names=kept.names)
-        return kept, self._list(kept, preset), report, taught
+        return kept, self._list(kept, preset), report, taught, gr.update(taught=list(kept.names))
 
     def _list(self, kept: UserPhotos, preset: str | None) -> Markup:
         """preset: for which seeds are shown; None shows none, and is quick."""
@@ -176,7 +176,7 @@ class ArchiveHandlers:
 
 
 def _unchanged(kept: UserPhotos, reason: Markup) -> Shown:
-    return kept, gr.skip(), reason, gr.skip()
+    return kept, gr.skip(), reason, gr.skip(), gr.skip()
 
 
 def photo_list(photos: Sequence[UserPhoto], seeds: Seeds, picture: Callable[[UserPhoto], str]) -> Markup:

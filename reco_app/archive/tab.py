@@ -1,4 +1,4 @@
-"""The Archive tab's controls."""
+"""The tab Teach's controls."""
 
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ class ArchiveTab:
 
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
-        with gr.Tab("Archive", id="archive"), gr.Row(elem_id="archive"):
+        with gr.Tab("Teach", id="teach"), gr.Row(elem_id="archive"):
             with gr.Column(min_width=320, scale=2):
                 self._build_photos(context)
             with gr.Column(min_width=320, scale=3):
@@ -47,13 +47,15 @@ class ArchiveTab:
                 most = context.limits.search_results
                 self.k = gr.Slider(1, most, RESULTS, step=1, label="How many photos", elem_id="many")
                 self.search = gr.Button("Search", variant="primary", elem_id="search")
-            self.photo = photo_input("Photo (optional)", "like", 200, sources=["upload", "clipboard"], min_width=200)
+            with gr.Column(min_width=200):
+                self.photo = photo_input("Photo (optional)", "like", 200, sources=["upload", "clipboard"])
+                self.same = gr.Button("Use the photo from Find", size="sm", elem_id="like-same")
         self.results = html(elem_id="found")
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
         do, kept, preset = ArchiveHandlers(context), page.user_photos, page.segment.preset
-        shown = [kept, self.list, self.report, page.segment.taught_names]
+        shown = [kept, self.list, self.report, page.segment.taught_names, page.segment.names]
         page.blocks.load(do.begin, None, kept, **LIGHT)
 
         asked = [self.words, self.photo, self.k, preset]
@@ -61,6 +63,7 @@ class ArchiveTab:
         gr.on(searches, do.show_search, [*asked, kept], [self.results, kept], show_progress_on=self.results, **MODEL)
         add_endpoint("search", do.search, asked, [], "photos")
 
+        self.same.click(None, page.segment.photo, self.photo, js="photo => photo", **PRIVATE)
         given = [self.files, self.name, preset, kept]
         self._cancellable(self.add.click, do.add, given, [self.files, self.name, *shown])
         self._cancellable(self.load.upload, do.load, [self.load, preset, kept], shown)

@@ -30,9 +30,9 @@ def photo_drop(elem_id: str) -> gr.File:
     return gr.File(file_count="multiple", file_types=kinds, label=label, height=150, elem_id=elem_id)
 
 
-def result_picture(label: str, elem_id: str, height: int) -> gr.Image:
-    """A picture to look at."""
-    return gr.Image(label=label, interactive=False, height=height, buttons=["fullscreen"], elem_id=elem_id)
+def fold(label: str, elem_id: str) -> gr.Accordion:
+    """What few need, closed at first."""
+    return gr.Accordion(label, open=False, elem_id=elem_id, elem_classes="reco-fold")
 
 
 def download_row(elem_class: str) -> list[gr.DownloadButton]:

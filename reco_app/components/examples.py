@@ -1,37 +1,61 @@
 """Example photos: scikit-image's, which come inside the package, with names to look for."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
-import gradio as gr
+import numpy as np
 import skimage.data
-from gradio.helpers import Examples
 from PIL import Image
 
+from reco_app.formats import square_url
+
+
+class Example(NamedTuple):
+    """An example. key: its name in links. names: to look for. file: its photo. picture: address of a small one."""
+
+    key: str
+    names: str
+    file: Path
+    picture: str
+
+
 EXAMPLES = (
-    ("chelsea", skimage.data.chelsea, "cat, dog"),
-    ("motorcycle", lambda: skimage.data.stereo_motorcycle()[0], "motorcycle"),
-    ("astronaut", skimage.data.astronaut, "spacesuit"),
-    ("coffee", skimage.data.coffee, "coffee cup"),
-    ("rocket", skimage.data.rocket, "rocket"),
+    ("rocket", skimage.data.rocket, "rocket, sky, crane"),
+    ("coffee", skimage.data.coffee, "cup, spoon, table"),
+    ("motorcycle", lambda: skimage.data.stereo_motorcycle()[0], "motorcycle, floor, cabinet"),
+    ("chelsea", skimage.data.chelsea, "cat, wall, dog"),
+    ("astronaut", skimage.data.astronaut, "spacesuit, flag, rocket"),
 )
+WELCOME = "rocket"  # what a first visit shows: several names, all of them found
+SIDE = 144  # pixels of a small picture
 
 
-@contextmanager
-def example_files() -> Iterator[list[list[str]]]:
-    """Rows of a photo's file and names, until Gradio has copied what a tab takes of them."""
-    with tempfile.TemporaryDirectory() as scratch:
-        rows = []
-        for name, load, names in EXAMPLES:
-            rows.append([f"{scratch}/{name}.jpg", names])
-            Image.fromarray(load()).save(rows[-1][0], quality=93)
-        yield rows
+class Examples:
+    """The examples of a server, their photos as files where Gradio serves files."""
+
+    def __init__(self, cache: Path) -> None:
+        """cache: a folder that Gradio serves results from."""
+        self.folder = cache / "examples"
+
+    @cached_property
+    def all(self) -> dict[str, Example]:
+        """By key; written the first time that they are asked for."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return {key: self._example(key, load(), names) for key, load, names in EXAMPLES}
+
+    def key_of(self, photo: str | None) -> str:
+        """Which example's photo a file is; "" if of none. Gradio hands files on as copies."""
+        file = Path(photo or "")
+        stem = self.all.get(file.stem)
+        return file.stem if stem and file.is_file() and _digest(file) == _digest(stem.file) else ""
+
+    def _example(self, key: str, photo: np.ndarray, names: str) -> Example:
+        file = self.folder / f"{key}.jpg"
+        Image.fromarray(photo).save(file, quality=93)
+        return Example(key, names, file, square_url(photo, SIDE))
 
 
-def one_click(rows: list[list[str]], inputs: list[Any], elem_id: str) -> Examples:
-    """Examples to click on. rows: what each puts into `inputs`."""
-    return gr.Examples(
-        rows, inputs, label="Examples: one click", cache_examples=False, api_visibility="private", elem_id=elem_id
-    )
+def _digest(file: Path) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()

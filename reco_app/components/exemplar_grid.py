@@ -1,22 +1,18 @@
-"""Photos of an archive as tiles: what names were learned from, or what was searched for."""
+"""Photos of an archive as they are shown: as pictures of what names were learned from, or as tiles of a search."""
 
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from markupsafe import Markup
 
-from reco_app.formats import photo_url, square_url, web_url, webp_url
+from reco_app.formats import WEBP, photo_url, square_url, web_url, webp_url
 from reco_app.preset_pool import PresetPool
-from reco_app.templates import render
 from reco_app.visitor.user_archive import UserRows
 from reco_core.archives.archive import Archive
-from reco_core.types import Concept, Exemplar
+from reco_core.types import Exemplar
 from reco_core.utils.visualize import feature_picture
 
-MAX_TILES = 240  # in one grid; with many names each shows fewer exemplars
 STAND_IN_SIDE = 84
 
 
@@ -42,14 +38,24 @@ class ArchivePhotos:
     def tile(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> Tile:
         """An exemplar as it is shown. user_rows: of the archive that it is from, with the visitor's photos."""
         row, record = exemplar.row, exemplar.record
-        if user_rows and user_rows.has(row):
-            photo = photo_url(user_rows.photos / record.file)
+        photo, by_user = self.picture(preset, exemplar, user_rows)
+        if user_rows and by_user:
             return Tile(exemplar, photo, "" if photo else stand_in(user_rows.archive, row), by_user=True)
-        photo = self._local(record.file)
-        archive = user_rows.archive if user_rows else self._presets.get(preset).archive
-        if not photo and (thumbnail := archive.thumbnail(row)):
-            return Tile(exemplar, webp_url(thumbnail), "")
+        if photo.startswith(WEBP):
+            return Tile(exemplar, photo, "")
         return Tile(exemplar, photo or web_url(record.source_url), self._stand_in(preset, row))
+
+    def picture(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> tuple[str, bool]:
+        """An exemplar's photo as an address that asks nothing of other servers, "" if there is none; and whether it is
+        the visitor's. Arguments as in `tile`.
+        """
+        row, record = exemplar.row, exemplar.record
+        if user_rows and user_rows.has(row):
+            return photo_url(user_rows.photos / record.file), True
+        if photo := self._local(record.file):
+            return photo, False
+        thumbnail = (user_rows.archive if user_rows else self._presets.get(preset).archive).thumbnail(row)
+        return webp_url(thumbnail) if thumbnail else "", False
 
     def _local(self, file: str) -> str:
         if self.photos is None or not (path := (self.photos / file).resolve()).is_relative_to(self.photos.resolve()):
@@ -61,9 +67,3 @@ def stand_in(archive: Archive, row: int) -> str:
     """What the model sees of a photo, as an address; paler than it is, for it must not outshine photos."""
     picture = feature_picture(archive.features(np.array([row]))[0], archive.grid)
     return square_url((0.55 * picture + 0.45 * 225).astype(np.uint8), STAND_IN_SIDE)
-
-
-def exemplar_grid(concepts: Sequence[Concept], tile_of: Callable[[Exemplar], Tile]) -> Markup:
-    """What each concept was learned from."""
-    shown = max(3, MAX_TILES // max(1, len(concepts)))
-    return render("components/exemplar_grid.html", concepts=concepts, shown=shown, tile_of=tile_of)

@@ -95,11 +95,11 @@ class PresetChooser:
             self.install = gr.Button("Install", size="sm", visible=False, elem_id="install")
             self.cancel = gr.Button("Cancel", size="sm", visible=False, elem_id="cancel")
 
-    def connect(self, page: Page, method: gr.Dropdown, k: gr.Slider) -> None:
-        """Make the controls work. method, k: set to what suits the chosen preset."""
-        handlers, shown = self.handlers, [self.card, self.install, self.cancel, page.status]
-        page.blocks.load(handlers.status, None, page.status, **LIGHT)
-        self.preset.input(handlers.choose, self.preset, [*shown, method, k], show_progress_on=page.status, **PRIVATE)
+    def connect(self, page: Page, status: gr.HTML, method: gr.Dropdown, k: gr.Slider) -> None:
+        """Make the controls work. status: a line about the models in use. method, k: set to what suits them."""
+        handlers, shown = self.handlers, [self.card, self.install, self.cancel, status]
+        page.blocks.load(handlers.status, None, status, **LIGHT)
+        self.preset.input(handlers.choose, self.preset, [*shown, method, k], show_progress_on=status, **PRIVATE)
         self.install.click(handlers.install, self.preset, shown, **INSTALL)
         self.cancel.click(handlers.cancel, None, None, **AT_ONCE)
 

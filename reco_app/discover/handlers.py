@@ -1,4 +1,4 @@
-"""What the Discover tab's controls call."""
+"""What the tab What's in it?'s controls call."""
 
 import threading
 from collections.abc import Collection
@@ -9,13 +9,14 @@ import gradio as gr
 import numpy as np
 from gradio import Progress
 
+from reco_app.components.viewer import View, empty, failed, running
 from reco_app.context import AppContext
 from reco_app.discover import view
 from reco_app.discover.session import DiscoverySession, write_files
 from reco_app.events import shown_on
 from reco_app.formats import SHOWN_SIDE
-from reco_app.messages import user_errors
-from reco_app.visitor.uploads import read_upload
+from reco_app.messages import sentence, user_errors
+from reco_app.visitor.uploads import read_upload, same_file
 from reco_app.visitor.user_photos import one_name
 from reco_core.errors import NamesError
 from reco_core.export import describe_discovery
@@ -25,9 +26,9 @@ from reco_core.utils.run_control import RunControl
 from reco_core.zeroguidance.discovery import PARTS, Discoverer, Reading, check_parts
 from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
-GONE = "This photo is no longer kept. Press Discover again."
+GONE = "This photo is no longer kept. Give it again."
 Session = DiscoverySession | None  # None: it is no longer kept
-Shown = tuple[Any, ...]  # picture, legend, names, files
+Shown = tuple[Any, ...]  # viewer's value, legend, names, files
 UNCHANGED: Shown = (gr.skip(),) * 6
 
 
@@ -44,10 +45,41 @@ class DiscoverHandlers:
         """A new visitor's result: none."""
         return DiscoverySession(self.context.cache)
 
+    def given(self, photo: str | None) -> tuple[Any, View, Any, View, gr.Column]:
+        """A photo was given or taken away here: it is checked and shown, and the tab Find has it too."""
+        gone = gr.Column(visible=False)
+        if not photo:
+            return gr.skip(), empty(), gr.skip(), gr.skip(), gone  # type: ignore[return-value]
+        try:
+            shown = empty(read_upload(photo)[0], file=Path(photo).name)
+        except Exception as error:
+            return None, failed(sentence(error)), gr.skip(), gr.skip(), gone  # type: ignore[return-value]
+        return gr.skip(), shown, photo, shown, gone
+
+    def carried(self, photo: str | None, own: str | None) -> tuple[Any, Any, Any]:
+        """The tab comes to the front: it has the photo of the tab Find."""
+        if not photo or not Path(photo).is_file() or same_file(photo, own):
+            return gr.skip(), gr.skip(), gr.skip()
+        return photo, self.given(photo)[1], gr.Column(visible=False)
+
     def run(
         self, photo: str | None, parts: int, words: str, preset: str, session: Session, progress: Progress = Progress()
     ) -> tuple:
         """Find and name what is in the photo, and show it."""
+        try:
+            return self._run(photo, parts, words, preset, session, progress)
+        except Exception as error:
+            why, session = failed(sentence(error), self._photo_of(session, photo)), session or self.begin()
+            return session, gr.Column(visible=False), why, *UNCHANGED[1:]
+
+    def _photo_of(self, session: Session, photo: str | None) -> View | None:
+        """What is shown of a photo beside an error."""
+        kept = session is not None and session.source == photo and session.photo is not None
+        return empty(session.photo, file=Path(session.source).name) if session and kept else None
+
+    def _run(
+        self, photo: str | None, parts: int, words: str, preset: str, session: Session, progress: Progress
+    ) -> tuple:
         with user_errors():
             pixels, discoverer, reading = self._read(photo, parts, words, preset, progress)
             found, session = discoverer.divide(reading, int(parts)), session or self.begin()
@@ -85,13 +117,14 @@ class DiscoverHandlers:
                 return session, *_shown(session, set(before) - set(ticked))
 
     def hand_over(self, session: Session, ticked: list[str]) -> tuple:
-        """Photo and names for the Segment tab, and that tab to the front."""
+        """Photo and names for the tab Find, and that tab to the front."""
         with user_errors():
             if session is None or not Path(session.source).is_file():  # uploads are deleted after a while
                 raise gr.Error(GONE, print_exception=False)
             if not ticked:
                 raise NamesError("no names are ticked", remedy="Tick what ReCo shall look for")
-            return session, session.source, join_names(ticked), gr.Tabs(selected="segment")
+            looking = running(empty(session.photo, file=Path(session.source).name), "Looking …")
+            return session, session.source, join_names(ticked), looking, gr.Tabs(selected="find")
 
     def hand_over_one(self, session: Session, event: gr.EventData) -> tuple:
         """The same with one row's name."""
@@ -116,19 +149,21 @@ class DiscoverHandlers:
         with user_errors():
             pixels, discoverer, reading = self._read(photo, parts, words, preset, Progress())
             found = discoverer.divide(reading, int(parts))
-            _, overlay, labels, _ = write_files(limit_size(pixels, SHOWN_SIDE), found, self.context.cache, {})
+            overlay, labels, _ = write_files(limit_size(pixels, SHOWN_SIDE), found, self.context.cache, {})
             return overlay, labels, describe_discovery(found)
 
     def _read(
         self, photo: str | None, parts: int, words: str, preset: str, progress: Progress
     ) -> tuple[np.ndarray, Discoverer, Reading]:
-        pixels = read_upload(photo)
+        pixels, said = read_upload(photo)
         check_parts(int(parts))
         names = parse_names(words, self.context.limits.user_words) if words and words.strip() else ()
         if not self.presets.loaded(preset):
             progress(None, desc="Loading the model")
         discoverer = self._discoverer(preset, names, progress)
         control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize()))
+        for remark in said:
+            gr.Info(remark)
         return pixels, discoverer, discoverer.read(pixels, control=control)
 
     def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: Progress = Progress()) -> Discoverer:
@@ -166,8 +201,9 @@ class DiscoverHandlers:
 
 def _shown(session: DiscoverySession, off: Collection[str] = ()) -> Shown:
     """off: names that shall not be ticked."""
-    result, (shown, *files) = session.draw()
-    names = [result.names[i] for i in view.order(result)]
-    ticks = gr.CheckboxGroup(names, value=[name for name in names if name not in off])
+    result, files = session.draw()
+    names = [result.names[i] for i in view.sure(result, session.given)]
+    ticks = gr.CheckboxGroup(names, value=[name for name in names if name not in off], visible=bool(names))
     seconds = sum(seconds for stage, seconds in result.timings.items() if stage != "divide")
-    return shown, view.legend(result, session.given, seconds), ticks, *files
+    seen = view.seen(session.photo, result, session.given, Path(session.source).name)
+    return seen, view.legend(result, session.given, seconds), ticks, *files

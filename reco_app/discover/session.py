@@ -1,4 +1,4 @@
-"""What a visitor owns in the Discover tab: a photo, what was found in it, and how its names were changed."""
+"""What a visitor owns in the tab What's in it?: a photo, what was found in it, and how its names were changed."""
 
 import shutil
 import tempfile
@@ -22,7 +22,7 @@ from reco_core.zeroguidance.discovery import Reading
 from reco_core.zeroguidance.vocabulary import Vocabulary
 
 OPACITY = 0.5  # every pixel is coloured, so less than where most of the photo is background
-Files = tuple[str, str, str, str]  # a small JPEG for the page; to download: overlay, labels, description
+Files = tuple[str, str, str]  # to download: overlay, labels, description
 
 
 class DiscoverySession:
@@ -125,4 +125,4 @@ def write_files(
     for segment in description["segments"]:
         segment["named_by_user"] = segment["name"] in given
     folder = Path(tempfile.mkdtemp(dir=parent))
-    return *write_overlay(picture, folder), *write_labels(result, {**settings, **description}, folder)
+    return write_overlay(picture, folder), *write_labels(result, {**settings, **description}, folder)

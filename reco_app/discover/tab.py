@@ -1,12 +1,12 @@
-"""The Discover tab's controls."""
+"""The tab What's in it?'s controls."""
 
 import gradio as gr
 
-from reco_app.components.controls import download_row, html, photo_input, result_picture
-from reco_app.components.examples import example_files, one_click
+from reco_app.components.controls import download_row, fold, html
+from reco_app.components.stage import Stage
 from reco_app.context import AppContext
 from reco_app.discover.handlers import DiscoverHandlers
-from reco_app.events import LIGHT, MODEL, PRIVATE, Options, add_endpoint
+from reco_app.events import LIGHT, MODEL, Options, add_endpoint
 from reco_app.page import Page
 from reco_app.session import session_state
 from reco_app.templates import render, text
@@ -23,24 +23,21 @@ class DiscoverTab:
 
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
-        with gr.Tab("Discover", id="discover"), gr.Row(elem_id="discover"):
+        with gr.Tab("What's in it?", id="discover") as self.tab, gr.Row(elem_id="discover"):
             self.session = session_state(context.limits)
-            with gr.Column(min_width=320):
+            with gr.Column(min_width=300, scale=3):
+                self.stage = Stage(context.limits, "discover-photo", "discover-viewer")
+                self.photo, self.viewer = self.stage.photo, self.stage.viewer
+            with gr.Column(min_width=300, scale=2):
                 self._build_question(context)
-            with gr.Column(min_width=320):
-                self.shown = result_picture("Found", "discover-overlay", 400)
                 with gr.Column(visible=False, elem_id="discover-results") as self.column:
                     self._build_result()
 
     def _build_question(self, context: AppContext) -> None:
         html(render("discover/intro.html"))
-        with example_files() as rows:
-            photos = [[photo] for photo, _ in rows]
-            self.photo = photo_input("Photo", "discover-photo", 360, photos[1][0])
-            self.button = gr.Button("Discover", variant="primary", elem_id="discover-start")
-            self.examples = one_click(photos, [self.photo], "discover-examples")
+        self.button = gr.Button("What's in it?", variant="primary", elem_id="discover-start")
         box: Options = {"label": "Your own words", "placeholder": "cup, spoon, table", "lines": 2, "max_lines": 6}
-        with gr.Accordion("Options", open=False, elem_id="discover-options"):
+        with fold("Options", "discover-options"):
             info = WORDS.format(most=context.limits.user_words)
             self.words = gr.Textbox("", info=info, elem_id="discover-words", **box)
 
@@ -49,27 +46,30 @@ class DiscoverTab:
         self.parts = gr.Slider(1, MOST_PARTS, PARTS, step=1, label=label, info=info, elem_id="discover-parts")
         self.legend = html(elem_id="discover-legend", js_on_load=text("discover/legend.js"))
         self.names = gr.CheckboxGroup(label="Look for these in the whole photo", elem_id="discover-names")
-        self.send = gr.Button("Segment these with ReCo", elem_id="discover-send")
+        self.send = gr.Button("Find these", elem_id="discover-send")
         self.files = download_row("discover-download")
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
         do, session, segment = DiscoverHandlers(context), self.session, page.segment
-        shown = [self.shown, self.legend, self.names, *self.files]
+        shown = [self.viewer, self.legend, self.names, *self.files]
         page.blocks.load(do.begin, None, session, **LIGHT)
         asked = [self.photo, self.parts, self.words, segment.preset]
         divided = do.divide, [session, self.parts, self.names], [session, *shown]
         result = [session, self.column, *shown]
-        for press in (self.button.click, self.examples.load_input_event.then):
-            event = press(do.run, [*asked, session], result, show_progress_on=self.shown, **MODEL)
-            event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
+        looking: Options = {**MODEL, "show_progress": "hidden", "js": self.viewer.tell("running", "Looking …")}
+        event = self.button.click(do.run, [*asked, session], result, **looking)
+        event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
+        given = [self.photo, self.viewer, segment.photo, segment.viewer, self.column]
+        self.photo.input(do.given, self.photo, given, **LIGHT)
+        carried = [self.photo, self.viewer, self.column]
+        self.tab.select(do.carried, [segment.photo, self.photo], carried, **LIGHT)
         self.parts.release(*divided, trigger_mode="always_last", **LIGHT)
         self.legend.submit(do.rename, [session, self.names], [session, *shown], trigger_mode="multiple", **LIGHT)
-        given = [session, segment.photo, segment.names, page.tabs]
+        handed = [session, segment.photo, segment.names, segment.viewer, page.tabs]
         for event in (
-            self.send.click(do.hand_over, [session, self.names], given, **LIGHT),
-            self.legend.click(do.hand_over_one, session, given, **LIGHT),
+            self.send.click(do.hand_over, [session, self.names], handed, **LIGHT),
+            self.legend.click(do.hand_over_one, session, handed, **LIGHT),
         ):
-            event.success(None, js=text("discover/scroll_to_result.js"), **PRIVATE)
             segment.run_on(event.success)
         add_endpoint("discover", do.discover, asked, ["overlay", "labels"], "description")

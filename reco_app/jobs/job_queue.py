@@ -15,6 +15,7 @@ class JobQueue:
     def __init__(self, limits: Limits = Limits()) -> None:
         self.limits, self.pace = limits, Pace()
         self._jobs: list[TrainingJob] = []
+        self._known: weakref.WeakSet[TrainingJob] = weakref.WeakSet()  # also those that are done
         self._lock = threading.RLock()  # the thread that has it may collect garbage, and with it someone's session
         weakref.finalize(self, _end, self._jobs)
 
@@ -32,6 +33,7 @@ class JobQueue:
                 raise OptionError("too many jobs are waiting on this server", given=len(self), remedy="Come back later")
             job.pace = self.pace
             self._jobs.append(job)
+            self._known.add(job)
             if len(self) == 1:
                 self._start()
 
@@ -40,6 +42,10 @@ class JobQueue:
         with self._lock:
             first = self._jobs[: self._jobs.index(job)] if job in self._jobs else []
         return len(first), sum(one.seconds_left() for one in first)
+
+    def find(self, ticket: str) -> TrainingJob | None:
+        """The job of a ticket, as long as someone may want it."""
+        return next((job for job in self._known if job.ticket == ticket), None)
 
     def drop(self, job: TrainingJob) -> None:
         """Nobody wants it any more: it ends, and its files are deleted."""

@@ -1,5 +1,6 @@
 """A training of a specialist, from photos to a zip: how far it is, how long it takes, how it ends."""
 
+import secrets
 import shutil
 import threading
 import time
@@ -88,6 +89,7 @@ class TrainingJob(RunControl):
         self.previews: tuple[Preview, ...] = ()
         self.about: dict[str, Any] = {}
         self.problem: Exception | None = None
+        self.ticket, self.holder = secrets.token_urlsafe(16), ""  # who may find it again, and which page has it
         self.changes = 0  # how often curve or previews have changed
         self.seconds = 0.0  # that it ran
         self.asked, self._deadline = time.monotonic(), float("inf")

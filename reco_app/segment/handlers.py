@@ -1,75 +1,183 @@
-"""What the Segment tab's controls call."""
+"""What the Find tab's controls call."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio import Progress
 
-from reco_app.components.exemplar_grid import ArchivePhotos, exemplar_grid
+from reco_app.components.downloads.downloads import Downloads, links
+from reco_app.components.evidence.view import evidence
+from reco_app.components.exemplar_grid import ArchivePhotos
+from reco_app.components.names_input.names_input import NamesInput
+from reco_app.components.viewer import View, empty, failed
 from reco_app.context import AppContext
-from reco_app.events import shown_on
 from reco_app.formats import SHOWN_SIDE
-from reco_app.messages import user_errors
-from reco_app.result_files import write_labels
+from reco_app.messages import sentence, user_errors
+from reco_app.result_files import write_labels, write_overlay
 from reco_app.segment import view
-from reco_app.segment.session import SegmentResult
-from reco_app.templates import render
+from reco_app.segment.answering import Answered, Answering
+from reco_app.segment.changes import GONE, SETTINGS, Kept, Own, capital, changed, nothing, own, shown_in, with_changes
+from reco_app.segment.keeping import keep
+from reco_app.segment.request import FOUND_LEAST, FOUND_MOST, SegmentRequest
+from reco_app.segment.session import FindSession, SegmentResult
 from reco_app.visitor.uploads import read_upload
-from reco_app.visitor.user_photos import UserPhotos, with_user_photos
-from reco_core.errors import OptionError
+from reco_core.errors import Cancelled, NamesError, PhotoError
 from reco_core.export import FOUND_FROM, describe
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, with_titles
-from reco_core.types import Segmentation
-from reco_core.utils.images import limit_size, resize_labels
-from reco_core.utils.names import parse_names
-
-OPACITY = 0.6
-
-
-@dataclass(frozen=True)
-class SegmentRequest:
-    """What is asked, as the controls and the API give it.
-
-    photo: path of the uploaded file. names, background, context: words with commas between. preset: "" is the
-    server's first. titles: whether photos count that are called so.
-    """
-
-    photo: str | None
-    names: str
-    method: str
-    k: int
-    background: str
-    context: str
-    preset: str
-    titles: bool = True
+from reco_core.export.take_along import TITLES
+from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
+from reco_core.utils.images import limit_size
 
 
 class SegmentHandlers:
     """Holds only what all users share."""
 
     def __init__(self, context: AppContext) -> None:
-        self.context = context
+        self.context, self.answering = context, Answering(context)
         self.archive_photos = ArchivePhotos(context.presets, context.photos)
 
-    def run(
-        self,
-        opacity: float,
-        user_photos: UserPhotos | None,
-        found_from: float = FOUND_FROM,
-        progress: Progress = Progress(),
-        **asked: Any,
+    def begin(self) -> FindSession:
+        """A new visitor's results: none."""
+        return FindSession(self.context.cache)
+
+    def given(self, photo: str | None) -> tuple[Any, View]:
+        """A photo was given or taken away: it is checked and shown before anything is looked for."""
+        if not photo:
+            return gr.skip(), empty()
+        try:
+            pixels, said = read_upload(photo)
+        except Exception as error:
+            return None, failed(sentence(error))
+        return gr.skip(), empty(pixels, file=Path(photo).name, message=" ".join(map(capital, said)))
+
+    def run(self, session: Kept, user_photos: Own, progress: Progress = Progress(), **asked: Any) -> tuple:
+        """Look for the names, and show what was found. asked: a SegmentRequest's fields."""
+        session = session or self.begin()
+        session.undone.clear()
+        return self.show(session, SegmentRequest(**asked), user_photos, progress)
+
+    def run_example(
+        self, session: Kept, user_photos: Own, event: gr.EventData, progress: Progress = Progress(), **asked: Any
     ) -> tuple:
-        """Segment and show; the exemplars follow by themselves. asked: a SegmentRequest's fields."""
+        """The same with an example's photo and names."""
+        example = self.context.examples.all[str(event.what)]
+        request = SegmentRequest(**{**asked, "photo": str(example.file), "names": example.names})
+        shown = self.show(session or self.begin(), request, user_photos, progress)
+        return with_changes(shown, photo=str(example.file), names=example.names)
+
+    def show(
+        self,
+        session: FindSession,
+        asked: SegmentRequest,
+        user_photos: Own,
+        progress: Progress = Progress(),
+        dropped: frozenset[str] = frozenset(),
+    ) -> tuple:
+        """What was found, or a sentence about why nothing was, where it belongs."""
+        control = session.start()
+
+        def found() -> tuple:
+            answered = self.answering.answer(asked, user_photos, progress, control, dropped)
+            if control.cancelled:
+                raise Cancelled("it was cancelled", remedy="Press Find again")
+            result = session.show(self.kept(session.new_folder(), asked, answered, dropped))
+            return self.shown(session, result, user_photos)
+
+        return self.or_said(session, found, user_photos, asked.photo)
+
+    def kept(self, folder: Path, asked: SegmentRequest, answered: Answered, dropped: frozenset[str]) -> SegmentResult:
+        """A result with its files."""
+        first = self.context.presets.first
+        return keep(folder, asked, answered, self.context.examples.key_of(asked.photo), first, dropped)
+
+    def shown(self, session: FindSession, result: SegmentResult, user_photos: Own) -> tuple:
+        """All of the page that a result changes."""
+        return changed(
+            session=session,
+            viewer=result.view,
+            downloads=links(TITLES),
+            evidence=self.evidence(result),
+            history=view.history(session),
+            **own(user_photos),
+        )
+
+    def evidence(self, result: SegmentResult) -> str:
+        """What each name was learned from."""
+        archive, preset = result.user_rows.archive, result.asked.preset
+        left_out = [record for record in archive.records if record.file in result.dropped] if result.dropped else []
+        return evidence(
+            result.concepts, lambda exemplar: self.archive_photos.picture(preset, exemplar, result.user_rows), left_out
+        )
+
+    def or_said(
+        self, session: FindSession, do: Callable[[], tuple], user_photos: Own, photo: str | None = None
+    ) -> tuple:
+        """What comes of it; or why nothing does, at the field that it concerns, and no old result beside it.
+
+        photo: the file that was asked about. The visitor's photos stay, whatever comes.
+        """
+        try:
+            return do()
+        except Cancelled:
+            return changed(session=session, **own(user_photos))
+        except PhotoError as error:
+            said, others = failed(sentence(error)), {"photo": None, **own(user_photos)}
+        except NamesError as error:
+            said, others = failed("Please look at the names.", self.photo_of(session, photo)), own(user_photos)
+            taught = others["names"] if user_photos else {}
+            others["names"] = {**taught, **NamesInput.refusal(sentence(error))}
+        except Exception as error:
+            said, others = failed(sentence(error), self.photo_of(session, photo)), own(user_photos)
+        return changed(session=session, viewer=said, **nothing(), **others)
+
+    def photo_of(self, session: FindSession, photo: str | None) -> View | None:
+        """The photo that was asked about, without what was found in it; None if it cannot be shown."""
+        shown = session.shown
+        if shown and shown.kept and shown.asked.photo == photo:
+            return shown.view
+        try:
+            return empty(read_upload(photo)[0], file=Path(photo or "").name)
+        except PhotoError:
+            return None
+
+    def cancel(self, session: Kept, photo: str | None = None) -> tuple[Kept, Any]:
+        """Stop what runs; the page shows what it did before, or only the photo if nothing was there."""
+        if session:
+            session.control.cancel()
+        return session, gr.skip() if session and session.shown else self.given(photo)[1]
+
+    def judge(self, session: Kept, found_from: float) -> tuple:
+        """Say "found" from another presence on, without the model."""
+        result = session.shown if session else None
+        if session is None or result is None or not result.kept or result.asked.found_from == found_from:
+            return changed(session=session)
+        if not FOUND_LEAST <= found_from <= FOUND_MOST:  # nor is what is no number
+            return changed(session=session)
+        result = replace(result, asked=replace(result.asked, found_from=found_from))
+        result.keep(view.linked(result, result.view, self.context.presets.first))
+        session.change(result)
+        return changed(session=session, viewer=result.view)
+
+    def pick(self, session: Kept, user_photos: Own, event: gr.EventData) -> tuple:
+        """An older result of the visit again, with its photo, names and settings."""
+        result = session.pick(int(event.what)) if session else None
+        if session is None or result is None:
+            gone = changed(session=session, viewer=failed(GONE), **nothing())
+            return *gone, *(gr.skip() for _ in SETTINGS)
+        shown = self.shown(session, result, user_photos)
+        photo = result.asked.photo if Path(result.asked.photo or "").is_file() else None
+        asked = replace(result.asked, preset=result.asked.preset or self.context.presets.first)
+        settings = tuple(getattr(asked, name) for name in SETTINGS)
+        return *with_changes(shown, photo=photo, names=result.asked.names), *settings
+
+    def download(self, session: Kept, event: gr.EventData) -> tuple[Kept, Any]:
+        """Write one of the shown result's files, and have the browser save it."""
         with user_errors():
-            _, result, files = self._segment(SegmentRequest(**asked), user_photos, progress)
-            result = replace(result, found_from=found_from)
-            drawn = [i for i, found in enumerate(result.found) if found]
-            return result, gr.Column(visible=True), *_shown(result, drawn, opacity), *files
+            kept, result = shown_in(session)
+            return kept, Downloads.ready(result.take_along().file(str(event.what)))
 
     def segment(
         self,
@@ -85,7 +193,7 @@ class SegmentHandlers:
         """Mark named things in a photo.
 
         Args:
-            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file of at most 50 megapixels.
+            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file; over 50 megapixels it is scaled down.
             names: what to look for, with commas between the names, such as "cat, wall"; one in double quotes is taken
                 as it is.
             method: reco2 (ours), reco (the paper's), denseclip (the baseline), reco2_crf or reco_crf.
@@ -98,104 +206,15 @@ class SegmentHandlers:
         Returns:
             overlay: PNG of the photo with every mask, long side at most 1600. labels: PNG as large as
             the photo; its pixel values are 0 for background and i for the i-th name. description: per
-            name its colour, share of the photo, presence (0 to 1, is it there at all), found or not, and exemplars,
-            each with why it was chosen: it looks so, its title says so, both, or it was given; and remarks, what of
-            the names is not understood, such as colours.
+            name its colour, share of the photo, presence (0 to 1, is it there at all), answer (found, maybe or
+            absent), and exemplars, each with why it was chosen: it looks so, its title says so, both, or it was given;
+            and remarks, what of the names is not understood, such as colours.
         """
         with user_errors():
-            request = SegmentRequest(photo, names, method, k, background, context, preset, titles)
-            segmentation, result, (labels, _) = self._segment(request)
-            _, overlay = view.draw(result, range(len(segmentation.names)), OPACITY)
-            return overlay, labels, {"remarks": result.remarks, **describe(segmentation)}
-
-    def redraw(self, result: SegmentResult | None, drawn: list[int], opacity: float) -> tuple[str, str, str]:
-        """The overlay and the legend with other concepts or opacity."""
-        with user_errors():
-            kept = _kept(result)
-            return *view.draw(kept, drawn, opacity), view.legend(kept, drawn)
-
-    def judge(self, result: SegmentResult | None, drawn: list[int], opacity: float, found_from: float) -> tuple:
-        """Say "found" from another presence on; what this changes is drawn or no longer drawn, the rest stays."""
-        with user_errors():
-            if result is None or result.found_from == found_from:
-                return (gr.skip(),) * 5
-            old, new = _kept(result), replace(result, found_from=found_from)
-            pairs = enumerate(zip(old.found, new.found, strict=True))
-            drawn = [i for i, (before, now) in pairs if (now if now != before else i in drawn)]
-            return new, *_shown(new, drawn, opacity)
-
-    def exemplars(self, result: SegmentResult | None, user_photos: UserPhotos | None) -> tuple:
-        """What each concept was learned from. That the visitor's photos were used keeps them longer."""
-        with user_errors():
-            shown = ""
-            if result:
-                tile = partial(self.archive_photos.tile, result.preset, user_rows=result.user_rows)
-                shown = exemplar_grid(result.concepts, tile)
-            taught = render("components/taught_names.html", names=user_photos.names if user_photos else {})
-            return gr.Column(visible=True), shown, user_photos, taught
-
-    def _segment(
-        self, asked: SegmentRequest, user_photos: UserPhotos | None = None, progress: Progress = Progress()
-    ) -> tuple[Segmentation, SegmentResult, tuple[str, str]]:
-        """What was found, what is kept of it, and the files of labels and description."""
-        pixels, k = read_upload(asked.photo), int(asked.k)
-        parse_names(asked.names or "")  # what is wrong with them, before models are loaded
-        if not 1 <= k <= self.context.limits.exemplars:
-            raise OptionError("k is out of range", given=asked.k, expected=f"1 to {self.context.limits.exemplars}")
-        background, context = _words(asked.background), _words(asked.context)
-        method = with_titles(asked.method) if asked.titles else asked.method
-        if not self.context.presets.loaded(asked.preset):
-            progress(None, desc="Loading the model")
-        archive = with_user_photos(self.context.presets.get(asked.preset), user_photos, progress)
-        names, remarks = archive.reco.understand(asked.names, archive.taught)
-        references = archive.reco.prepare(
-            names,
-            k=k,
-            method=method,
-            background=background,
-            context=context,
-            taught=list(archive.concepts(names, method, k, context).values()),
-            control=shown_on(progress, "names"),
-        )
-        segmentation = archive.reco.segment(pixels, references, method=method)
-        folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-        settings = {
-            "preset": archive.reco.encoder.preset.name,
-            "method": method,
-            "k": k,
-            "context_words": context,
-            "remarks": remarks,
-        }
-        files = write_labels(segmentation, {**settings, **describe(segmentation)}, folder)
-        shown, times = limit_size(pixels, SHOWN_SIDE), segmentation.timings
-        result = SegmentResult(
-            photo=shown,
-            labels=resize_labels(segmentation.labels, shown.shape[:2]),
-            concepts=references.concepts,
-            shares=tuple(segmentation.share(i + 1) for i in range(len(segmentation.names))),
-            presence=segmentation.presence,
-            folder=folder,
-            preset=asked.preset,
-            user_rows=archive.user_rows,
-            learned=times["prepare"],
-            marked=sum(times.values()) - times["prepare"],
-            remarks=remarks,
-        )
-        return segmentation, result, files
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Words with commas between, perhaps none."""
-    return parse_names(text) if text and text.strip() else ()
-
-
-def _kept(result: SegmentResult | None) -> SegmentResult:
-    if result is None or not result.folder.is_dir():
-        raise gr.Error("This result is no longer kept. Press Segment again.", print_exception=False)
-    return result
-
-
-def _shown(result: SegmentResult, drawn: Sequence[int], opacity: float) -> tuple[str, str, gr.CheckboxGroup, str]:
-    """Picture, file, what is ticked, legend."""
-    ticks = gr.CheckboxGroup(view.choices(result), value=list(drawn))
-    return *view.draw(result, drawn, opacity), ticks, view.legend(result, drawn)
+            request = SegmentRequest(photo, names, method, k, background, context, preset, titles, FOUND_FROM)
+            answered = self.answering.answer(request)
+            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
+            shown = view.painted(limit_size(answered.photo, SHOWN_SIDE), answered.found)
+            overlay = write_overlay(shown, folder)
+            labels, _ = write_labels(answered.found, {}, folder)
+            return overlay, labels, {"remarks": answered.asked.remarks, **describe(answered.found)}

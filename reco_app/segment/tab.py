@@ -1,4 +1,4 @@
-"""The Segment tab's controls."""
+"""The Find tab's controls."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,105 +6,142 @@ from typing import Any
 
 import gradio as gr
 
-from reco_app.components.controls import html, photo_input, text_line
-from reco_app.components.examples import example_files, one_click
-from reco_app.components.preset_chooser import PresetChooser
-from reco_app.components.result_viewer import ResultViewer
+from reco_app.components.controls import fold, html, photo_drop
+from reco_app.components.downloads import Downloads
+from reco_app.components.evidence.evidence import Evidence
+from reco_app.components.names_input.name_help import NameHelp
+from reco_app.components.names_input.names_input import NamesInput
+from reco_app.components.stage import Stage
 from reco_app.context import AppContext
-from reco_app.events import LIGHT, MODEL, Options, add_endpoint
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PRIVATE, Options, add_endpoint
 from reco_app.page import Page
-from reco_app.segment.handlers import OPACITY, SegmentHandlers
+from reco_app.segment.again import AgainHandlers
+from reco_app.segment.changes import SETTINGS, SHOWN
+from reco_app.segment.handlers import SegmentHandlers
+from reco_app.segment.options import FindOptions
+from reco_app.segment.several import SeveralHandlers
+from reco_app.segment.welcome import Welcome
 from reco_app.session import session_state
-from reco_app.templates import render
-from reco_core.export import FOUND_FROM
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS
-from reco_core.pipeline import usual_method
-from reco_core.presets import find_preset
-from reco_core.segmentation import crf
+from reco_app.templates import render, text
 
-METHODS_OFFERED = ("reco2_crf", "reco2", "reco", "denseclip", "reco_crf")
-BACKGROUND = "They compete with the names and count as background"
-CONTEXT = "Surroundings that must not be taken for the thing"
-TITLES = "reco2 learns a name from photos that are called so, too; the paper's methods go by looks alone"
-PRESENCE = (
-    "Presence is how sure ReCo is, from 0 to 1, that a name is in the photo at all. Below this it is not found: "
-    "drawn as a dashed outline only"
-)
+SETTLE = text("segment/settle.js")  # the result is dimmed while the names are others than it was asked for
+
+NOT_DONE = "Press Find to look for these names."  # cancelled, or refused
 
 
 class SegmentTab:
-    """A photo and names on one side, what was marked on the other, and below what it was learned from."""
+    """A photo that becomes the result, names under it, and below what can be done with it."""
 
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
-        with gr.Tab("Segment", id="segment"), example_files() as examples:
-            self.result = session_state(context.limits)
-            with gr.Row():
-                with gr.Column(min_width=320):
-                    self._build_question(context, examples)
-                with gr.Column(min_width=320):
-                    self.viewer = ResultViewer(OPACITY)
-            with gr.Column(visible=False, elem_id="evidence") as self.evidence:
-                html(render("segment/evidence.html"))
-                self.exemplars = html(elem_id="gallery")
+        self.handlers = SegmentHandlers(context)
+        self.welcome = Welcome(self.handlers)
+        context.warm_ups.append(self.welcome.result)
+        with gr.Tab("Find", id="find"), gr.Column(elem_id="find"):
+            self.session = session_state(context.limits)
+            photo, before = self.welcome.request.photo, self.welcome.before()
+            self.stage = Stage(context.limits, "photo", "viewer", several="several", photo=photo, view=before)
+            self.photo, self.viewer = self.stage.photo, self.stage.viewer
+            self._build_question(context)
+            with gr.Column(elem_id="learned-from"):
+                html("<h2 class='reco-h'>What it learned from</h2>")
+                self.evidence = Evidence()
+            self.history = html(elem_id="history", js_on_load=text("segment/history.js"))
+            with fold("Several photos at once", "several-fold"):
+                self._build_several()
+            with fold("Options", "options"):
+                self.options = FindOptions(context)
 
-    def _build_question(self, context: AppContext, examples: list[list[str]]) -> None:
-        photo, names = examples[0]
-        self.photo = photo_input("Photo", "photo", 360, photo)
-        info = "What to look for, with commas between"
-        self.names = text_line("Names", "names", names, info=info, placeholder="cat, wall")
+    def _build_question(self, context: AppContext) -> None:
+        first = self.welcome.request
+        with gr.Row(elem_id="question", equal_height=True):
+            self.names = NamesInput(first.names, name_help=NameHelp(context.presets), scale=5, min_width=240)
+            self.button = gr.Button("Find", variant="primary", elem_id="segment", scale=1, min_width=112)
+            self.stop = gr.Button("Cancel", elem_id="stop", scale=1, min_width=112)
         self.taught_names = html(elem_id="taught")
-        self.button = gr.Button("Segment", variant="primary", elem_id="segment")
-        self.examples = one_click(examples, [self.photo, self.names], "examples")
-        with gr.Accordion("Options", open=False, elem_id="options"):
-            self._build_options(context)
+        self.downloads = Downloads()
+        page = render("components/examples.html", examples=context.examples.all.values())
+        self.examples = html(page, elem_id="examples", js_on_load=text("components/examples.js"))
 
-    def _build_options(self, context: AppContext) -> None:
-        """What has good values already."""
-        first, no_crf = find_preset(context.presets.first), crf.unavailable()
-        offered = [METHODS[name] for name in METHODS_OFFERED if not (no_crf and METHODS[name].refine)]
-        choices = [(f"{method.name}: {method.summary}", method.name) for method in offered]
-        self.chooser = PresetChooser(context)
-        self.preset = self.chooser.preset
-        info = no_crf and f"No CRF: {no_crf}"
-        self.method = gr.Dropdown(choices, value=usual_method(first), label="Method", info=info)
-        self.titles = gr.Checkbox(True, label="Titles count", info=TITLES, elem_id="titles")
-        self.k = gr.Slider(1, context.limits.exemplars, first.k, step=1, label="Exemplars per name (k)")
-        self.background = gr.Textbox(", ".join(BACKGROUND_WORDS), label="Background words", info=BACKGROUND)
-        self.context_words = gr.Textbox(", ".join(CONTEXT_WORDS), label="Context words", info=CONTEXT)
-        sure: Options = {"label": "Say found from", "info": PRESENCE, "elem_id": "found-from"}
-        self.found_from = gr.Slider(0.05, 0.95, FOUND_FROM, step=0.05, **sure)
+    def _build_several(self) -> None:
+        html("<p class='reco-note'>The same names in up to 60 photos: drop them here, or onto the photo above.</p>")
+        self.files = photo_drop("several")
+        with gr.Row():
+            self.all = gr.Button("Find in all", elem_id="several-start")
+        self.grid = html(elem_id="several-grid")
+
+    @property
+    def preset(self) -> gr.Dropdown:
+        """The models chosen for all tabs."""
+        return self.options.preset
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
-        self.handlers, self.user_photos = SegmentHandlers(context), page.user_photos
-        self.request = {  # the fields of a SegmentRequest
-            "photo": self.photo,
-            "names": self.names,
-            "method": self.method,
-            "k": self.k,
-            "background": self.background,
-            "context": self.context_words,
-            "preset": self.preset,
-            "titles": self.titles,
-        }
-        self.run_on(partial(gr.on, [self.button.click, self.names.submit]))
-        self.run_on(self.examples.load_input_event.then)
-        self._judge_on(partial(self.found_from.release, trigger_mode="always_last"))
-        self.viewer.connect(self.handlers.redraw, self.result)
-        self.chooser.connect(page, self.method, self.k)
-        asked = list(self.request.values())
-        add_endpoint("segment", self.handlers.segment, asked, ["overlay", "labels"], "description")
+        do, again, self.user_photos = self.handlers, AgainHandlers(self.handlers), page.user_photos
+        self.request = {"photo": self.photo, "names": self.names, **self.options.request}
+        self.shown: list[Any] = [page.user_photos if name == "user_photos" else getattr(self, name) for name in SHOWN]
+        self.mine = [self.session, self.user_photos]
+        settings = [self.options.request[name] for name in SETTINGS]
+        # Who asks for something else before the example is there does not get that afterwards.
+        opened = gr.State()  # what it changes to is looked for
+        arriving = page.blocks.load(self.welcome.arrive, None, [*self.shown, *settings, opened], **LIGHT)
+        looking = opened.change(self.welcome.look, [opened, *self.mine], self.shown, **MODEL, show_progress="hidden")
+        looking.failure(None, None, None, js=self.viewer.tell("empty", NOT_DONE), **PRIVATE)
+        self.first = [arriving, looking]
+        running = [
+            looking,
+            self._looks(partial(gr.on, [self.button.click, self.names.submit]), do.run),
+            self._looks(self.examples.click, do.run_example),
+            self._looks(self.viewer.teach, again.teach, message="Learning from your photos …"),
+            self._looks(self.evidence.drop, again.drop, ask=False),
+            self._looks(self.evidence.undo, again.undo, ask=False),
+        ]
+        self._looks(self.viewer.compare, again.compare, ask=False)
+        self._looks(self.viewer.decided, again.decided, ask=False, message="Reading how it decided …")
+        stopped, kept = [self.session, self.photo], [self.session, self.viewer]
+        self.stop.click(do.cancel, stopped, kept, js=self.viewer.tell(None), cancels=running, **AT_ONCE)
+        self.photo.input(do.given, self.photo, [self.photo, self.viewer], **LIGHT)
+        judged = [self.session, self.options.found_from]
+        self.options.found_from.release(do.judge, judged, self.shown, trigger_mode="always_last", **LIGHT)
+        self.downloads.click(do.download, self.session, [self.session, self.downloads], **LIGHT)
+        self.history.click(do.pick, self.mine, [*self.shown, *settings], **LIGHT)
+        gr.on([self.names.change, self.viewer.change], None, [self.names, self.viewer], None, js=SETTLE, **PRIVATE)
+        self.preset.change(lambda preset: gr.update(preset=preset), self.preset, self.names, **LIGHT)
+        self._connect_several()
+        self.options.connect(page)
+        asked = [control for name, control in self.request.items() if name != "found_from"]
+        add_endpoint("segment", do.segment, asked, ["overlay", "labels"], "description")
 
     def run_on(self, listen: Callable[..., Any]) -> None:
-        """Segment when something happens, see `page.Segmenter`."""
-        asked, shown = [self.viewer.opacity, self.user_photos, self.found_from], [self.result, *self.viewer.outputs]
-        options: Options = {"inputs_kwargs": self.request, "show_progress_on": self.viewer.shown, **MODEL}
-        event = listen(self.handlers.run, asked, shown, **options)
-        evidence = [self.evidence, self.exemplars, self.user_photos, self.taught_names]
-        event.success(self.handlers.exemplars, [self.result, self.user_photos], evidence, **LIGHT)
-        self._judge_on(event.success)  # in case that it was changed meanwhile
+        """Look for the names when something happens, see `page.Segmenter`."""
+        self._looks(listen, self.handlers.run)
 
-    def _judge_on(self, listen: Callable[..., Any]) -> None:
-        seen = [self.result, self.viewer.toggles, self.viewer.opacity, self.found_from]
-        listen(self.handlers.judge, seen, [self.result, *self.viewer.drawn], **LIGHT)
+    def _looks(self, listen: Callable[..., Any], call: Callable, message: str = "Looking …", ask: bool = True) -> Any:
+        """An event that shows another result. ask: whether it needs what is asked now."""
+        options: Options = {"inputs_kwargs": self.request} if ask else {}
+        options |= {"cancels": self.first}
+        event = listen(
+            call,
+            self.mine,
+            self.shown,
+            js=self.viewer.tell("running", message),
+            **options,
+            **MODEL,
+            show_progress="hidden",
+        )
+        # Refused before the call, such as for a value that a control does not have.
+        event.failure(None, None, None, js=self.viewer.tell(None), **PRIVATE)
+        return event
+
+    def _connect_several(self) -> None:
+        handlers = SeveralHandlers(self.handlers)
+        given = [self.files, *self.mine]
+        gr.on(
+            [self.files.upload, self.all.click],
+            handlers.run,
+            given,
+            [self.session, self.grid],
+            inputs_kwargs={key: value for key, value in self.request.items() if key != "photo"},
+            show_progress_on=self.grid,
+            **MODEL,
+        )

@@ -1,39 +1,36 @@
-"""What the Segment tab shows of a result. Pure functions, but for the files that pictures are written to."""
-
-import tempfile
-from collections.abc import Collection
-from pathlib import Path
+"""What the Find tab shows of a result. Pure functions."""
 
 import numpy as np
 from markupsafe import Markup
 
-from reco_app.result_files import write_overlay
-from reco_app.segment.session import SegmentResult
+from reco_app.components.viewer import View
+from reco_app.segment.request import link
+from reco_app.segment.session import FindSession, SegmentResult
 from reco_app.templates import render
-from reco_core.export import FOUND_FROM
+from reco_app.visitor.user_photos import UserPhotos
+from reco_core.presets import find_preset
+from reco_core.types import Segmentation
+from reco_core.utils.images import resize_labels
 from reco_core.utils.visualize import overlay
 
-
-def choices(result: SegmentResult) -> list[tuple[str, int]]:
-    """What can be ticked under Show."""
-    named = enumerate(zip(result.concepts, result.found, strict=True))
-    return [(concept.name if found else f"{concept.name} (not found)", i) for i, (concept, found) in named]
+OPACITY = 0.6
 
 
-def legend(result: SegmentResult, drawn: Collection[int]) -> Markup:
-    """A row per concept: colour, name, share of the photo, presence, and "not found" in words.
-
-    drawn: what has its colour in the picture.
-    """
-    return render("segment/legend.html", result=result, drawn=drawn, usual=FOUND_FROM)
+def painted(photo: np.ndarray, found: Segmentation) -> np.ndarray:
+    """Every mask over a photo (h, w, 3) uint8 that may be smaller than the one that was marked."""
+    return overlay(photo, resize_labels(found.labels, photo.shape[:2]), len(found.names), OPACITY)
 
 
-def draw(result: SegmentResult, drawn: Collection[int], opacity: float) -> tuple[str, str]:
-    """Draw some concepts, what was not found as an outline: paths of a small JPEG and of a PNG to download."""
-    outlined = [i + 1 for i in result.outlined(drawn)]
-    kept = np.zeros(len(result.concepts) + 1, np.uint8)
-    for label in (*outlined, *(i + 1 for i in drawn)):
-        kept[label] = label
-    picture = overlay(result.photo, kept[result.labels], len(result.concepts), opacity, outlined)
-    folder = Path(tempfile.mkdtemp(dir=result.folder))  # a new name each time, or the browser shows the old picture
-    return write_overlay(picture, folder)
+def linked(result: SegmentResult, seen: View, first: str) -> View:
+    """With the address that asks the same again. first: the server's own preset."""
+    return seen | {"link": link(result.asked, find_preset(first), result.example)}  # type: ignore[return-value]
+
+
+def history(session: FindSession) -> Markup:
+    """The visit's results, the newest first; nothing for only one."""
+    return render("segment/history.html", results=session.results[::-1], shown=session.shown)
+
+
+def taught_names(user_photos: UserPhotos | None) -> Markup:
+    """A line beside the names: which of them the visitor's photos teach."""
+    return render("components/taught_names.html", names=user_photos.names if user_photos else {})

@@ -69,7 +69,7 @@ def read_bundle(file: Path, encoder: Encoder, limits: Limits = Limits()) -> list
         f"{file.name} was saved with other models",
         given=f"preset {manifest.preset}, weights {manifest.weights[:12]}",
         expected=f"preset {encoder.preset.name}, weights {encoder.hash[:12]}",
-        remedy="Choose that preset in the Segment tab under Options, or add the photos themselves: they lie in the zip",
+        remedy="Choose that preset in the Find tab under Options, or add the photos themselves: they lie in the zip",
     )
 
 

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-import gradio as gr
 import numpy as np
 
 from reco_app.limits import Limits
@@ -37,6 +36,14 @@ class Uploads:
 
     def __iter__(self) -> Iterator[SmallPhoto | LeftOut]:
         return itertools.starmap(_read, self._found)
+
+    def originals(self) -> Iterator[tuple[str, bytes] | LeftOut]:
+        """The files' names and bytes, as they were given."""
+        for label, read in self._found:
+            try:
+                yield (label, read()) if read else LeftOut(label, "no photo")
+            except ZIP_ERRORS as error:
+                yield LeftOut(label, _damaged(error))
 
 
 def open_zip(file: Path, limits: Limits) -> zipfile.ZipFile:
@@ -92,18 +99,28 @@ def _read(label: str, read: Read | None) -> SmallPhoto | LeftOut:
     except PhotoError as error:
         return LeftOut(label, str(error).removeprefix("the photo is "))
     except ZIP_ERRORS as error:
-        return LeftOut(label, f"damaged: {error}")
+        return LeftOut(label, _damaged(error))
 
 
-def read_upload(file: str | None, remedy: str = "Upload one, paste one, or click an example") -> np.ndarray:
-    """A photo that was given, (H, W, 3) uint8; what had to be chosen in reading it is shown on the page.
+def _damaged(error: Exception) -> str:
+    """Why, without the server's paths, which an OSError tells."""
+    return f"damaged: {getattr(error, 'strerror', None) or error}"
+
+
+def read_upload(
+    file: str | None, remedy: str = "Upload one, paste one, or click an example"
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A photo that was given, (H, W, 3) uint8, and what had to be chosen in reading it. Large ones are made smaller.
 
     Raises:
         PhotoError: there is none, or it cannot be read.
     """
     if not file or not Path(file).is_file():  # uploads are deleted after a while
         raise PhotoError("there is no photo", remedy=remedy)
-    photo, remarks = read_with_remarks(file)
-    for remark in remarks:
-        gr.Info(remark)
-    return photo
+    return read_with_remarks(Path(file), reduce=True)
+
+
+def same_file(one: str | None, other: str | None) -> bool:
+    """Whether two uploads are the same, whatever Gradio called its copies of them."""
+    files = [Path(file) for file in (one, other) if file and Path(file).is_file()]
+    return len(files) == 2 and (files[0] == files[1] or files[0].read_bytes() == files[1].read_bytes())

@@ -62,15 +62,21 @@ class UserArchive:
         return tuple(self._by_name)
 
     def concepts(
-        self, names: tuple[str, ...], method: str = "", k: int = 0, context: tuple[str, ...] = CONTEXT_WORDS
+        self,
+        names: tuple[str, ...],
+        method: str = "",
+        k: int = 0,
+        context: tuple[str, ...] = CONTEXT_WORDS,
+        exclude: frozenset[str] = frozenset(),
     ) -> dict[str, Concept]:
-        """What the visitor's photos teach of these names. method, k: the preset's if not given."""
-        preset = self.reco.encoder.preset
+        """What the visitor's photos teach of these names, but for some files. method, k: the preset's if not given."""
+        preset, records = self.reco.encoder.preset, self.reco.archive.records
         method, k = method or preset.method, k or preset.k
         found = {}
         for name in names:
-            if rows := self._by_name.get(name.casefold()):
-                key = (name, find_method(method).learning, k, context)
+            rows = [row for row in self._by_name.get(name.casefold(), ()) if records[row].file not in exclude]
+            if rows:
+                key = (name, find_method(method).learning, k, context, tuple(rows))
                 with self._lock:
                     if key not in self._concepts:
                         self._concepts[key] = self.reco.teach(name, rows, k=k, method=method, context=context)

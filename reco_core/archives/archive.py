@@ -17,7 +17,7 @@ and for the archive as a whole
 import copy
 import itertools
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -192,6 +192,10 @@ class Archive:
         """What photos are searched by, (n, D) float32, of some or of all."""
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
         return self._gather(rows, lambda part, of_part: torch.from_numpy(part.vectors.take(of_part)))
+
+    def files(self, rows: Iterable[int]) -> frozenset[str]:
+        """The files of some photos, to be excluded for example; rows that no photo has are passed over."""
+        return frozenset(self.records[row].file for row in rows if 0 <= row < len(self))
 
     @property
     def thumbnails(self) -> int:

@@ -1,6 +1,6 @@
 """What a user asks for: the things to look for, what of the text is not understood, and words that are misspelt."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from reco_core.archives.archive import Archive
@@ -18,6 +18,19 @@ class AskedNames(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+class Reading(NamedTuple):
+    """What one name asks for. noun: the thing. said: of "numbers", "colours" and "places", what is not understood.
+
+    negation: it says what is not meant, and is as it was. meant: if words are misspelt, what the thing may be, the
+    likeliest first.
+    """
+
+    noun: str
+    said: tuple[str, ...] = ()
+    negation: bool = False
+    meant: tuple[str, ...] = ()
+
+
 def understand(
     names: str | Iterable[str], archive: Archive, own: Collection[str] = (), most: int = MAX_NAMES
 ) -> AskedNames:
@@ -32,37 +45,47 @@ def understand(
     exact = {name.casefold() for name in own} | (quoted_names(names) if isinstance(names, str) else frozenset())
     found, remarks = [], []
     for name in clean_names(names, most):
-        noun, said = name, tuple[str, ...]()
-        if name.casefold() not in exact and not known_names().whole(name):
-            noun, said = _read(name, archive)
-        if said:
-            remarks.append(f'"{name}": "{noun}" is looked for; {" and ".join(said)} are not understood')
-        found.append(noun)
+        read = Reading(name) if name.casefold() in exact else read_name(name, archive)
+        _check(read)
+        if read.said:
+            remarks.append(f'"{name}": "{read.noun}" is looked for; {" and ".join(read.said)} are not understood')
+        found.append(read.noun)
     return AskedNames(clean_names(found, most), tuple(remarks))
 
 
-def _read(name: str, archive: Archive) -> tuple[str, tuple[str, ...]]:
-    """The thing in a name, and what else was said; raises NamesError."""
+def read_name(name: str, archive: Archive) -> Reading:
+    """What a clean name that does not stand in quotes asks for."""
+    if known_names().whole(name):
+        return Reading(name)
     noun, said = read_phrase(name, known_names().whole)
     negation, slips = is_negation(name), list(misspelt(noun))
     if not said and not negation and not slips:
-        return noun, said
+        return Reading(noun)
     if _is_title(name, archive):  # asked last: titles of a large archive take a while to be read
-        return name, ()
+        return Reading(name)
     if negation:
+        return Reading(name, said, negation=True)
+    slips = [(word, near) for word, near in slips if not len(archive.called(word).rows)]
+    spelling = known_names().spelling(noun) if "numbers" in said and not slips else noun
+    return Reading(spelling, said, meant=_meant(noun, slips))
+
+
+def _check(read: Reading) -> None:
+    """Raises NamesError if it must not be looked for as it is."""
+    if read.negation:
         raise NamesError(
             "a negation is not understood",
-            given=repr(name),
+            given=repr(read.noun),
             expected="what to look for",
             remedy='Type only names of things, such as "cat"',
         )
-    if slips := [(word, near) for word, near in slips if not len(archive.called(word).rows)]:
+    if read.meant:
+        either = " or ".join(f'"{one}"' for one in read.meant)
         raise NamesError(
             "a name is not known",
-            given=repr(noun),
-            remedy=f"Did you mean {_either(noun, slips)}? If it is right as it is, put it in double quotes",
+            given=repr(read.noun),
+            remedy=f"Did you mean {either}? If it is right as it is, put it in double quotes",
         )
-    return (known_names().spelling(noun) if "numbers" in said else noun), said
 
 
 def _is_title(name: str, archive: Archive) -> bool:
@@ -71,10 +94,12 @@ def _is_title(name: str, archive: Archive) -> bool:
     return any(words_of(archive.records[row].title) == words_of(name) for row in rows.tolist())
 
 
-def _either(name: str, slips: list[tuple[str, tuple[str, ...]]]) -> str:
+def _meant(name: str, slips: Sequence[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
     """What may be meant: one word each in all ways, or several words in the likeliest."""
+    if not slips:
+        return ()
     (word, near), *more = slips
     meant = [name.replace(word, other, 1) for other in near]
     for word, near in more:
         meant = [meant[0].replace(word, near[0], 1)]
-    return " or ".join(f'"{one}"' for one in meant)
+    return tuple(meant)

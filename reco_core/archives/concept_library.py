@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+from torch import Tensor
 
 from reco_core.archives.archive import Archive
+from reco_core.archives.exemplar_search import NEAREST as RANKED
 from reco_core.archives.exemplar_search import NamedPhotos
 from reco_core.archives.stored_concepts import ConceptKey, read_concepts
 from reco_core.errors import ArchiveError
@@ -17,6 +19,7 @@ from reco_core.models.encoder import Encoder
 from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.segmentation.concept_learner import NEAREST, ConceptLearner
 from reco_core.types import Concept, ExemplarMaps, Retrieved, Why
+from reco_core.utils.photo_files import spelled
 
 CACHED_CONCEPTS = 2048
 UNRELATED = 64  # photos that stand for the archive, at equal distances in it
@@ -50,9 +53,10 @@ class ConceptLibrary:
             ArchiveError: no photo is left.
         """
         context = context if learning.context_elimination else ()
+        if exclude and not self._matters(exclude, name, k, learning, context):
+            exclude = frozenset()
         key = ConceptKey(name.casefold(), k, learning.changed, context, exclude)
-        with self._lock:
-            concept = self._cache.get(key) or self.stored.get(key)
+        concept = self._known(key)
         if concept is None and learning.titles and not len(self.archive.called(name, exclude).rows):
             return self.get(name, k, replace(learning, titles=False), context, exclude)
         if concept is None:
@@ -79,6 +83,30 @@ class ConceptLibrary:
         given: list[Why] = ["given"] * len(rows)
         found = Retrieved(np.asarray(rows), np.ones(len(rows), np.float32), tuple(given))
         return self.learner.teach(name, self._maps(found, len(rows)), learning, around)
+
+    def _matters(self, exclude: frozenset[str], name: str, k: int, learning: Learning, context: Sequence[str]) -> bool:
+        """Whether a concept would be another one without some files: its own photos or those of context words are."""
+        unwanted, looks = set(map(spelled, exclude)), replace(learning, titles=False)
+        around = (self.surroundings._considered(word, k, looks, context) for word in context)
+        return any(unwanted & files for files in (self._considered(name, k, learning, context), *around))
+
+    def _considered(self, name: str, k: int, learning: Learning, context: Sequence[str]) -> set[str]:
+        """The files of all photos that are ranked for a name; the concept depends on no others."""
+        concept = self._known(ConceptKey(name.casefold(), k, learning.changed, tuple(context)))
+        if concept and not learning.titles:
+            return {spelled(exemplar.record.file) for exemplar in concept.exemplars}
+        rows = self.archive.search(self._query(name), max(k, RANKED) if learning.titles else k).rows
+        called = self.archive.called(name).rows if learning.titles else rows[:0]
+        return {spelled(self.archive.records[row].file) for row in (*rows, *called)}
+
+    def _known(self, key: ConceptKey) -> Concept | None:
+        with self._lock:
+            return self._cache.get(key) or self.stored.get(key)
+
+    def _query(self, name: str) -> Tensor:
+        """What the archive is searched by; alone: in a batch, padding would change the last digits."""
+        one_text = self.encoder.preset.one_text
+        return (self.encoder.embed_names if one_text else self.encoder.embed_queries)((name,))[0]
 
     def _read_stored(self) -> dict[ConceptKey, Concept]:
         return read_concepts(self.archive, self.learner.is_in_archive)
@@ -107,8 +135,8 @@ class ConceptLibrary:
     def _learn(
         self, name: str, k: int, learning: Learning, around: Sequence[Concept], exclude: frozenset[str]
     ) -> Concept:
-        text = self.encoder.embed_names((name,))[0]  # alone: in a batch, padding would change the last digits
-        query = text if self.encoder.preset.one_text else self.encoder.embed_queries((name,))[0]
+        query = self._query(name)
+        text = query if self.encoder.preset.one_text else self.encoder.embed_names((name,))[0]
         if learning.titles:
             named = NamedPhotos.find(self.archive, name, query, k, self.learner.in_archive_from, exclude)
             if teachers := named.teachers(k):

@@ -13,7 +13,7 @@ from reco_core.cli import options
 from reco_core.cli.many_photos import segment_all
 from reco_core.cli.photo_list import is_many, list_given
 from reco_core.errors import NamesError, OptionError
-from reco_core.export import is_found, write_report
+from reco_core.export import Answer, answer, write_report
 from reco_core.export.file_names import photo_key, readable
 from reco_core.export.results_folder import ALL, FORMATS, ResultsFolder, parse_formats
 from reco_core.export.stored_result import REPORT, read_result
@@ -28,6 +28,7 @@ from reco_core.utils.names import EXAMPLE, parse_names
 from reco_core.utils.photo_files import PHOTO_SUFFIXES
 
 log = logging.getLogger("reco_core")
+SAID: dict[Answer, str] = {"found": "", "maybe": ": maybe there", "absent": ": not found"}
 
 
 def add_commands(commands: options.Commands) -> None:
@@ -164,6 +165,6 @@ def _write_one(
 def _tell(result: Segmentation, out: Path) -> None:
     for index, name in enumerate(result.names, 1):
         share, presence = result.share(index), result.presence[index - 1]
-        found = "" if is_found(presence, share) else ": not found"
-        log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence, found)
+        said = SAID[answer(presence, share)]
+        log.info("%-20s %5.1f %% of the photo, presence %.2f%s", name, 100 * share, presence, said)
     log.info("written to %s", out)

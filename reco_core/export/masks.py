@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from reco_core.export.cutouts import cut_out
 from reco_core.export.file_names import name_keys
 from reco_core.export.report import save_png
 
@@ -20,11 +21,10 @@ def write_masks(labels: np.ndarray, names: Sequence[str], folder: Path, key: str
 
 
 def write_cutouts(photo: np.ndarray, labels: np.ndarray, names: Sequence[str], folder: Path, key: str) -> None:
-    """Write cutouts/KEY.NAME.png for each name: the photo (H, W, 3) as RGBA, opaque where labels (H, W) have it.
+    """Write cutouts/KEY.NAME.png for each name that labels (H, W) have: what `cut_out` takes of the photo (H, W, 3).
 
-    Transparent pixels are black, so that nothing of the rest can be brought back. Raises OSError.
+    Raises OSError.
     """
     for label, name in enumerate(name_keys(names), 1):
-        inside = (labels == label)[..., None]
-        cut = np.concatenate([photo * inside, inside.astype(np.uint8) * 255], axis=-1)
-        save_png(Image.fromarray(cut.astype(np.uint8)), folder / CUTOUTS / f"{key}.{name}.png")
+        if (cut := cut_out(photo, labels == label)) is not None:
+            save_png(Image.fromarray(cut), folder / CUTOUTS / f"{key}.{name}.png")

@@ -6,22 +6,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from reco_core.export.answers import answer, is_found
 from reco_core.types import Discovery, Segmentation
 from reco_core.utils.atomic_write import atomic_path, atomic_write
 from reco_core.utils.visualize import colour, overlay, palette, tag
 
-FOUND_FROM = 0.5  # presence below this is "not found"
 CREDITS = ("author", "licence", "licence_scope", "source_url", "landing_url")  # what is told of an exemplar
-LEAST_SHARE = 0.0005  # a concept that wins fewer of the pixels was not found either
-
-
-def is_found(presence: float, share: float, found_from: float = FOUND_FROM) -> bool:
-    """Whether to say that a concept is in the photo. All three are 0..1."""
-    return presence >= found_from and share >= LEAST_SHARE
 
 
 def describe(result: Segmentation) -> dict:
-    """What a segmentation says, as plain data: per concept colour, share, presence, found or not, and exemplars."""
+    """What a segmentation says, as plain data: per concept colour, share, presence, answer, and exemplars."""
     concepts = []
     for index, concept in enumerate(result.references.concepts):
         share, presence = result.share(index + 1), result.presence[index]
@@ -43,6 +37,7 @@ def describe(result: Segmentation) -> dict:
                 "colour": "#{:02x}{:02x}{:02x}".format(*colour(index)),
                 "share": round(share, 5),
                 "presence": round(presence, 4),
+                "answer": answer(presence, share),
                 "found": is_found(presence, share),
                 "in_archive": concept.in_archive,
                 "exemplars": exemplars,
@@ -78,6 +73,13 @@ def save_png(image: Image.Image, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(file) as part:
         image.save(part, "PNG")
+
+
+def save_jpeg(image: Image.Image, file: Path) -> None:
+    """Likewise, as a JPEG that looks the same as the image."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(file) as part:
+        image.save(part, "JPEG", quality=90, optimize=True)
 
 
 def _write(

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from reco_core.errors import find
 from reco_core.export.coco import to_coco
 from reco_core.export.file_names import photo_key, readable
 from reco_core.export.masks import write_cutouts, write_masks
-from reco_core.export.report import write_report
+from reco_core.export.report import save_jpeg, write_report
+from reco_core.export.share_picture import share_picture, told_of
 from reco_core.export.stored_result import REPORT, StoredResult, read_result, read_results
 from reco_core.export.yolo import to_lines, to_yaml
 from reco_core.types import Segmentation
@@ -21,11 +23,13 @@ from reco_core.utils.atomic_write import atomic_write
 FORMATS = {
     "masks": "a black and white PNG for each name",
     "cutouts": "a transparent PNG for each name",
+    "share": "a picture for a chat",
     "coco": "coco.json",
     "yolo": "labels as polygons",
 }
 ALL = "all"
-COLUMNS = ("photo", "name", "share", "presence", "found", "result", "problem")
+SHARE = "share"  # the folder
+COLUMNS = ("photo", "name", "share", "presence", "found", "answer", "result", "problem")
 
 
 def parse_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -65,6 +69,9 @@ class ResultsFolder:
             write_masks(result.labels, result.names, self.folder, key)
         if "cutouts" in self.formats:
             write_cutouts(photo, result.labels, result.names, self.folder, key)
+        if "share" in self.formats:
+            picture = share_picture(photo, result.labels, *told_of(result))
+            save_jpeg(Image.fromarray(picture), self.folder / SHARE / f"{key}.jpg")
         write_report(result, photo, self.folder, settings, prefix)
 
     def summarise(self, problems: Sequence[tuple[str, str]] = (), table: bool = True) -> None:
@@ -103,7 +110,9 @@ def _table(results: Sequence[StoredResult], problems: Sequence[tuple[str, str]])
     rows.writerow(COLUMNS)
     for result in results:
         for c in result.concepts:
-            rows.writerow([result.photo, c.name, c.share, c.presence, "yes" if c.found else "no", result.key, ""])
+            rows.writerow(
+                [result.photo, c.name, c.share, c.presence, "yes" if c.found else "no", c.answer, result.key, ""]
+            )
     for photo, why in problems:
-        rows.writerow([readable(photo), "", "", "", "", "", why])
+        rows.writerow([readable(photo), *[""] * (len(COLUMNS) - 2), why])
     return text.getvalue()

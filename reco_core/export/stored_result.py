@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from reco_core.errors import OptionError
+from reco_core.export.answers import ANSWERS, Answer, answer
 from reco_core.export.file_names import photo_key
 
 REPORT = "result.json"
@@ -16,13 +18,18 @@ REPORT = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class StoredConcept:
-    """What a result says of a name: its label, share of the photo and presence (0..1), and whether it was found."""
+    """What a result says of a name: its label, share of the photo and presence (0..1), and whether it is there."""
 
     name: str
     label: int
     share: float
     presence: float
-    found: bool
+    answer: Answer
+
+    @property
+    def found(self) -> bool:
+        """Whether it is there for sure."""
+        return self.answer == "found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,7 @@ def read_result(file: Path, root: Path) -> StoredResult | None:
     prefix = file.name.removesuffix(REPORT)
     try:
         told = json.loads(file.read_bytes())
-        concepts = tuple(
-            StoredConcept(c["name"], c["label"], c["share"], c["presence"], c["found"]) for c in told["concepts"]
-        )
+        concepts = tuple(_concept(told) for told in told["concepts"])
         photo, sha256 = told["photo"], told["sha256"]
         key = (file.relative_to(root).parent / prefix[:-1]).as_posix() if prefix else photo_key(photo)
         return StoredResult(
@@ -68,6 +73,13 @@ def read_result(file: Path, root: Path) -> StoredResult | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _concept(told: dict[str, Any]) -> StoredConcept:
+    """Raises KeyError, TypeError or ValueError if it is none. Older results do not say their answer."""
+    share, presence = told["share"], told["presence"]
+    said: Answer = ANSWERS[ANSWERS.index(told["answer"])] if "answer" in told else answer(presence, share)
+    return StoredConcept(told["name"], told["label"], share, presence, said)
 
 
 def read_results(root: Path) -> Iterator[StoredResult]:

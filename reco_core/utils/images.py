@@ -16,6 +16,7 @@ from torch import Tensor
 from reco_core.errors import PhotoError
 from reco_core.utils.bare_files import TIFF, Bare, bare, orientation
 from reco_core.utils.colour_profiles import to_srgb
+from reco_core.utils.large_photos import decode_smaller, most_pixels, reduced
 from reco_core.utils.odd_tiffs import read_odd_tiff
 from reco_core.utils.pixel_values import has_other_values, to_bytes, values_of, with_all_bits
 
@@ -54,10 +55,14 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str = "") -> np.n
     return read_with_remarks(source, name)[0]
 
 
-def read_with_remarks(source: str | Path | bytes | Image.Image, name: str = "") -> tuple[np.ndarray, tuple[str, ...]]:
+def read_with_remarks(
+    source: str | Path | bytes | Image.Image, name: str = "", *, reduce: bool = False
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """A photo as `read_photo` gives it, and what had to be chosen: which values are white, which frame it is.
 
     The remarks are logged, too.
+
+    reduce: more than 50 megapixels are made fewer, if they can be held at all.
 
     Raises:
         PhotoError: as there.
@@ -67,9 +72,10 @@ def read_with_remarks(source: str | Path | bytes | Image.Image, name: str = "") 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which we check, and of metadata, which we do not need
             if isinstance(source, Image.Image):
-                photo, remarks = _decoded(what, source)
+                photo, remarks = _decoded(what, source, reduce)
             else:
-                photo, remarks = _decoded(what, bare(source if isinstance(source, bytes) else _bytes(Path(source))))
+                data = source if isinstance(source, bytes) else _bytes(Path(source))
+                photo, remarks = _decoded(what, bare(data), reduce)
     except PhotoError:
         raise
     except FileNotFoundError as error:
@@ -95,7 +101,7 @@ def _bytes(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _decoded(what: str, source: Bare | Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+def _decoded(what: str, source: Bare | Image.Image, reduce: bool) -> tuple[np.ndarray, tuple[str, ...]]:
     def opened() -> Image.Image:
         return source if isinstance(source, Image.Image) else Image.open(io.BytesIO(source.data), formats=FORMATS)
 
@@ -103,14 +109,20 @@ def _decoded(what: str, source: Bare | Image.Image) -> tuple[np.ndarray, tuple[s
         odd = read_odd_tiff(source.data, lambda size: _check_size(what, size))
         loaded, remark = to_bytes(odd.values)
         loaded.info["icc_profile"] = odd.profile
-        return _finished(loaded, TURNS.get(odd.orientation), remark, 1 if odd.pages > 1 else 0)
+        return _finished(loaded, TURNS.get(odd.orientation), 1 if odd.pages > 1 else 0, remark)
     image = opened()
-    _check_size(what, image.size)
+    most, pixels = most_pixels(image) if reduce else MAX_PIXELS, image.width * image.height
+    _check_size(what, image.size, most)
+    decode_smaller(image, MAX_PIXELS)
     loaded, remark = to_bytes(values_of(image)) if has_other_values(image) else with_all_bits(image, opened)
-    _check_size(what, loaded.size)  # some files say another size than they have
+    _check_size(what, loaded.size, most)  # some files say another size than they have
     exif = source.exif if isinstance(source, Bare) else b""
     frame = image.tell() + 1 if getattr(image, "is_animated", False) else 0
-    return _finished(_with_info(loaded, image), _turn(image, exif), remark, frame)
+    turn, loaded, scaled = _turn(image, exif), _with_info(loaded, image), ""
+    if pixels > MAX_PIXELS:
+        loaded = _with_info(reduced(_in_colours(loaded), MAX_PIXELS), image)
+        scaled = f"the photo has {pixels / 1e6:.0f} megapixels; it was scaled down to at most {MAX_PIXELS / 1e6:.0f}"
+    return _finished(loaded, turn, frame, scaled, remark)
 
 
 def _known_to_pillow(opened: Callable[[], Image.Image]) -> bool:
@@ -122,12 +134,12 @@ def _known_to_pillow(opened: Callable[[], Image.Image]) -> bool:
 
 
 def _finished(
-    image: Image.Image, turn: Image.Transpose | None, remark: str, frame: int
+    image: Image.Image, turn: Image.Transpose | None, frame: int, *remarks: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """frame: which one of several it is, from 1; 0 if it is the only one."""
     taken = f"there are several frames or pages; number {frame} was taken" if frame else ""
     upright = image if turn is None else image.transpose(turn)
-    return np.ascontiguousarray(_to_rgb(upright)), tuple(filter(None, (remark, taken)))
+    return np.ascontiguousarray(_to_rgb(upright)), tuple(filter(None, (*remarks, taken)))
 
 
 def _turn(image: Image.Image, exif: bytes) -> Image.Transpose | None:
@@ -138,10 +150,10 @@ def _turn(image: Image.Image, exif: bytes) -> Image.Transpose | None:
         return None
 
 
-def _check_size(what: str, size: tuple[int, int]) -> None:
+def _check_size(what: str, size: tuple[int, int], most: int = MAX_PIXELS) -> None:
     given = f"{size[0]} x {size[1]} pixels"
-    if size[0] * size[1] > MAX_PIXELS:
-        raise _too_large(what, given)
+    if size[0] * size[1] > most:
+        raise _too_large(what, given, f"at most {most // 1_000_000} megapixels")
     if min(size) < MIN_SIDE:
         raise PhotoError(f"{what} is too small", given=given, expected=f"at least {MIN_SIDE} pixels on each side")
 
@@ -150,12 +162,14 @@ def _too_large(what: str, given: object, expected: str = f"at most {MAX_PIXELS /
     return PhotoError(f"{what} is too large", given=given, expected=expected, remedy="Scale it down first")
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
+def _in_colours(image: Image.Image) -> Image.Image:
     if "transparency" in image.info or image.mode == "PA":
-        image = _with_info(image.convert("RGBA"), image)
-    elif image.mode in ("P", "1"):
-        image = _with_info(image.convert("RGB"), image)
-    image = to_srgb(image)
+        return _with_info(image if image.mode == "RGBA" else image.convert("RGBA"), image)
+    return _with_info(image.convert("RGB"), image) if image.mode in ("P", "1") else image
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    image = to_srgb(_in_colours(image))
     if "A" in image.getbands():
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -59,25 +59,46 @@ class KnownNames:
         alone: only names of one word; else also words from within names.
         """
         known = self._alone if alone else {**self._within, **self._alone}
-        found = [slip for slip in _slips(word.casefold()) if slip in known]
+        costs = slips(word.casefold())
+        found = [slip for slip in costs if slip in known]
         if not found and word.endswith("s"):
             return tuple(f"{near}s" for near in self.near(word[:-1], alone) if not near.endswith("s"))
-        best = sorted(found, key=lambda near: (_slips(word.casefold())[near], known[near]))
+        best = sorted(found, key=lambda near: (costs[near], known[near]))
         return tuple(best[:MOST])
 
 
 @cache
 def known_names() -> KnownNames:
     """Of the bundled lists: mini's names, and the nouns by how common they are."""
-    names = (ASSETS / "mini" / "names.txt").read_text(encoding="utf-8").splitlines()
-    with (ASSETS / "vocabulary" / "nouns.tsv").open(newline="", encoding="utf-8") as table:
-        rows = list(csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE))
-    nouns = sorted(rows, key=lambda row: -int(row["count"]))
-    return KnownNames((*names, *(row["name"] for row in nouns), *MORE))
+    return KnownNames((*_mini(), *_nouns(), *MORE))
 
 
 @cache
-def _english() -> frozenset[str]:
+def usual_names() -> tuple[str, ...]:
+    """The same names as they are offered: common nouns that mini knows, the others, what else mini knows, and the rest,
+    in which short names are first; some are there twice.
+    """
+    nouns, mini = _nouns(), dict.fromkeys(_mini())
+    common = [name for name, count in nouns.items() if count]
+    rest = sorted(nouns, key=lambda name: name.count(" "))
+    return (*(name for name in common if name in mini), *common, *mini, *rest, *MORE)
+
+
+def _mini() -> list[str]:
+    return (ASSETS / "mini" / "names.txt").read_text(encoding="utf-8").splitlines()
+
+
+@cache
+def _nouns() -> dict[str, int]:
+    """How often each was counted, the most common first."""
+    with (ASSETS / "vocabulary" / "nouns.tsv").open(newline="", encoding="utf-8") as table:
+        rows = csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)
+        counts = {row["name"]: int(row["count"]) for row in rows}
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+@cache
+def english_words() -> frozenset[str]:
     """The whole words of CLIP's tokenizer, whatever they mean; none if open_clip is not installed."""
     spec = find_spec("open_clip")
     for place in (spec.submodule_search_locations or []) if spec else []:
@@ -96,11 +117,11 @@ def misspelt(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         plain = word.casefold()
         if len(word) >= SHORTEST and plain.isascii() and plain.isalpha() and not names.has(plain):
             near = names.near(plain, alone=len(words) == 1)
-            if near and not {plain, plain.removesuffix("s")} & _english():
+            if near and not {plain, plain.removesuffix("s")} & english_words():
                 yield word, near
 
 
-def _slips(word: str) -> dict[str, int]:
+def slips(word: str) -> dict[str, int]:
     """All words that are one slip away, and how unlikely the slip is, 0 and more.
 
     A letter is doubled or its double left out, two are swapped, one is left out, put in, or changed (not the first);

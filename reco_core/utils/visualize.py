@@ -11,18 +11,21 @@ from skimage.measure import find_contours
 
 from reco_core.utils.fonts import can_write, name_font
 
-# Distinct on photos and for most colour-blind people (after Okabe & Ito); index 0 is the first concept.
+# The first twelve are apart from one another and from the app's rose for all eyes: in CIE Lab by 24 or more, also as
+# people without red or without green cones see them (tests/utils/test_palette.py). Index 0 is the first concept.
 BASE_COLOURS = (
-    (230, 25, 75),
-    (0, 114, 230),
-    (255, 200, 0),
-    (0, 170, 90),
-    (190, 70, 230),
-    (255, 120, 0),
-    (0, 200, 220),
-    (255, 130, 180),
-    (140, 90, 40),
-    (120, 130, 255),
+    (85, 136, 255),
+    (221, 238, 51),
+    (187, 17, 170),
+    (0, 255, 187),
+    (255, 170, 102),
+    (34, 153, 102),
+    (136, 51, 34),
+    (51, 51, 204),
+    (85, 238, 238),
+    (136, 51, 102),
+    (68, 187, 255),
+    (136, 119, 0),
 )
 GOLDEN = 0.618033988749895
 # Of dashed outlines, in 600ths of the photo's long side, but at least in pixels.
@@ -35,7 +38,8 @@ def colour(index: int) -> tuple[int, int, int]:
     """The colour of concept `index` (0-based), the same in every run: RGB, 0..255."""
     if index < len(BASE_COLOURS):
         return BASE_COLOURS[index]
-    red, green, blue = colorsys.hsv_to_rgb((index * GOLDEN) % 1, 0.55 + 0.4 * (index % 3) / 2, 0.95 - 0.3 * (index % 2))
+    hue = 0.05 + 0.82 * ((index * GOLDEN) % 1)  # no rose
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.55 + 0.4 * (index % 3) / 2, 0.95 - 0.3 * (index % 2))
     return round(255 * red), round(255 * green), round(255 * blue)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support import viewer_page
 from support.chromium import launch
 from support.page import PATIENCE
 from support.server import serving
@@ -53,8 +54,9 @@ def visit(browser: Browser, request) -> Iterator[Callable[..., Page]]:
     """Opens the app as a new visitor; notes which addresses the page asks for."""
     contexts = []
 
-    def open_page(width: int = 1280, height: int = 900, address: str = "") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    def open_page(width: int = 1280, height: int = 900, address: str = "", touch: bool = False) -> Page:
+        options = {"viewport": {"width": width, "height": height}, "has_touch": touch, "is_mobile": touch}
+        context = browser.new_context(accept_downloads=True, **options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
@@ -66,6 +68,40 @@ def visit(browser: Browser, request) -> Iterator[Callable[..., Page]]:
 
     yield open_page
     for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def viewer_address(tmp_path_factory) -> Iterator[str]:
+    """The page with nothing but the viewer."""
+    with serving([sys.executable, "tests/support/viewer_app.py"], tmp_path_factory.mktemp("viewer")) as url:
+        yield url
+
+
+@pytest.fixture
+def view(browser: Browser, viewer_address: str) -> Iterator[Callable[..., Page]]:
+    """Opens the viewer's page as a new visitor; `result` asks for the result at once."""
+    contexts = []
+    expect.set_options(timeout=PATIENCE)
+
+    def open_page(width: int = 1280, result: bool = True, **options) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.faults, page.asked = [], []
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and page.faults.append(said.text))
+        page.goto(f"{viewer_address}?__theme=light")
+        page.wait_for_selector("#viewer[data-state=empty]")
+        if result:
+            viewer_page.run(page)
+        page.on("request", lambda request: page.asked.append(request.url))
+        return page
+
+    yield open_page
+    for context in contexts:
+        assert [page.faults for page in context.pages] == [[]]
         context.close()
 
 

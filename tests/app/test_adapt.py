@@ -1,4 +1,4 @@
-"""The Adapt tab in a real browser: from photos to a specialist that is tried out; waiting, cancelling, bad input."""
+"""The tab Train in a real browser: from photos to a specialist that is tried out; waiting, cancelling, bad input."""
 
 import io
 import re
@@ -49,7 +49,7 @@ def trip(real_photos, tmp_path_factory) -> Path:
 
 def give(page: Page, files: list[Path], names: str, steps: int = 50, everything: bool = False) -> None:
     """Fill in everything and press Start."""
-    tab(page, "Adapt")
+    tab(page, "Train")
     drop(page, "#adapt-drop", files)
     page.locator("#adapt-names :is(input, textarea)").fill(names)
     page.locator("#adapt-everything input").set_checked(everything)
@@ -133,7 +133,7 @@ def test_from_photos_to_a_specialist_that_is_tried(visit, trip, chelsea, tmp_pat
 
 def test_bad_input_is_told_and_the_tab_goes_on(visit, trip, tmp_path):
     page = visit()
-    tab(page, "Adapt")
+    tab(page, "Train")
     page.click("#adapt-start")
     says(page, "There are no photos")
     give(page, [trip], " ,, ")
@@ -149,6 +149,10 @@ def test_bad_input_is_told_and_the_tab_goes_on(visit, trip, tmp_path):
     says(page, re.compile(r"None of these files is a photo.*fake\.jpg"))
     give(page, [trip], "cat", steps=600)
     says(page, re.compile("ReCo l|The network learns|Waiting"))
+    page.reload()  # it goes on
+    tab(page, "Train")
+    says(page, re.compile("ReCo l|The network learns|Waiting"))
+    expect(page.locator("#adapt-start")).to_be_disabled()
     page.click("#adapt-cancel")
     says(page, "The job was cancelled")
     assert "Traceback" not in page.content()

@@ -1,4 +1,4 @@
-"""The Adapt tab's words and charts, without a browser."""
+"""The tab Train's words and charts, without a browser."""
 
 import numpy as np
 from support.page import EVIL

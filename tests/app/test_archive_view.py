@@ -1,4 +1,4 @@
-"""What the Archive tab shows, without a browser."""
+"""What the tab Teach shows, without a browser."""
 
 from dataclasses import replace
 

@@ -34,6 +34,7 @@ def test_every_text_is_escaped():
     html = view.legend(result, [], 1.0)
     assert "<img" not in html
     assert html.count(f"&#39;{escape(EVIL)}") == 8
+    assert view.seen(None, result, [], EVIL)["names"][0]["name"] == f"'{EVIL}"
 
 
 def test_only_the_newest_readings_are_kept(context, chelsea):
@@ -55,9 +56,29 @@ def test_a_photo_that_went_or_was_never_given(context, chelsea):
     for missing in (None, str(chelsea) + "x"):
         with pytest.raises(gr.Error, match="There is no photo"):
             handlers.discover(missing)
+        assert handlers.run(missing, 8, "", "", None)[2]["message"].startswith("There is no photo")
     with pytest.raises(gr.Error, match=r"(?i)parts is out of range"):
         handlers.discover(str(chelsea), parts=21)
     session = handlers.begin()
     with pytest.raises(gr.Error, match="no longer kept"):
         handlers.hand_over(session, ["cat"])
     assert handlers.divide(session, 3, [])[1:] == (gr.skip(),) * 6
+
+
+def test_only_what_it_is_sure_enough_of_is_offered():
+    labels = np.array([[1, 1, 1, 2], [1, 1, 3, 2]], np.uint8)
+    result = Discovery(labels, (Segment("cat", 0.9), Segment("wall", 0.2), Segment("zorbl", 0.1)), torch.eye(3))
+    assert view.sure(result) == [0]
+    assert view.sure(result, ["zorbl"]) == [0, 2]
+    html = view.legend(result)
+    assert html.index("cat") < html.index("2 guesses") < html.index("wall")
+    unsure = Discovery(labels, (Segment("a", 0.1), Segment("b", 0.2), Segment("c", 0.1)), torch.eye(3))
+    assert 'reco-guesses" open' in view.legend(unsure)
+
+
+def test_the_photo_comes_along_from_the_tab_find(context, chelsea, tmp_path):
+    handlers, copy = DiscoverHandlers(context), tmp_path / "copy.png"
+    copy.write_bytes(chelsea.read_bytes())
+    assert handlers.carried(None, None) == handlers.carried(str(chelsea), str(copy)) == (gr.skip(),) * 3
+    photo, shown, _ = handlers.carried(str(chelsea), None)
+    assert (photo, shown["state"], shown["file"]) == (str(chelsea), "empty", "chelsea.png")

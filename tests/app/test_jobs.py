@@ -1,4 +1,4 @@
-"""Jobs of the Adapt tab: their queue, their ends, their files. What is adapted is a stand-in."""
+"""Jobs of the tab Train: their queue, their ends, their files. What is adapted is a stand-in."""
 
 import gc
 import io
@@ -289,3 +289,20 @@ def test_the_queue_is_bounded(new_job):
         TrainingSession(queue, new_job(Adapt()))
     for session in sessions:
         session.close()
+
+
+def test_a_reload_takes_the_job_over(new_job):
+    """The page that was closed lets go of it, whenever its session ends; only who has the ticket finds it."""
+    adapt, queue = Adapt(), JobQueue()
+    before = TrainingSession(queue, new_job(adapt))
+    job = before.job
+    assert queue.find("") is queue.find("guess") is None
+    assert queue.find(job.ticket) is job
+    after = TrainingSession.taken_over(queue, job)
+    before.close()
+    del before
+    gc.collect()
+    assert not job.cancelled
+    after.close()
+    assert job.cancelled
+    until(lambda: job.over)

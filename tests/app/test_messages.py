@@ -4,8 +4,8 @@ import gradio as gr
 import pytest
 from markupsafe import Markup
 
-from reco_app.messages import or_refused, user_errors
-from reco_core.errors import PhotoError
+from reco_app.messages import or_refused, sentence, user_errors
+from reco_core.errors import ArchiveError, OptionError, PhotoError
 
 
 def test_unexpected_errors_are_logged_and_not_shown(caplog):
@@ -29,3 +29,13 @@ def test_a_reason_on_the_page_is_escaped_once():
     html = or_refused(refuse, lambda reason: reason)
     assert "&lt;b&gt;no &amp; photo" in html
     assert 'role="alert"' in html
+
+
+def test_nobody_is_told_to_run_a_command():
+    """Whoever looks at the page has no machine to run it on."""
+    error = ArchiveError("preset clip has no archive yet", given="a", remedy="Make it with: reco install clip")
+    assert sentence(error) == "Preset clip has no archive yet. Given: a. Whoever runs this server can mend that."
+    assert sentence(OptionError("no way", remedy="Run pip install -r requirements.txt")) == (
+        "No way. Whoever runs this server can mend that."
+    )
+    assert sentence(PhotoError("recording is damaged", remedy="Upload it again")).endswith("Upload it again.")

@@ -6,15 +6,16 @@ import pytest
 from reco_app.app import build_app
 from reco_app.templates import stylesheet, text
 
-REQUEST = {
+REQUEST = {  # the label of each control
     "photo": "Photo",
     "names": "Names",
     "method": "Method",
-    "k": "Exemplars per name (k)",
+    "k": "Photos per name (k)",
     "background": "Background words",
     "context": "Context words",
     "preset": "Models",
     "titles": "Titles count",
+    "found_from": "Say found from",
 }
 
 
@@ -25,18 +26,20 @@ def blocks(context) -> gr.Blocks:
 
 def test_tabs_in_order(blocks):
     tabs = [block for block in blocks.blocks.values() if isinstance(block, gr.Tab)]
-    assert [tab.label for tab in tabs] == ["Segment", "Discover", "Archive", "Adapt", "About"]
+    assert [tab.label for tab in tabs] == ["Find", "What's in it?", "Teach", "Train", "About"]
     (bar,) = {tab.parent for tab in tabs}
     assert bar.children == tabs  # Gradio counts whatever lies between tabs as tabs
 
 
 def test_what_is_asked_comes_from_the_control_of_that_label(blocks):
     runs = [fn for fn in blocks.fns.values() if fn.api_name == "segment" or "background" in fn.input_keyword_names]
-    assert len(runs) == 5  # the endpoint; button, example, and two ways from Discover
+    assert len(runs) == 7  # the endpoint; button, example, taught, several photos, and two ways from What's in it?
     for fn in runs:
-        names = [*REQUEST] if fn.api_name == "segment" else fn.input_keyword_names
+        names = [name for name in REQUEST if name != "found_from"]
+        names = names if fn.api_name == "segment" else fn.input_keyword_names
         labels = [block.label for block in fn.inputs[-len(names) :]]
-        assert dict(zip(names, labels, strict=True)) == REQUEST
+        assert set(REQUEST) - set(names) <= {"photo", "found_from"}  # many photos, and the endpoint
+        assert dict(zip(names, labels, strict=True)) == {name: REQUEST[name] for name in names}
 
 
 def test_only_the_endpoints_are_shown(blocks):
@@ -46,5 +49,6 @@ def test_only_the_endpoints_are_shown(blocks):
 
 def test_every_style_is_in_the_style_sheet():
     assert text("adapt/adapt.css") in stylesheet()
-    for rule in ("#title h1", ".reco-legend", ".reco-tiles", ".reco-user-group", ".reco-discovery", ".reco-stages"):
+    rules = ("#title h1", ".reco-legend", ".reco-tiles", ".reco-user-group", ".reco-discovery", ".reco-stages")
+    for rule in (*rules, ".reco-strip", ".reco-stage-bar"):
         assert rule in stylesheet()

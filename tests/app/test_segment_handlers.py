@@ -1,15 +1,23 @@
-"""What the Segment tab's controls call, without a browser."""
+"""What the Find tab's controls call, without a browser."""
 
 import json
+import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
+from reco_app.segment.again import AgainHandlers
+from reco_app.segment.changes import SETTINGS, SHOWN
 from reco_app.segment.handlers import SegmentHandlers
-from reco_app.segment.session import SegmentResult
+from reco_app.segment.session import MOST_RESULTS
+from reco_app.segment.several import SeveralHandlers
+from reco_app.segment.welcome import Welcome
+from reco_core.utils.run_control import RunControl
 
 ASKED = {"names": "cat", "method": "reco2", "k": 5, "background": "", "context": "", "preset": ""}
 
@@ -19,24 +27,59 @@ def handlers(context) -> SegmentHandlers:
     return SegmentHandlers(context)
 
 
-def test_large_photo_is_shown_small_and_its_labels_stay_large(handlers, tmp_path):
+def run(handlers: SegmentHandlers, session=None, own=None, **asked) -> dict:
+    """What of the page changes, by name."""
+    shown = handlers.run(session, own, **{**ASKED, **asked})
+    return {name: value for name, value in zip(SHOWN, shown, strict=True) if value != gr.skip()}
+
+
+def event(**data) -> gr.EventData:
+    return gr.EventData(None, data)
+
+
+def test_a_large_photo_is_shown_small_and_its_labels_stay_large(handlers, tmp_path):
     file = tmp_path / "large.jpg"
     Image.fromarray(skimage.data.chelsea()).resize((2000, 1330)).save(file)
-    result, _, picture_file, _, _, _, labels, _ = handlers.run(0.5, None, photo=str(file), **ASKED)
-    assert Image.open(picture_file).size == (1600, 1064)
-    assert Image.open(labels).size == (2000, 1330)
-    assert result.photo.shape == (1064, 1600, 3)
-    assert result.labels.shape == (1064, 1600)
-    result.close()
-    assert not result.folder.exists()
-    with pytest.raises(gr.Error, match="no longer kept"):
-        handlers.redraw(result, [0], 0.5)
+    shown = run(handlers, photo=str(file))
+    assert (shown["viewer"]["width"], shown["viewer"]["height"]) == (1600, 1064)
+    session = shown["session"]
+    assert session.shown.stored.labels().shape == (1330, 2000)
+    session.close()
+    assert not session.folder.exists()
 
 
-def test_error_text_is_escaped(handlers, chelsea):
-    with pytest.raises(gr.Error) as shown:
-        handlers.run(0.5, None, photo=str(chelsea), **{**ASKED, "names": "<img src=x>" * 20})
-    assert "<img" not in str(shown.value)
+def test_errors_stand_at_their_field_and_leave_nothing_stale(handlers, chelsea, tmp_path):
+    shown = run(handlers, photo=str(chelsea))
+    session = shown["session"]
+    evil = "<img src=x>" * 20
+    wrong = run(handlers, session, photo=str(chelsea), names=evil)
+    assert wrong["viewer"]["state"] == "error"
+    assert wrong["viewer"]["names"] == wrong["viewer"]["layers"] == []
+    assert wrong["viewer"]["photo"] == shown["viewer"]["photo"]
+    assert "too long" in wrong["names"]["problem"][0]
+    assert wrong["downloads"] == wrong["evidence"] == ""
+    gone = run(handlers, session, photo=str(tmp_path / "gone.jpg"))
+    assert gone["photo"] is None
+    assert gone["viewer"]["message"].startswith("There is no photo")
+    odd = run(handlers, session, photo=str(chelsea), k=51)
+    assert "K is out of range" in odd["viewer"]["message"]
+    other = tmp_path / "mine.jpg"  # not the one that the last result is of
+    Image.fromarray(skimage.data.coffee()).save(other)
+    mine = run(handlers, session, photo=str(other), names=evil)["viewer"]
+    assert (mine["file"], mine["width"], mine["state"]) == ("mine.jpg", 600, "error")
+    assert run(handlers, session, photo=str(chelsea))["viewer"]["state"] == "done"
+
+
+def test_photos_are_checked_when_they_are_given(handlers, chelsea, tmp_path):
+    assert handlers.given(None)[1]["photo"] == ""
+    assert handlers.given(str(chelsea))[1]["file"] == "chelsea.png"
+    (tmp_path / "notes.jpg").write_text("no pixels")
+    photo, view = handlers.given(str(tmp_path / "notes.jpg"))
+    assert photo is None
+    assert view["state"] == "error"
+    large = tmp_path / "large.jpg"
+    Image.fromarray(np.zeros((7200, 7200), np.uint8)).save(large)
+    assert "52 megapixels; it was scaled down" in handlers.given(str(large))[1]["message"]
 
 
 @pytest.mark.parametrize("k", [0, 51])
@@ -54,17 +97,13 @@ def test_words_reach_the_model_each_in_its_place(handlers, chelsea, reco, monkey
 
     monkeypatch.setattr(reco, "prepare", noted)
     words = {"background": "sofa, carpet", "context": "wall"}
-    result, *_ = handlers.run(0.5, None, 0.3, photo=str(chelsea), **{**ASKED, "names": "cat, dog", **words})
+    run(handlers, photo=str(chelsea), names="cat, dog", found_from=0.3, **words)
     handlers.segment(str(chelsea), "cat", "reco", 7, "floor", "sky, tree")
     seen = [(names, *(options[key] for key in ("method", "k", "background", "context"))) for names, options in asked]
     assert seen == [
         (("cat", "dog"), "reco2+titles", 5, ("sofa", "carpet"), ("wall",)),
         (("cat",), "reco", 7, ("floor",), ("sky", "tree")),
     ]
-    assert result.found_from == 0.3
-    written = json.loads((result.folder / "result.json").read_text())
-    expected = {"preset": "mini", "method": "reco2+titles", "k": 5, "context_words": ["wall"]}
-    assert {key: written[key] for key in expected} == expected
 
 
 def test_what_is_not_understood_is_said_beside_the_result(handlers, chelsea):
@@ -72,8 +111,7 @@ def test_what_is_not_understood_is_said_beside_the_result(handlers, chelsea):
         handlers.segment(str(chelsea), "motorcylce")
     remark = '"red cat": "cat" is looked for; colours are not understood'
     assert list(handlers.segment(str(chelsea), "red cat", k=2)[2]["remarks"]) == [remark]
-    legend = handlers.run(0.5, None, photo=str(chelsea), **{**ASKED, "names": "red cat"})[5]
-    assert "colours are not understood" in legend
+    assert remark in run(handlers, photo=str(chelsea), names="red cat")["viewer"]["message"]
 
 
 def test_titles_are_an_option_that_is_on(handlers, chelsea):
@@ -85,53 +123,199 @@ def test_titles_are_an_option_that_is_on(handlers, chelsea):
 
     assert reasons() == reasons(method="reco2_crf") == (True, {"title"})
     assert reasons(titles=False) == reasons(method="reco") == (False, {"looks"})
-    result, *_ = handlers.run(0.5, None, photo=str(chelsea), **{**ASKED, "names": "okapi"})
-    assert handlers.exemplars(result, None)[1].count(">called so<") == 5
-    result, *_ = handlers.run(0.5, None, photo=str(chelsea), **{**ASKED, "names": "okapi"}, titles=False)
-    assert handlers.exemplars(result, None)[1].count(">looks like it<") == 5
-
-
-def test_how_far_it_is_reaches_the_page(handlers, chelsea):
-    said = []
-
-    class Noted(gr.Progress):  # false, as Gradio's own
-        def __call__(self, progress, desc=None, **_) -> None:
-            said.append((progress, desc))
-
-    handlers.run(0.5, None, 0.5, Noted(), photo=str(chelsea), **ASKED)
-    assert said[0] == (None, "Loading the model")
-    assert any(desc and "cat" in desc for _, desc in said[1:])
+    warned = run(handlers, photo=str(chelsea), names="okapi", titles=False)["viewer"]["names"][0]["remark"]
+    assert "hardly has photos of this" in warned
 
 
 def test_found_from_another_presence_on_without_the_model(handlers, chelsea, monkeypatch):
-    result, _, _, before, ticked, *_ = handlers.run(
-        0.6, None, photo=str(chelsea), **{**ASKED, "names": "cat, wall", "method": "reco"}
-    )
-    result = replace(result, shares=(0.5, 0.1), presence=(0.9, 0.6))
-    monkeypatch.setattr(handlers, "_segment", None)
-    assert ticked.value == [0]
-    assert handlers.judge(result, [0], 0.6, 0.5) == (gr.skip(),) * 5
-    lenient, *_ = handlers.judge(replace(result, found_from=0.9), [], 0.6, 0.5)  # cat stays unticked
-    assert lenient.found == (True, True)
-    strict, _, after, ticked, legend = handlers.judge(result, [1], 0.6, 0.8)
-    assert ticked.value == []
-    assert ticked.choices == [("cat", 0), ("wall (not found)", 1)]
-    assert 'data-show="1">show anyway' in legend
-    assert "Dashed outlines: not found." in legend
-    assert strict.outlined([]) == [1]
-    *_, legend = handlers.redraw(strict, [1], 0.6)
-    assert 'data-show="1">only outline' in legend
-    assert "Dashed outlines" not in legend
-    assert Image.open(before).size == Image.open(after).size == (451, 300)
+    session = run(handlers, photo=str(chelsea), names="cat, wall", method="reco")["session"]
+    session.change(replace(session.shown, shares=(0.5, 0.1), presence=(0.9, 0.6)))
+    monkeypatch.setattr(handlers, "answering", None)
+
+    def judged(found_from: float) -> list[str]:
+        view = handlers.judge(session, found_from)[SHOWN.index("viewer")]
+        return [] if view == gr.skip() else [named["answer"] for named in view["names"]]
+
+    assert judged(0.5) == []  # as it is
+    assert [judged(odd) for odd in (float("nan"), float("inf"), -1, 0.96)] == [[]] * 4
+    assert judged(0.8) == ["found", "maybe"]
+    assert "found_from=0.8" in session.shown.view["link"]
+    assert judged(0.95) == ["maybe", "maybe"]
+    assert session.results[-1] is session.shown
 
 
 def test_a_result_outlives_the_photos_it_came_from(user_photos, handlers, table):
-    asked = {**ASKED, "names": "zorbl", "photo": str(table)}
-    result: SegmentResult = handlers.run(0.5, user_photos, **asked)[0]
-    shown = handlers.exemplars(result, user_photos)[1]
-    assert shown.count("<img") == shown.count(">given by you<") == 5
+    shown = run(handlers, None, user_photos, names="zorbl", photo=str(table))
+    assert shown["evidence"].count("<img") == shown["evidence"].count("given by you") == 5
+    assert "zorbl" in shown["taught_names"].lower()
     user_photos.remove(lambda photo: True)
-    _, html, kept, line = handlers.exemplars(result, user_photos)
-    assert (html.count("<img"), html.count("background-image"), html.count(">yours<")) == (0, 5, 5)
-    assert (kept, line) == (user_photos, "")
-    assert handlers.redraw(result, [0], 0.3)
+    result = shown["session"].shown
+    assert result.view["state"] == "done"
+    assert handlers.evidence(result).count("<img") == 0
+
+
+def test_teaching_dropping_and_undoing_look_again(handlers, table, cup_photos, monkeypatch):
+    monkeypatch.setattr("reco_app.segment.again.taught", lambda data: (data.name, data.files))
+    session = run(handlers, names='"zorbl"', photo=str(table))["session"]
+    own_place, answer = SHOWN.index("user_photos"), lambda: session.shown.answers
+    assert answer() != ("found",)
+    again = AgainHandlers(handlers)
+    shown = again.teach(session, None, event(name="zorbl", files=[*map(str, cup_photos[:3])]), **ASKED)
+    own = shown[own_place]
+    assert own.names == {"zorbl": 3}
+    assert answer() == ("found",)
+    rows = [exemplar.row for exemplar in session.shown.concepts[0].exemplars]
+    again.drop(session, own, event(row=rows[0], name="zorbl"))
+    assert [exemplar.row for exemplar in session.shown.concepts[0].exemplars] == rows[1:]
+    again.undo(session, own)
+    assert [exemplar.row for exemplar in session.shown.concepts[0].exemplars] == rows
+    twice = again.teach(session, own, event(name="zorbl", files=[str(cup_photos[0])]), **ASKED)
+    view = twice[SHOWN.index("viewer")]
+    assert "looks the same" in view["message"]
+
+
+def test_photos_that_teach_are_kept_whatever_comes_of_the_run(handlers, user_photos, table, monkeypatch):
+    for wrong in ({"names": "motorcylce"}, {"k": 51}, {"photo": None}):
+        shown = run(handlers, None, user_photos, **{"photo": str(table), **wrong})
+        assert shown["user_photos"] is user_photos
+        assert "zorbl" in shown["taught_names"].lower()
+        assert shown["names"]["taught"] == ["Zorbl"]
+        assert shown["viewer"]["state"] == "error"
+    monkeypatch.setattr(handlers.answering, "answer", lambda *given: given[3].raise_if_cancelled("no"))
+    monkeypatch.setattr("reco_app.segment.session.RunControl", cancelled)
+    assert run(handlers, None, user_photos, photo=str(table))["user_photos"] is user_photos
+
+
+def cancelled() -> RunControl:
+    control = RunControl()
+    control.cancel()
+    return control
+
+
+def test_files_that_nobody_uploaded_teach_nothing(handlers, table):
+    session = run(handlers, photo=str(table))["session"]
+    shown = AgainHandlers(handlers).teach(session, None, event(name="cup", files=["/etc/passwd"]), **ASKED)
+    view = shown[SHOWN.index("viewer")]
+    assert "did not arrive" in view["message"]
+
+
+def test_the_visit_keeps_a_dozen_results(handlers, chelsea):
+    session = None
+    for k in range(1, MOST_RESULTS + 3):
+        session = run(handlers, session, photo=str(chelsea), k=k)["session"]
+    assert len(session.results) == MOST_RESULTS == len([*session.folder.iterdir()])
+    oldest = session.results[0]
+    shown = handlers.pick(session, None, event(what=oldest.number))
+    assert shown[SHOWN.index("viewer")]["state"] == "done"
+    assert shown[len(SHOWN) + SETTINGS.index("k")] == oldest.asked.k == 3
+    assert handlers.pick(session, None, event(what=1))[SHOWN.index("viewer")]["state"] == "error"
+    history = str(handlers.shown(session, session.shown, None)[SHOWN.index("history")])
+    assert history.count("data-pick") == MOST_RESULTS
+    assert history.count("aria-current") == 1
+
+
+def test_a_cancelled_run_shows_what_was_there(handlers, chelsea):
+    session = run(handlers, photo=str(chelsea))["session"]
+    before = session.shown
+    control = session.control
+    assert handlers.cancel(session, str(chelsea)) == (session, gr.skip())
+    assert control.cancelled
+    assert session.shown is before
+
+
+def test_the_first_visit_shows_what_the_program_gives(handlers, context):
+    welcome = Welcome(handlers)
+    request = SimpleNamespace(query_params={})
+    early = welcome.arrive(request)  # it is not there yet: the page comes all the same
+    assert early[SHOWN.index("viewer")] == gr.skip()
+    assert welcome.look(early[-1], None, None)[SHOWN.index("viewer")]["state"] == "done"
+    shown = welcome.arrive(request)
+    assert shown[-1] == gr.skip()  # nothing has to be looked for
+    view, session = shown[SHOWN.index("viewer")], shown[SHOWN.index("session")]
+    assert shown[SHOWN.index("user_photos")] == gr.skip()  # whoever has added some meanwhile keeps them
+    fresh = run(handlers, **vars(welcome.request))["viewer"]
+    assert view == fresh
+    assert len(view["names"]) >= 3
+    assert welcome.before()["photo"] == view["photo"]
+    handlers.judge(session, 0.9)  # of what is everyone's, each has a copy
+    session.shown.keep(session.shown.view | {"layers": []})
+    second = welcome.arrive(request)
+    assert second[SHOWN.index("viewer")] == fresh
+    session.close()
+    assert second[SHOWN.index("session")].shown.kept
+
+
+def test_links_fill_the_page(handlers, context):
+    welcome = Welcome(handlers)
+
+    def arrive(**query) -> dict:
+        shown = welcome.arrive(SimpleNamespace(query_params=query))
+        return dict(zip((*SHOWN, *SETTINGS, "opened"), shown, strict=True))
+
+    def look(arrived: dict) -> dict:
+        return dict(zip(SHOWN, welcome.look(arrived["opened"], arrived["session"], None), strict=True))
+
+    answering, handlers.answering = handlers.answering, None  # the page comes without the model
+    coffee = arrive(names="cup", example="coffee", method="reco", k="3")
+    assert (coffee["viewer"]["state"], coffee["viewer"]["file"]) == ("running", "coffee.jpg")
+    assert (coffee["names"], coffee["method"], coffee["k"]) == ("cup", "reco", 3)
+    _, stopped = handlers.cancel(coffee["session"], coffee["photo"])
+    assert (stopped["state"], stopped["photo"]) == ("empty", coffee["viewer"]["photo"])
+    handlers.answering = answering
+    assert look(coffee)["viewer"]["link"] == "?names=cup&example=coffee&method=reco&k=3"
+    own = arrive(names="cup, <b>")
+    assert (own["photo"], own["names"]) == (None, "cup, <b>")
+    assert "Add your photo" in own["viewer"]["message"]
+    wrong = arrive(names="motorcylce", example="motorcycle")
+    assert wrong["names"] == "motorcylce"
+    assert "Did you mean" in look(wrong)["names"]["problem"][0]
+    assert own["opened"] == gr.skip()
+
+
+def test_several_photos_fill_a_grid_and_one_zip(handlers, chelsea, table, tmp_path):
+    (tmp_path / "notes.jpg").write_text("no pixels " * 30)
+    files = [str(chelsea), str(tmp_path / "notes.jpg"), str(table)]
+    asked = {key: value for key, value in ASKED.items() if key != "photo"}
+    steps = [*SeveralHandlers(handlers).run(files, None, None, photo=None, **{**asked, "names": "cat, cup"})]
+    session, grid = steps[-1]
+    assert str(grid).count("<figure") == 3
+    assert "notes.jpg" in grid
+    assert "results.zip" in grid
+    (packed,) = session.folder.rglob("results.zip")
+    names = zipfile.ZipFile(packed).namelist()
+    assert {"results/table.csv", "results/coco.json", "results/chelsea.overlay.png"} <= set(names)
+    told = json.loads(zipfile.ZipFile(packed).read("results/chelsea.result.json"))
+    assert told["photo"] == "chelsea.png"
+    assert "1 of 3 could not be read." in grid
+    assert "2 photos done." in grid
+    ((_, refused),) = SeveralHandlers(handlers).run([], None, None, photo=None, **asked)
+    assert "There are no photos" in refused
+
+
+def test_several_photos_keep_what_is_done(handlers, chelsea, table, monkeypatch):
+    several, mark = SeveralHandlers(handlers), handlers.answering.mark
+    files, session, count = [str(table), str(chelsea), str(table)], handlers.begin(), 0
+
+    def odd(photo, *given):
+        nonlocal count
+        count += 1
+        if count == 1:
+            raise RuntimeError("out of memory")
+        return mark(photo, *given)
+
+    monkeypatch.setattr(handlers.answering, "mark", odd)
+    asked = {**ASKED, "photo": None}
+    *_, (_, grid) = several.run(files, session, None, **asked)
+    assert "1 of 3 could not be read." in grid
+    assert "2 photos done." in grid
+    assert "Something went wrong here" in grid
+    first = session.several
+    grids = []
+    for _, grid in several.run(files, session, None, **asked):
+        grids.append(grid)
+        handlers.cancel(session)  # after the first photo
+    grid = grids[-1]
+    assert "It was stopped before the last 2." in grid
+    assert "results.zip" in grid
+    assert not first.exists()
+    assert [file.name for file in session.several.iterdir()] == ["results.zip"]

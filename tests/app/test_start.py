@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
-from support.server import ROOT, free_port
+from support.server import ROOT, free_port, serving
 
 from reco_app import launch
 from reco_app.context import AppContext
@@ -104,3 +106,45 @@ def test_a_process_that_cannot_start_ends_with_a_message():
     assert done.returncode == 2
     assert 'Did you mean "mini"' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_end_closes_the_app_and_deletes_uploads(monkeypatch, tmp_path):
+    upload, closed = tmp_path / "cup.jpg", []
+    upload.write_bytes(b"a photo")
+    presets = SimpleNamespace(get=lambda: None)
+    blocks = SimpleNamespace(close=lambda **how: closed.append(how), blocks={}, temp_file_sets=[{str(upload)}])
+    blocks.block_thread = lambda: sys.exit(0)  # as SIGTERM does
+    monkeypatch.setattr(launch, "make_context", lambda *_: SimpleNamespace(presets=presets, warm_ups=[]))
+    monkeypatch.setattr(launch, "build_app", lambda context: blocks)
+    monkeypatch.setattr(launch, "launch", lambda *_: None)
+    monkeypatch.setattr(launch.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit):
+        launch.main([])
+    assert closed == [{"verbose": False}] and not upload.exists()
+
+
+@pytest.mark.slow
+def test_uploads_are_deleted_when_the_server_is_ended(tmp_path):
+    small_app = """
+        import sys
+        from types import SimpleNamespace
+        import gradio as gr
+        from reco_app import launch
+        from reco_app.limits import Limits
+
+        def build(context):
+            with gr.Blocks(delete_cache=(600, 600)) as blocks:
+                gr.Image()
+            return blocks
+
+        launch.build_app = build
+        presets = SimpleNamespace(get=lambda: None)
+        launch.make_context = lambda *_: SimpleNamespace(limits=Limits(), presets=presets, warm_ups=[])
+        sys.exit(launch.main())
+    """
+    command, gradio = [sys.executable, "-c", textwrap.dedent(small_app)], tmp_path / "gradio"
+    with serving(command, tmp_path, {"GRADIO_TEMP_DIR": str(gradio)}) as url:
+        sent = httpx.post(f"{url}gradio_api/upload", files={"files": ("cup.jpg", b"a photo")})
+        (upload,) = map(Path, sent.json())
+        assert upload.is_relative_to(gradio) and upload.read_bytes() == b"a photo"
+    assert not upload.exists()

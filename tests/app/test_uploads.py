@@ -37,3 +37,9 @@ def test_zips_are_bounded(tmp_path, cup_photos):
     count, left_out = mine.add(Uploads([str(good), str(dot(tmp_path / "dot.png"))]))
     assert count == 1
     assert {entry.file for entry in left_out} == {"notes.txt", "broken.png", "dot.png"}
+
+
+def test_what_is_gone_is_said_without_a_path(tmp_path):
+    gone = Uploads([str(tmp_path / "gone.jpg")])
+    said = LeftOut("gone.jpg", "damaged: No such file or directory")
+    assert list(gone) == list(gone.originals()) == [said]

@@ -203,3 +203,30 @@ def test_when_photos_must_speak_for_a_name(served, z, plain, taught):
     if teachers:
         assert photos.teachers(2).rows.tolist() == taught[:2]
         assert teachers.why == ("title",) * len(taught)
+
+
+@pytest.mark.parametrize("method", ["reco", "reco2+titles"])
+def test_only_what_was_learned_from_a_photo_is_learned_anew_without_it(reco, method, monkeypatch):
+    """And whatever is not is the same as if it were."""
+    before = reco.prepare(["cat", "zebra"], method=method)
+    away = frozenset([before.concepts[0].exemplars[0].record.file])
+    anew, learn = [], type(reco.concepts)._learn
+    monkeypatch.setattr(type(reco.concepts), "_learn", lambda *given: anew.append(given[1]) or learn(*given))
+    quick = reco.prepare(["cat", "zebra"], method=method, exclude=away)
+    assert anew == ["cat"]
+    monkeypatch.setattr(type(reco.concepts), "_matters", lambda *_: True)
+    slow = reco.prepare(["cat", "zebra"], method=method, exclude=away)
+    assert len(anew) > 20
+    for fast, learned_anew in zip(quick.concepts + quick.background, slow.concepts + slow.background, strict=True):
+        assert [e.row for e in fast.exemplars] == [e.row for e in learned_anew.exemplars]
+        assert torch.allclose(fast.reference, learned_anew.reference, atol=1e-5)
+        assert not away & {e.record.file for e in fast.exemplars}
+
+
+def test_a_photo_that_context_was_learned_from_matters_to_all_names(reco, monkeypatch):
+    tree = reco.prepare(["tree"], method="reco", background=()).concepts[0]
+    away = frozenset([tree.exemplars[0].record.file])
+    anew, learn = [], type(reco.concepts)._learn
+    monkeypatch.setattr(type(reco.concepts), "_learn", lambda *given: anew.append(given[1]) or learn(*given))
+    reco.prepare(["cat"], method="reco", background=(), exclude=away)
+    assert {"tree", "cat"} <= set(anew)

@@ -116,12 +116,12 @@ def test_a_description_says_what_the_result_does():
             {
                 "label": 1,
                 "name": "Straße",
-                "colour": "#e6194b",
+                "colour": "#5588ff",
                 "share": 0.875,
                 "confidence": 0.8765,
                 "others": [{"name": "road", "confidence": 0.1}, {"name": "wall", "confidence": 0.02}],
             },
-            {"label": 2, "name": "cat", "colour": "#0072e6", "share": 0.125, "confidence": 0.5, "others": []},
+            {"label": 2, "name": "cat", "colour": "#ddee33", "share": 0.125, "confidence": 0.5, "others": []},
         ],
         "seconds": {"read": 0.1235},
     }

@@ -23,7 +23,7 @@ from reco_core.archives.archive import Archive
 from reco_core.archives.writer import write_archive
 from reco_core.cli.main import build_parser, main
 from reco_core.cli.options import split_files
-from reco_core.export import is_found
+from reco_core.export import answer
 from reco_core.photo_sources.factory import list_photos
 from reco_core.photo_sources.source import Files
 from reco_core.pipeline import ReCo
@@ -82,7 +82,8 @@ def test_segment_writes_what_it_promises(photo, tmp_path, cat):
         assert concept["share"] == pytest.approx((labels == concept["label"]).mean(), abs=1e-4)
         assert concept["colour"] == "#{:02x}{:02x}{:02x}".format(*colour(concept["label"] - 1))
         assert 0 <= concept["presence"] <= 1
-        assert concept["found"] is is_found(concept["presence"], concept["share"])
+        assert concept["answer"] == answer(concept["presence"], concept["share"])
+        assert concept["found"] is (concept["answer"] == "found")
         assert len(concept["exemplars"]) == 20
         assert all(e["licence"] and len(e["seed"]) == 2 for e in concept["exemplars"])
     assert report["seconds"]["encode"] > 0

@@ -159,8 +159,8 @@ def test_one_photo_has_its_files_as_ever_and_what_is_asked_for_besides(photo, tm
     command = ["segment", str(photo), "cat, Straße", "--out", str(out), "-k", "2", "--method", "reco"]
     assert main([*command, "--also", "all"]) == 0
     files = {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()}
-    pictures = {f"{kind}/cat.{name}.png" for kind in ("masks", "cutouts") for name in ("cat", "Straße")}
-    report = {"overlay.png", "labels.png", "result.json"}
+    pictures = {"masks/cat.cat.png", "masks/cat.Straße.png", "cutouts/cat.cat.png"}  # no street is marked
+    report = {"overlay.png", "labels.png", "result.json", "share/cat.jpg"}
     assert files == {*report, *pictures, "coco.json", "yolo/data.yaml", "yolo/labels/cat.txt"}
     coco = json.loads((out / "coco.json").read_text("utf-8"))
     assert [image["file_name"] for image in coco["images"]] == ["cat.png"]

@@ -55,6 +55,7 @@ def test_the_table_has_a_row_for_each_name_in_each_photo_and_for_each_problem(tm
         assert float(row["share"]) == pytest.approx((shapes() == label).mean(), abs=1e-4)
         assert float(row["presence"]) == PRESENCE[row["name"]]
         assert row["found"] == ("no" if label == 2 else "yes")
+        assert row["answer"] == ("maybe" if label == 2 else "found")
         assert row["result"] == "a/x"
     assert (rows[-1]["photo"], rows[-1]["name"], rows[-1]["problem"]) == ("bad.jpg", "", "is no photo, but a text")
 
@@ -68,7 +69,7 @@ def test_a_damaged_result_is_named(tmp_path):
 
 def test_formats():
     assert parse_formats(["coco", "masks"]) == ("masks", "coco")
-    assert parse_formats(["all"]) == ("masks", "cutouts", "coco", "yolo")
+    assert parse_formats(["all"]) == ("masks", "cutouts", "share", "coco", "yolo")
     assert parse_formats([]) == ()
     with pytest.raises(OptionError, match="unknown format"):
         parse_formats(["png"])

@@ -1,47 +1,70 @@
 """What people do with the page, and what they see there."""
 
-import io
 import re
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 PATIENCE = 60_000  # milliseconds for anything to appear
 EVIL = "<img src=x onerror=alert(1)>"
+FIND = ("Find", "What's in it?", "Teach", "Train", "About")
 
 
 def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
+    page.get_by_role("tab", name=name, exact=True).click()
 
 
-def choose(page: Page, file: Path) -> None:
-    """Replace the photo to segment, and wait until it has been uploaded."""
-    page.locator("#photo input[type=file]").set_input_files(file)
-    page.wait_for_selector(f"#photo img[src$='{file.name}']", state="attached")
+def state(page: Page, is_now: str, viewer: str = "viewer") -> None:
+    """Wait until the viewer is in a state."""
+    expect(page.locator(f"#{viewer}")).to_have_attribute("data-state", is_now, timeout=PATIENCE)
+
+
+def choose(page: Page, *files: Path, area: str = "photo") -> None:
+    """Give a photo, as a drop or the file chooser does."""
+    page.locator(f"#{area} input[type=file]").set_input_files(files)
+
+
+def names_field(page: Page) -> Locator:
+    return page.locator("#names").get_by_role("combobox")
+
+
+def type_names(page: Page, names: str) -> Locator:
+    """Put names in place of those that are there."""
+    clear = page.locator("#names").get_by_role("button", name="Clear all")
+    if clear.is_visible():
+        clear.click()
+    field = names_field(page)
+    field.fill(names)
+    return field
 
 
 def ask(page: Page, names: str, *, enter: bool = False) -> None:
-    """Type names to segment, and go."""
-    box = page.locator("#names :is(input, textarea)")
-    box.fill(names)
+    """Type names to find, and go."""
+    field = type_names(page, names)
     if enter:
-        box.press("Enter")
+        field.press("Enter")
     else:
         page.click("#segment")
 
 
-def wait_for_legend(page: Page, *names: str) -> None:
-    expect(page.locator("#legend .reco-name")).to_have_text(list(names), timeout=PATIENCE)
-    expect(page.locator("#overlay img")).to_be_visible(timeout=PATIENCE)
-    expect(page.locator("#gallery summary")).to_have_count(len(names), timeout=PATIENCE)
+def answers(page: Page) -> dict[str, str]:
+    """What the legend says of each name."""
+    rows = page.locator("#viewer [data-name]")
+    return dict(rows.evaluate_all("rows => rows.map(row => [row.dataset.name, row.dataset.answer])"))
 
 
-def picture(page: Page, where: str) -> np.ndarray:
-    """The pixels of the picture that the page shows there."""
-    reply = page.request.get(page.locator(f"{where} img").get_attribute("src"))
-    return np.asarray(Image.open(io.BytesIO(reply.body())).convert("RGB")).astype(int)
+def found(page: Page, *names: str) -> dict[str, str]:
+    """Wait for the result of these names; what is said of each."""
+    state(page, "done")
+    for name in names:
+        expect(page.locator(f'#viewer [data-name="{name}"]')).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("#viewer [data-name]")).to_have_count(len(names), timeout=PATIENCE)
+    expect(page.locator("#evidence details")).to_have_count(len(names), timeout=PATIENCE)
+    return answers(page)
+
+
+def example(page: Page, key: str) -> None:
+    page.locator(f"#examples [data-example={key}]").click()
 
 
 def drop(page: Page, where: str, files: list[Path]) -> None:
@@ -53,12 +76,12 @@ def drop(page: Page, where: str, files: list[Path]) -> None:
     expect(page.locator(f"{where} .file-preview tr")).to_have_count(len(files), timeout=PATIENCE)
 
 
-def downloads(page: Page, buttons: str) -> dict[str, Path]:
-    """What the buttons give, by name."""
+def downloads(page: Page, links: str) -> dict[str, Path]:
+    """What links and buttons give, by name."""
     saved = {}
-    for button in page.locator(buttons).all():
+    for link in page.locator(links).all():
         with page.expect_download() as download:
-            button.click()
+            link.click()
         saved[download.value.suggested_filename] = download.value.path()
     return saved
 
@@ -71,9 +94,10 @@ def complains(page: Page, about: str) -> None:
 
 
 def fits(page: Page, inside: str = "main") -> None:
-    """Nothing is wider than the screen."""
+    """Nothing is wider than the screen, but for strips that scroll by themselves."""
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    parts = f"{inside} :is(.block, button, img, svg, tr, td, figure, p, h3, input)"
-    rightmost = "parts => Math.max(...[...document.querySelectorAll(parts)].map(e => e.getBoundingClientRect().right))"
-    assert page.evaluate(rightmost, parts) <= width
+    script = """inside => Math.max(...[...document.querySelectorAll(inside)]
+      .filter(part => !part.closest('.reco-examples, .reco-strip') && part.getClientRects().length)
+      .map(part => part.getBoundingClientRect().right))"""
+    assert page.evaluate(script, f"{inside} :is(.block, button, img, svg, tr, td, figure, p, input)") <= width

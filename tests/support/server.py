@@ -52,7 +52,7 @@ def serving(command: list[str], folder: Path, environment: dict[str, str] | None
         yield url
     finally:
         server.terminate()
-        code = server.wait(20)
+        code = server.wait(60)
     assert code == 0, log.read_text()
     assert "unexpected error" not in log.read_text()
     assert [error for error in raised(log.read_text()) if not error.startswith("gradio.exceptions.")] == []

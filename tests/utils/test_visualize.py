@@ -7,7 +7,7 @@ from reco_core.utils import visualize
 
 def test_colours_are_fixed_and_distinct():
     colours = [visualize.colour(i) for i in range(50)]
-    assert colours[0] == (230, 25, 75)
+    assert colours[0] == (85, 136, 255)
     assert len(set(colours)) == 50
     assert all(0 <= channel <= 255 for c in colours for channel in c)
 

@@ -1,0 +1,18 @@
+// A link asks for its file; when the server has written it, the browser saves it.
+element.addEventListener('click', event => {
+  const link = event.target.closest('[data-kind]');
+  if (!link) return;
+  event.preventDefault();
+  element.querySelector('[role=status]').textContent = 'Writing the file …';
+  trigger('click', {what: link.dataset.kind});
+});
+watch('ready', () => {
+  const [href, download] = props.ready ?? [];
+  const status = element.querySelector('[role=status]');
+  if (status) status.textContent = '';
+  if (!href) return;
+  const link = Object.assign(document.createElement('a'), {href, download});
+  document.body.append(link);
+  link.click();
+  link.remove();
+});

@@ -1,1 +1,0 @@
-() => setTimeout(() => document.querySelector('#overlay').scrollIntoView({block: 'center'}), 100)

@@ -1,0 +1,11 @@
+(names, view) => {
+  const tab = document.querySelector('#find'), asked = view?.asked, before = tab?.dataset.looked;
+  if (!tab) return;
+  tab.classList.toggle('stale', view?.state === 'done' && asked !== undefined && asked !== names);
+  tab.classList.toggle('busy', view?.state === 'running');
+  tab.dataset.looked = view?.state ?? '';
+  const stage = document.querySelector('#viewer .stage');
+  if (before === 'running' && view?.state === 'done' && stage?.getBoundingClientRect().top < 0) {
+    stage.scrollIntoView({block: 'start', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'});
+  }
+}

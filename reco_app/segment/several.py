@@ -1,0 +1,132 @@
+"""Many photos and the same names: a grid of results, and all of them as one zip."""
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from gradio import Progress
+from markupsafe import Markup
+
+from reco_app.components.downloads.downloads import address
+from reco_app.formats import picture_url
+from reco_app.messages import reason_card, sentence
+from reco_app.segment import view
+from reco_app.segment.answering import Asked, settings
+from reco_app.segment.changes import Kept, Own
+from reco_app.segment.handlers import SegmentHandlers
+from reco_app.segment.request import SegmentRequest
+from reco_app.segment.session import FindSession
+from reco_app.templates import render
+from reco_app.visitor.uploads import Uploads
+from reco_core.errors import OptionError
+from reco_core.export import answer
+from reco_core.export.file_names import readable
+from reco_core.export.results_folder import ALL, ResultsFolder, parse_formats
+from reco_core.types import LeftOut, Segmentation
+from reco_core.utils.images import limit_size, read_photo
+
+PICTURE_SIDE, MOST = 320, 60  # pixels of a picture in the grid; photos at once
+
+
+class Entry(NamedTuple):
+    """A photo in the grid. found: names that are there. problem: why there is no result."""
+
+    file: str
+    picture: str = ""
+    found: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class SeveralHandlers:
+    """Holds only what all users share."""
+
+    def __init__(self, handlers: SegmentHandlers) -> None:
+        self.handlers, self.context = handlers, handlers.context
+
+    def run(
+        self, files: list[str] | None, session: Kept, user_photos: Own, progress: Progress = Progress(), **asked: Any
+    ) -> Iterator[tuple[Kept, Markup]]:
+        """Look for the names in every photo; the grid fills as they are done."""
+        session = session or self.handlers.begin()
+        try:
+            yield from self._run(files, session, user_photos, progress, SegmentRequest(**{"photo": None, **asked}))
+        except Exception as error:
+            yield session, render("segment/several.html", entries=[], problem=sentence(error), zip="", of=0)
+
+    def _run(
+        self, files: list[str] | None, session: FindSession, user_photos: Own, progress: Progress, asked: SegmentRequest
+    ) -> Iterator[tuple[Kept, Markup]]:
+        control, entries = session.start(), list[Entry]()
+        session.forget_several()
+        given = Uploads(files or [], self.context.limits)
+        if not len(given):
+            raise OptionError("there are no photos", remedy="Drop some, or a zip of them")
+        if len(given) > MOST:
+            raise OptionError("these are too many photos", given=len(given), expected=f"at most {MOST}")
+        learned = self.handlers.answering.learn(asked, user_photos, progress, control)
+        folder = session.several = session.new_folder()
+        results = ResultsFolder(folder / "results", parse_formats([ALL]))
+        try:
+            for photo in given.originals():
+                if control.cancelled:  # what is done is kept
+                    break
+                if isinstance(photo, LeftOut):
+                    entries.append(Entry(photo.file, problem=photo.reason))
+                else:
+                    entries.append(self._mark(*photo, asked, learned, results))
+                yield session, self._grid(entries, len(given))
+            if not entries:
+                control.raise_if_cancelled("it was stopped")
+            results.summarise([(entry.file, entry.problem) for entry in entries if entry.problem])
+            yield session, self._grid(entries, len(given), _zipped(folder))
+        finally:  # also of a run that went wrong
+            shutil.rmtree(folder / "results", ignore_errors=True)
+
+    def _mark(self, file: str, data: bytes, asked: SegmentRequest, learned: Asked, results: ResultsFolder) -> Entry:
+        """One photo; what goes wrong with it is said in its place, and the others go on."""
+        try:
+            photo = read_photo(data, file)
+            found = self.handlers.answering.mark(photo, asked, learned)
+            sha256 = hashlib.sha256(data).hexdigest()
+            key, _ = results.place(file, sha256)
+            said = {**settings(asked, learned), "photo": readable(file), "sha256": sha256}
+            results.write(key, found, photo, said, f"{key}.")
+            return Entry(file, _picture(photo, found), _found(found, asked.found_from))
+        except Exception as error:
+            return Entry(file, problem=sentence(error))
+
+    def _grid(self, entries: list[Entry], of: int, zipped: Path | None = None) -> Markup:
+        if zipped is None:
+            return render("segment/several.html", entries=entries, problem="", zip="", of=of)
+        done, rest = sum(not entry.problem for entry in entries), _rest(entries, of)
+        grid = render("segment/several.html", entries=entries, problem="", zip=address(zipped), of=done)
+        return reason_card(rest) + grid if rest else grid
+
+
+def _rest(entries: list[Entry], of: int) -> str:
+    """What there is no result of, and why."""
+    failed, left = sum(bool(entry.problem) for entry in entries), of - len(entries)
+    said = [f"{failed} of {of} could not be read."] if failed else []
+    return " ".join([*said, *([f"It was stopped before the last {left}."] if left else [])])
+
+
+def _picture(photo: np.ndarray, found: Segmentation) -> str:
+    return picture_url(view.painted(limit_size(photo, PICTURE_SIDE), found), PICTURE_SIDE)
+
+
+def _found(found: Segmentation, found_from: float) -> tuple[str, ...]:
+    rows = zip(found.names, found.presence, range(1, len(found.names) + 1), strict=True)
+    return tuple(name for name, sure, i in rows if answer(sure, found.share(i), found_from) == "found")
+
+
+def _zipped(folder: Path) -> Path:
+    target = folder / "results.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
+        for file in sorted((folder / "results").rglob("*")):
+            if file.is_file():
+                out.write(file, file.relative_to(folder))
+    return target

@@ -1,0 +1,54 @@
+"""What is said of names while they are typed: misspelt, not understood, or not known."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from reco_core.archives.archive import Archive
+from reco_core.archives.asked_names import read_name
+from reco_core.errors import NamesError
+from reco_core.utils.known_words import english_words, known_names
+from reco_core.utils.names import MAX_LENGTH, clean_names
+from reco_core.utils.words import WORD
+
+
+class NameRemark(NamedTuple):
+    """A sentence about one name; "" if there is nothing to say. instead: names to take in its place.
+
+    refused: `understand` would raise; in quotes the name is taken as it is.
+    """
+
+    text: str = ""
+    instead: tuple[str, ...] = ()
+    refused: bool = False
+
+
+def remarks_on(names: Sequence[str], archive: Archive, own: Collection[str] = ()) -> tuple[NameRemark, ...]:
+    """A remark for each name that was typed without quotes. own: the user's, of which there is nothing to say."""
+    taught = {name.casefold() for name in own}
+    return tuple(NameRemark() if name.casefold() in taught else _remark(name, archive) for name in names)
+
+
+def _remark(name: str, archive: Archive) -> NameRemark:
+    try:
+        (name,) = clean_names([name])
+    except NamesError:  # too long, or without letters
+        return NameRemark(f"a name is a word or a few, of at most {MAX_LENGTH} characters.", refused=True)
+    read = read_name(name, archive)
+    if read.negation:
+        return NameRemark("what is not meant cannot be looked for. Type only what is.", refused=True)
+    if read.meant:
+        return NameRemark("not known. Did you mean", read.meant, refused=True)
+    if unknown := list(_unknown(read.noun, archive)):
+        words = " and ".join(f'"{word}"' for word in unknown)
+        return NameRemark(f"ReCo does not know {words} and can only guess. Three photos teach it.")
+    if read.said:
+        return NameRemark(f'"{read.noun}" is looked for: {" and ".join(read.said)} are not understood.')
+    return NameRemark()
+
+
+def _unknown(name: str, archive: Archive) -> Iterator[str]:
+    """The words that stand in no list and in no title."""
+    for word in WORD.findall(name):
+        listed = known_names().has(word) or word.casefold() in english_words() or word.isdigit()
+        if not listed and not len(archive.called(word).rows):
+            yield word

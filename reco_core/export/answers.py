@@ -1,0 +1,26 @@
+"""Is it there? One rule for what is said of a name: by the app, the commands and result.json."""
+
+from typing import Literal, get_args
+
+Answer = Literal["found", "maybe", "absent"]
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+FOUND_FROM = 0.5  # presence below this is not found
+LESS_SURE = 0.5  # of that: what is marked and at least so sure may be there
+LEAST_SHARE = 0.0005  # of the pixels; a name that wins fewer has nothing marked
+
+
+def answer(presence: float, share: float, found_from: float = FOUND_FROM) -> Answer:
+    """What to say of a name with this presence and share of the photo. All three are 0..1.
+
+    found: it is there, and some of it is marked. maybe: one of the two speaks for it: ReCo is sure, but nothing in the
+    photo fits it best, or something is marked, but ReCo is less sure. absent: neither.
+    """
+    marked = share >= LEAST_SHARE
+    if presence >= found_from:
+        return "found" if marked else "maybe"
+    return "maybe" if marked and presence >= LESS_SURE * found_from else "absent"
+
+
+def is_found(presence: float, share: float, found_from: float = FOUND_FROM) -> bool:
+    """Whether the answer is "found"."""
+    return answer(presence, share, found_from) == "found"
