@@ -11,6 +11,7 @@ from typing import Literal, NotRequired, TypedDict
 import numpy as np
 from PIL import Image
 
+from reco_core.export import Answer
 from reco_core.types import check_shape
 from reco_core.utils.images import limit_size, resize_labels
 from reco_core.utils.visualize import colour
@@ -19,7 +20,6 @@ LONG_SIDE = 1600  # pixels of a photo as it is shown; larger ones are scaled dow
 QUALITY = 88
 
 State = Literal["empty", "running", "done", "error"]
-Answer = Literal["found", "maybe", "absent"]
 
 
 class Layer(TypedDict):
