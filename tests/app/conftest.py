@@ -54,12 +54,15 @@ def visit(browser: Browser, request) -> Iterator[Callable[..., Page]]:
     """Opens the app as a new visitor; notes which addresses the page asks for."""
     contexts = []
 
-    def open_page(width: int = 1280, height: int = 900, address: str = "", touch: bool = False) -> Page:
+    def open_page(
+        width: int = 1280, height: int = 900, address: str = "", touch: bool = False, script: str = ""
+    ) -> Page:
         options = {"viewport": {"width": width, "height": height}, "has_touch": touch, "is_mobile": touch}
         context = browser.new_context(accept_downloads=True, **options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(script)
         page.asked = []
         page.on("request", lambda request: page.asked.append(request.url))
         page.goto(address or request.getfixturevalue("address"))

@@ -8,7 +8,20 @@ import pytest
 import skimage.data
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support.page import PATIENCE, answers, ask, choose, downloads, example, fits, found, state, tab, type_names
+from support.page import (
+    CANCELS_AT_ONCE,
+    PATIENCE,
+    answers,
+    ask,
+    choose,
+    downloads,
+    example,
+    fits,
+    found,
+    state,
+    tab,
+    type_names,
+)
 from support.photos import huge_png
 
 from reco_app.app import TITLE
@@ -132,12 +145,11 @@ def test_a_link_fills_the_page_and_runs(visit, address):
 
 def test_a_link_shows_its_example_at_once_and_can_be_cancelled(visit, address):
     names = ",".join(f"%22thing {i}%22" for i in range(40))
-    page = visit(address=f"{address}?names={names}&example=coffee&method=reco_no_text")
-    state(page, "running")
-    expect(page.locator("#viewer .message")).to_have_text("Looking …", timeout=PATIENCE)
-    expect(page.locator("#names")).to_contain_text("thing 39")
-    page.locator("#stop").click()
+    page = visit(address=f"{address}?names={names}&example=coffee&method=reco_no_text", script=CANCELS_AT_ONCE)
+    page.wait_for_function("window.cancelled !== null")
     state(page, "empty")
+    assert page.evaluate("window.cancelled") in ("Getting ready …", "Looking …")
+    expect(page.locator("#names")).to_contain_text("thing 39")
     ask(page, "cup")
     found(page, "cup")
 
@@ -183,9 +195,9 @@ def test_history_several_photos_and_cancel(visit, chelsea, table):
 def test_a_run_can_be_cancelled(visit):
     page = visit()
     found(page, "rocket", "sky", "crane")
-    names = ", ".join(f'"thing {i}"' for i in range(40))
-    ask(page, names)
-    page.locator("#stop").click()
+    page.evaluate(CANCELS_AT_ONCE)
+    ask(page, ", ".join(f'"thing {i}"' for i in range(40)))
+    page.wait_for_function("window.cancelled !== null")
     state(page, "done")
     assert list(answers(page)) and len(answers(page)) == 3
     expect(page.locator("#segment")).to_be_visible()
