@@ -65,8 +65,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     encoder = load_encoder(MINI, "cpu")
     recos = build(encoder, args)
-    known = (bundled_folder() / "assets" / "mini" / "names.txt").read_text().split("\n")
-    spread = [known[i] for i in np.linspace(0, len(known) - 2, args.names - len(RARE)).astype(int)]
+    known = (bundled_folder() / "assets" / "mini" / "names.txt").read_text().splitlines()
+    spread = [known[i].split(", ")[0] for i in np.linspace(0, len(known) - 1, args.names - len(RARE)).astype(int)]
     names = tuple(dict.fromkeys((*spread, *RARE)))
     report: dict[str, dict] = {}
     for method in METHODS:

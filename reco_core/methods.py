@@ -82,8 +82,11 @@ class Temperatures:
     affinity_gain, affinity_shift: of `score_maps.affinity`. reference, language: softmax temperatures
     of cosines; language_z: of calibrated language, in standard deviations. evidence: of the log-odds
     that a concept is in the photo, which count up to `certain` (95 %), so that one obvious thing does not
-    take what lies around it, and from `expected` (73 %) for background words. word, word_in_photo: of words' log-odds
-    at a position, and in the photo; word_archive: what the other factors count beside them.
+    take what lies around it, and from `expected` (73 %) for background words.
+    Of models that were taught words: word_everywhere: how much of a word's mean log-odds over the photo is taken from
+    those at a position; word_in_photo: what its log-odds in the photo count beside them; word_reference,
+    word_language: what references and language still count; unknown: what other names are given, whose
+    log-probabilities lie below log-odds.
     """
 
     affinity_gain: float = 8.0
@@ -94,10 +97,11 @@ class Temperatures:
     evidence: float = 1.0
     certain: float = 3.0
     expected: float = 1.0
-    word: float = 1.0
-    word_in_photo: float = 0.5
-    word_archive: float = 0.5
-    word_bias: float = 1.0
+    word_everywhere: float = 0.8
+    word_in_photo: float = 0.4
+    word_reference: float = 0.8
+    word_language: float = 0.25
+    unknown: float = 4.5
 
 
 _OURS = Learning(calibrate=True, weigh_seeds=True, spare_context=True)

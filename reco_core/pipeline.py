@@ -33,6 +33,7 @@ from reco_core.presets import Preset, find_preset
 from reco_core.segmentation import crf
 from reco_core.segmentation.decision import decision_maps, decision_size
 from reco_core.segmentation.scorers import PhotoScorer
+from reco_core.surroundings import competing
 from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
 from reco_core.utils.images import limit_size, read_photo, resize_labels
 from reco_core.utils.names import MAX_NAMES, clean_names
@@ -117,6 +118,7 @@ class ReCo:
         exclude: frozenset[str] = frozenset(),
         taught: Sequence[Concept] = (),
         most: int = MAX_NAMES,
+        guessed: bool = False,
         control: RunControl | None = None,
     ) -> References:
         """Learn what each name looks like: retrieve exemplars, co-segment them.
@@ -127,11 +129,12 @@ class ReCo:
             k: exemplars per concept (default: the preset's); more than the archive has means all, but at most
                 `MOST_EXEMPLARS`.
             method: decides which switches (LGC, CE) are on while learning.
-            background: words that compete as background; those that were also asked for are dropped.
+            background: words that compete as background, but for those that mean what was asked for.
             context: words that context elimination suppresses.
             exclude: archive photos (PhotoRecord.file) that must not be exemplars.
             taught: concepts of `teach`; they are taken for names that are theirs.
             most: names that are accepted, at most `MAX_LABELS`; the default is for what people type.
+            guessed: nobody asked for these names, they may be there: only the same words leave the background.
             control: told of each name before it is learned, and asked then.
 
         Raises:
@@ -144,8 +147,7 @@ class ReCo:
         self._check_k(k)
         names = clean_names(names, min(most, MAX_LABELS))
         by_name = {concept.name.casefold(): concept for concept in taught}
-        asked = {name.casefold() for name in names}
-        others = tuple(word for word in background if word.casefold() not in asked)
+        others = tuple(word for word in background if word not in names) if guessed else competing(background, names)
         learned = []
         for done, name in enumerate((*names, *others)):
             control.raise_if_cancelled("learning names was stopped")

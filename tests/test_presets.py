@@ -71,7 +71,11 @@ def test_unknown_preset():
         ("margin = 1", "margins = 1", r"unknown key in presets.mini of mine.toml.*margins.*photo_side"),
         ("patch = 16", "patch = 1.6", r"wrong value of patch of models.mini of mine.toml.*1\.6.*int"),
         ("mean = [0.5, 0.5, 0.5]", "mean = [0.5, 0.5]", "wrong value of mean of models.mini of mine.toml"),
-        ("megabytes = 11.5", "", "missing key in weights of models.mini of mine.toml.*megabytes"),
+        (
+            'licence = "Apache-2.0"\nmegabytes',
+            'licence = "Apache-2.0"\n# megabytes',
+            "missing key in weights of models.mini of mine.toml.*megabytes",
+        ),
         ('features = "mini"', 'features = "minni"', 'unknown model of mine.toml.*minni.*Did you mean "mini"'),
         ('like = "paper"', 'like = "papers"', "unknown earlier table"),
     ],

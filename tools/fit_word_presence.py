@@ -47,8 +47,9 @@ def main() -> None:
     said = targets(photos, words, nouns)
     parts = []
     for image in tar_photos([(photo.tar, photo.file) for photo in photos]):
-        found = encoder.encode_photo(np.asarray(image.convert("RGB"))).words
-        parts.append(torch.stack([found[0][0], presence.peak(found[1][0].permute(2, 0, 1))], -1).numpy())
+        photo, maps = encoder.encode_photo(np.asarray(image.convert("RGB"))).words
+        peaks = presence.peak(maps[0, ..., CLASSES:].permute(2, 0, 1))
+        parts.append(torch.stack([photo[0, CLASSES:], peaks], -1).numpy())
     x, there, absent = np.stack(parts), said >= SAID, said == 0
     counted = (there | absent) & (there.sum(0) >= LEAST)
 

@@ -1,16 +1,16 @@
 """Mark training photos with the words that are known to be in them: what a network learns its next masks from.
 
-    python tools/make_masks.py --data ../shared/data --wordnet /usr/share/wordnet \
-        --network build/words/mini.safetensors --photos build/words --out build/masks
+    python tools/make_masks.py --data ../shared/data --wordnet /usr/share/wordnet --photos build/words --out build/masks
 
-Weak supervision's classical loop (seed, expand, constrain): a word's map is what the network says of every patch,
-averaged over patches with similar keys, and over neighbouring pixels of similar colour (PAMR: Araslanov & Roth, CVPR
-2020, section 3.2). Only words that a photo's captions or title mention, or that the teacher's names for the photo are
-kinds of, are marked. A pixel has a word where its map is high and no word that excludes it is higher; it lacks it where
-the map is low or another such word is sure; all else is left open.
+Weak supervision's classical loop (seed, expand, constrain), drawn by the preset mini as it is installed, with its
+archive. The words that a photo's captions or title mention, or whose kinds the teacher sees in it, are told to be
+there; background words compete, for nobody mentions the sky above people, and would be given to the people. Scores flow
+between neighbouring pixels of similar colour (PAMR: Araslanov & Roth, CVPR 2020, section 3.2). A pixel has a word where
+no word that excludes it comes near, and lacks it where such a word is surely ahead; all else is left open. A word that
+no other excludes (animal, clothing) has the masks of its kinds.
 
 Writes OUT/masks.u8 and OUT/masks.json: for every photo of `word_photos.Words` its words and their maps, (n, h, w) on
-every eighth pixel: 0 no, 1 yes, 255 open. A killed run resumes.
+about every eighth pixel: 0 no, 1 yes, 255 open. A killed run resumes.
 """
 
 import argparse
@@ -28,21 +28,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from captions import covered_classes, exclusive
-from train_words import load_student, read
-from word_photos import Words
+from captions import covered_classes, covering, exclusive
+from word_photos import MENTIONED, Words
 from wordnet import Nouns
 
-from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, project
-from reco_core.segmentation import score_maps
+from reco_core.methods import BACKGROUND_WORDS, find_method
+from reco_core.models.mini_vit import NAMES, PATCH
+from reco_core.pipeline import ReCo
+from reco_core.segmentation import presence
+from reco_core.segmentation.scorers import Similarity, combine, smooth_all
+from reco_core.types import Concept, Encoded
 from reco_core.utils.atomic_write import atomic_write
+from reco_core.utils.names import MAX_NAMES
 
 log = logging.getLogger("make_masks")
-SIDE, STRIDE, PATCH = 256, 8, 16
-MENTIONED = 0.2  # share of captions from which a word is marked
+METHOD = find_method("reco2")
+SIDE, STRIDE = 256, 8
 YES, NO, OPEN = 1, 0, 255
-SURE, HIGH, LOW = 0.12, 0.5, 0.2  # a word's least probability; shares of its highest one: there above, absent below
-GAIN, SHIFT = 8.0, 1.0  # of the affinity of keys
+TOLD, DOUBTED = 3.0, -1.0  # log-odds of what is told to be there; the least of surroundings
+SOFTNESS = 1.5  # temperature of the scores that flow between pixels
+AHEAD, BEHIND = 0.4, 0.9  # log-ratios to the best word that excludes it, from which a pixel has a word, or lacks it
+FOUND, LEAST = -2.0, 0.02  # log-odds and share of a photo from which surroundings that nobody mentions are marked
 DILATIONS, STEPS, COLOUR = (1, 2, 4), 5, 0.1  # of the propagation: distances, rounds, tolerance in local deviations
 
 
@@ -50,88 +56,80 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with archive/, captions/ and train/")
     parser.add_argument("--wordnet", type=Path, required=True, help="folder with WordNet 3.0's data.noun")
-    parser.add_argument("--network", type=Path, required=True, help="mini.safetensors of tools/train_words.py")
     parser.add_argument("--photos", type=Path, required=True, help="folder of the decoded photos")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     args.out.mkdir(parents=True, exist_ok=True)
-    data = Words(args.data, args.wordnet, args.photos)
     nouns = Nouns(args.wordnet)
+    data = Words(args.data, args.wordnet, args.photos)
     seen = torch.from_numpy(np.load(args.photos / "teacher.npy")).float()
     data.add_names(seen, torch.from_numpy(covered_classes(data.words, nouns)))
-    network = load_student(args.network, len(data.words)).eval()
-    mark_all(network, data, exclusive(data.words, nouns), args.out)
+    mark_all(Marker(ReCo.load(device="cpu"), data.words, nouns), data, args.out)
 
 
-def mark_all(network: MiniNetwork, data: Words, excludes: np.ndarray, out: Path) -> None:
-    index_file = out / "masks.json"
-    index = json.loads(index_file.read_text()) if index_file.exists() else []
-    end = sum(len(words) * height * width for words, height, width in index)
-    known = (data.targets >= MENTIONED).numpy()
-    todo = range(len(index), len(data.store))
-    torch.set_num_threads(1)  # small photos: a process a core is quicker
-    with multiprocessing.get_context("fork").Pool(
-        initializer=_give, initargs=(network, data.store, known, excludes)
-    ) as pool:
-        _write(pool.imap(_mark, todo, chunksize=16), index, end, out, len(data.store))
+class Marker:
+    """Marks photos with words. concepts: learned from the archive, one a word. excludes: (W, W) bool, words that no
+    pixel shares. covers: (W, W) bool, [kind, word]. around: (W,) bool, background words."""
+
+    def __init__(self, reco: ReCo, words: list[str], nouns: Nouns) -> None:
+        self.reco = reco
+        self.concepts: list[Concept] = []
+        for start in range(0, len(words), MAX_NAMES):
+            learned = reco.prepare(words[start : start + MAX_NAMES], method=METHOD, background=())
+            self.concepts.extend(learned.concepts)
+        self.excludes = exclusive(words, nouns)
+        self.around = np.array([word in BACKGROUND_WORDS for word in words])
+        column = {word: i for i, word in enumerate(words)}
+        self.covers = np.zeros(self.excludes.shape, bool)
+        for i, word in enumerate(words):
+            self.covers[i, covering(word, column, nouns)] = True
+
+    @torch.inference_mode()
+    def mark(self, photo: Tensor, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The words (n,) that are marked in a photo (3, H, W) uint8, and their maps (n, h, w) uint8.
+
+        told: (k,) the words that are known to be in it.
+        """
+        if not len(told):
+            return told, np.zeros((0, 1, 1), np.uint8)
+        rows = np.concatenate([told, np.setdiff1d(np.flatnonzero(self.around), told)])
+        encoded = self.reco.encode(photo.permute(1, 2, 0).numpy())
+        seen = self.reco.scorer.compare(encoded, [self.concepts[row] for row in rows])
+        temperatures = self.reco.encoder.preset.temperatures
+        scores = combine(
+            smooth_all(believe(seen, len(told)), METHOD.scoring, temperatures), METHOD.scoring, temperatures
+        )
+        fine = shrink(photo)
+        shares = F.interpolate((scores / SOFTNESS).softmax(0)[None], size=fine.shape[-2:], mode="bilinear")
+        shares = propagate(shares, fine)[0]
+        marks = decide(shares, torch.from_numpy(self.excludes[np.ix_(rows, rows)]), len(told))
+        shown = self._shown(encoded, rows, marks, len(told))
+        kept = np.flatnonzero(shown | add_kinds(marks, self.covers[np.ix_(rows, rows)], shown[: len(told)]))
+        return rows[kept], marks[kept].numpy()
+
+    def _shown(self, encoded: Encoded, rows: np.ndarray, marks: Tensor, told: int) -> np.ndarray:
+        """(n,) bool: words that others exclude, of surroundings those that are large and surely there."""
+        in_photo, maps = encoded.words
+        columns = NAMES + rows
+        odds = presence.word_log_odds(in_photo[0, columns], maps[0, ..., columns].permute(2, 0, 1)).numpy()
+        large = (marks == YES).float().mean((1, 2)).numpy() >= LEAST
+        return self.excludes[np.ix_(rows, rows)].any(1) & ((np.arange(len(rows)) < told) | (odds >= FOUND) & large)
 
 
-def _give(*given: object) -> None:
-    global GIVEN  # noqa: PLW0603 - a worker's own, inherited and not copied
-    GIVEN = given
-    torch.set_num_threads(1)
+def believe(seen: Similarity, told: int) -> Similarity:
+    """The first `told` concepts are there, whatever the photo says; surroundings may be."""
+    sure = torch.arange(len(seen.log_odds)) < told
+    odds, photo = (torch.where(sure, TOLD, given.clamp(DOUBTED, TOLD)) for given in (seen.log_odds, seen.words.photo))
+    nothing = torch.zeros_like(seen.expected)
+    return seen._replace(log_odds=odds, words=seen.words._replace(photo=photo), expected=nothing)
 
 
-def _mark(i: int) -> tuple[np.ndarray, np.ndarray]:
-    network, store, known, excludes = GIVEN
-    words = np.flatnonzero(known[i])
-    return words, mark(network, store.photo(i), words, excludes)
-
-
-def _write(marked: Iterable[tuple[np.ndarray, np.ndarray]], index: list, end: int, out: Path, count: int) -> None:
-    """Append masks to those that are there; `index` knows them."""
-    started = time.monotonic()
-    with (out / "masks.u8").open("r+b" if index else "wb") as file:
-        file.seek(end)
-        for words, maps in marked:
-            file.write(maps.tobytes())
-            index.append((words.tolist(), *maps.shape[1:]))
-            if len(index) % 500 == 0 or len(index) == count:
-                file.flush()
-                atomic_write(out / "masks.json", json.dumps(index))
-                log.info("%d of %d photos, %.0f s", len(index), count, time.monotonic() - started)
-
-
-@torch.inference_mode()
-def mark(network: MiniNetwork, photo: Tensor, words: np.ndarray, excludes: np.ndarray) -> np.ndarray:
-    """Maps (n, h, w) uint8 of n words in a photo (3, H, W) uint8; excludes: (W, W) bool, words that no pixel shares."""
-    if not len(words):
-        return np.zeros((0, 1, 1), np.uint8)
-    height, width = photo.shape[1:]
-    scale = SIDE / min(height, width)
-    rows, columns = max(8, round(height * scale / PATCH)), max(8, round(width * scale / PATCH))
-    image = F.interpolate(photo[None].float() / 255, size=(rows * PATCH, columns * PATCH), mode="bilinear")
-    fine = F.interpolate(image, scale_factor=1 / STRIDE, mode="area")
-    with torch.autocast("cpu", torch.bfloat16):
-        patches, keys = read_with_keys(network, (image - 0.5) / 0.5)
-        weight = network.patch_words.weight[words]
-        logits = F.linear(patches, weight, network.patch_words.bias[words]).float()
-    probability = torch.sigmoid(logits)[0].permute(2, 0, 1)  # (n, h, w)
-    keys = F.normalize(keys[0].float(), dim=-1)
-    probability = score_maps.smooth(probability, score_maps.affinity(keys, GAIN, SHIFT))
-    maps = F.interpolate(probability[None], size=fine.shape[-2:], mode="bilinear")
-    maps = propagate(maps, fine)[0]
-    return decide(maps, torch.from_numpy(excludes[np.ix_(words, words)])).numpy()
-
-
-def read_with_keys(network: MiniNetwork, images: Tensor) -> tuple[Tensor, Tensor]:
-    kept: list[Tensor] = []
-    block = network.vit.blocks[KEY_BLOCK]
-    handle = block.register_forward_pre_hook(lambda _, inputs: kept.append(project(block, inputs[0], part=1)))
-    _, patches = read(network, images)
-    handle.remove()
-    return patches, kept[0][:, 1:].unflatten(1, patches.shape[1:3])
+def shrink(photo: Tensor) -> Tensor:
+    """(3, H, W) uint8 -> (1, 3, h, w) in [0, 1], every eighth pixel or so of the side that networks see."""
+    scale = SIDE / min(photo.shape[1:])
+    size = [max(8, round(side * scale / PATCH)) * PATCH // STRIDE for side in photo.shape[1:]]
+    return F.interpolate(photo[None].float() / 255, size=size, mode="area")
 
 
 def propagate(maps: Tensor, image: Tensor) -> Tensor:
@@ -156,26 +154,70 @@ def gather(maps: Tensor) -> Tensor:
     return torch.stack(out)
 
 
-def decide(maps: Tensor, excludes: Tensor) -> Tensor:
-    """Probabilities (n, h, w) -> yes, no or open; excludes: (n, n) bool.
+def decide(shares: Tensor, excludes: Tensor, told: int) -> Tensor:
+    """Shares (n, h, w) of words at pixels -> yes, no or open, (n, h, w) uint8; open where nothing excludes the word.
 
-    A word is known to be somewhere in the photo: its map counts relative to the root of its highest value, so that a
-    wall, which captions seldom mention, is not outdone everywhere by a person, whom they always do.
+    excludes: (n, n) bool. The first `told` words are known to be there; others have pixels only where they are first.
     """
-    out = torch.full(maps.shape, OPEN, dtype=torch.uint8)
-    highest = maps.flatten(1).amax(1)[:, None, None] if len(maps) else maps
-    shares = maps / highest.clamp_min(SURE)  # (n, h, w)
-    strength = maps / highest.clamp_min(SURE).sqrt()
-    yes = torch.zeros(maps.shape, dtype=torch.bool)
-    for i, own in enumerate(strength):
-        rivals = strength[excludes[i]]
-        wins = own >= rivals.amax(0) if len(rivals) else torch.ones_like(own, dtype=torch.bool)
-        yes[i] = wins & (shares[i] >= HIGH) & (highest[i] >= SURE)
-        out[i][shares[i] < LOW] = NO
-    for i in range(len(maps)):
-        out[i][yes[excludes[i]].any(0)] = NO
-    out[yes] = YES
+    out = torch.full(shares.shape, OPEN, dtype=torch.uint8)
+    logs, first = shares.clamp_min(1e-6).log(), shares.argmax(0)
+    for i, rivals in enumerate(excludes):
+        if rivals.any():
+            ahead = logs[i] - logs[rivals].amax(0)
+            out[i][ahead < -BEHIND] = NO
+            out[i][(ahead > AHEAD) & ((first == i) | (i < told))] = YES
     return out
+
+
+def add_kinds(marks: Tensor, covers: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Words that nothing excludes take the marks (n, h, w) of their kinds, in place. Which did: (n,) bool.
+
+    covers: (n, n) bool, [kind, word]. shown: (k,) bool, of the first k words, those that have marks of their own.
+    """
+    took = np.zeros(len(marks), bool)
+    for i in np.flatnonzero(~shown):
+        kinds = marks[[k for k in np.flatnonzero(shown) if covers[k, i]]]
+        if len(kinds):
+            marks[i][(kinds == YES).any(0)] = YES
+            marks[i][(kinds == NO).all(0)] = NO
+            took[i] = True
+    return took
+
+
+def mark_all(marker: Marker, data: Words, out: Path) -> None:
+    index_file = out / "masks.json"
+    index = json.loads(index_file.read_text()) if index_file.exists() else []
+    end = sum(len(words) * height * width for words, height, width in index)
+    known = (data.targets >= MENTIONED).numpy()
+    todo = range(len(index), len(data.photos))
+    torch.set_num_threads(1)  # small photos: a process a core is quicker
+    with multiprocessing.get_context("fork").Pool(initializer=_give, initargs=(marker, data, known)) as pool:
+        _write(pool.imap(_mark, todo, chunksize=16), index, end, out, len(data.photos))
+
+
+def _give(*given: object) -> None:
+    global GIVEN  # noqa: PLW0603 - a worker's own, inherited and not copied
+    GIVEN = given
+    torch.set_num_threads(1)
+
+
+def _mark(i: int) -> tuple[np.ndarray, np.ndarray]:
+    marker, data, known = GIVEN
+    return marker.mark(data.store.photo(i), np.flatnonzero(known[i]))
+
+
+def _write(marked: Iterable[tuple[np.ndarray, np.ndarray]], index: list, end: int, out: Path, count: int) -> None:
+    """Append masks to those that are there; `index` knows them."""
+    started = time.monotonic()
+    with (out / "masks.u8").open("r+b" if index else "wb") as file:
+        file.seek(end)
+        for words, maps in marked:
+            file.write(maps.tobytes())
+            index.append((words.tolist(), *maps.shape[1:]))
+            if len(index) % 500 == 0 or len(index) == count:
+                file.flush()
+                atomic_write(out / "masks.json", json.dumps(index))
+                log.info("%d of %d photos, %.0f s", len(index), count, time.monotonic() - started)
 
 
 if __name__ == "__main__":

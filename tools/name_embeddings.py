@@ -44,8 +44,9 @@ def main() -> None:
     mean = classes.mean(0)
     origin = MINI.centre * mean
     everything = torch.cat([classes, embed([word for word, *_ in words])])
-    rows = [row for row, (_, *aliases) in enumerate(words) for _ in aliases]
-    aliases = embed([alias for _, *aliases in words for alias in aliases])
+    others = [lemma.split(", ") for lemma in lemmas] + [aliases for _, *aliases in words]
+    rows = [row for row, aliases in enumerate(others) for _ in aliases]
+    aliases = embed([alias for aliases in others for alias in aliases])
     tensors = {
         "embeddings": F.normalize(everything - origin, dim=-1).half(),
         "mean": mean.to(torch.float32),

@@ -1,4 +1,4 @@
-"""Record what tests/test_pipeline.py compares with, after a change that is meant to change results.
+"""Record what tests/test_goldens.py compares with, after a change that is meant to change results.
 
 python tools/record_goldens.py
 """
@@ -11,7 +11,7 @@ import skimage.data
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-from test_pipeline import ASKED, GOLDEN, GOLDEN_METHODS, summary
+from test_goldens import ASKED, GOLDEN, GOLDEN_METHODS, summary
 
 from reco_core.pipeline import ReCo
 

@@ -37,7 +37,7 @@ from train_mini import divergence
 from word_photos import PATCH, Batch, Masks, Words, draw_batch, tile
 from wordnet import Nouns
 
-from reco_core.models.mini_vit import NAMES, MiniNetwork, named_by_timm
+from reco_core.models.mini_vit import NAMES, MiniNetwork
 from reco_core.utils.atomic_write import atomic_path
 
 log = logging.getLogger("train_words")
@@ -168,13 +168,16 @@ def rate(step: int, steps: int) -> float:
 
 def load_student(file: Path, words: int) -> MiniNetwork:
     """The network of a file: its words if it has them, else new rows that find everything unlikely."""
-    state = {name: value.float() for name, value in named_by_timm(load_file(file)).items()}
+    state = {name: value.float() for name, value in load_file(file).items()}
+    if "head.weight" in state:  # a plain transformer's, which knows no words
+        state = {f"vit.{name}": value for name, value in state.items()}
     for part in ("weight", "bias"):
         state[f"vit.head.{part}"] = state[f"vit.head.{part}"][:NAMES]
     if "photo_words.bias" not in state:
         for rows in ("photo_words", "patch_words"):
             state[f"{rows}.weight"] = torch.zeros(words, state["vit.head.weight"].shape[1])
             state[f"{rows}.bias"] = torch.full((words,), FIRST_BIAS)
+        state["word_prior"] = torch.zeros(words)
     network = MiniNetwork(words=words)
     network.load_state_dict(state)
     return network
@@ -221,6 +224,10 @@ class Trainer:
         )
         self.data.add_names(names, torch.from_numpy(covered_classes(self.data.words, nouns)))
         self.masks = Masks(args.masks, len(self.data.words)) if args.masks else None
+        if self.masks:
+            self.data.add_masks(self.masks)
+        for network in (self.student, self.average):
+            network.word_prior.copy_(self.data.prior())
         self.excludes = torch.from_numpy(exclusive(self.data.words, nouns)).float().to(args.device)
         self.optimizer = make_optimizer(self.student, args.rate)
         self.state = args.out / "state.pt"

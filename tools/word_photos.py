@@ -25,7 +25,10 @@ SIZE_SHARES = (0.3, 0.2, 0.1, 0.2, 0.2)
 SHARE_COMPLETE, SHARE_ARCHIVE = 0.6, 0.1  # of the photos drawn: well described ones, and of the archive (no words)
 LEAST_SHOWN = 0.4  # of a photo, in a crop
 CONFIDENT, LIKELY, UNLIKELY = 0.5, 0.3, 0.02  # the teacher's probabilities: of a name, of a word that is there or not
+MENTIONED = 0.2  # share of captions from which a word is marked
+SHOWN, UNSAID = 0.7, 0.5  # target of what only masks show, and what it counts
 SILENT = 0.15  # what a word counts that a title does not mention
+RAREST = 1e-4  # share of photos that a word is said of, at least
 EXCLUDED = "mini_imagenet_84px.tar"
 
 
@@ -63,6 +66,22 @@ class Words:
         self.weights = torch.where((seen > LIKELY) & known, 1.0, self.weights)
         self.weights = torch.where(other, self.weights.clamp_min(2 * SILENT), self.weights)
 
+    def add_masks(self, masks: "Masks") -> None:
+        """What masks show counts as said too, though nobody mentions it, such as the sky above people."""
+        for i, (found, *_) in enumerate(masks.index):
+            unsaid = [word for word in found if self.targets[i, word] < SHOWN]
+            self.weights[i, unsaid] = torch.where(self.targets[i, unsaid] < MENTIONED, UNSAID, self.weights[i, unsaid])
+            self.targets[i, unsaid] = torch.where(self.targets[i, unsaid] < MENTIONED, SHOWN, self.targets[i, unsaid])
+
+    def prior(self) -> Tensor:
+        """(W,): log-odds that words are said of a photo that is drawn, by what they count there."""
+        chance = torch.zeros(len(self.targets), dtype=torch.float64)
+        chance[self.complete] = SHARE_COMPLETE / len(self.complete)
+        chance[self.titled] = torch.from_numpy((1 - SHARE_COMPLETE - SHARE_ARCHIVE) * self.chance)
+        chance[self.archive] = SHARE_ARCHIVE / max(1, len(self.archive))
+        counts = chance[:, None] * self.weights
+        return ((counts * self.targets).sum(0) / counts.sum(0)).clamp(RAREST, 1 - RAREST).logit().float()
+
     def _pixels(self, data: Path):
         yield from tar_photos([(photo.tar, photo.file) for photo in self.photos])
         yield from archive_photos(data / "archive")
@@ -85,14 +104,19 @@ class Masks:
         self.starts = np.cumsum([0, *(len(found) * h * w for found, h, w in self.index)])
         self.bytes = np.memmap(folder / "masks.u8", np.uint8, "r")
 
+    def of(self, i: int) -> tuple[list[int], Tensor]:
+        """The words of photo i, and their maps (n, h, w)."""
+        found, height, width = self.index[i]
+        maps = torch.from_numpy(np.array(self.bytes[self.starts[i] : self.starts[i + 1]]))
+        return found, maps.view(len(found), height, width)
+
     def cut(self, i: int, box: Box, size: tuple[int, int], grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """A box of photo i (of this size) on a grid of patches: shares of yes and of known pixels, (W, *grid) both."""
         yes, known = torch.zeros(2, self.words, *grid)
         if i >= len(self.index) or not self.index[i][0]:
             return yes, known
-        found, height, width = self.index[i]
-        maps = torch.from_numpy(np.array(self.bytes[self.starts[i] : self.starts[i + 1]])).view(-1, height, width)
-        y, x = height / size[0], width / size[1]
+        found, maps = self.of(i)
+        y, x = maps.shape[1] / size[0], maps.shape[2] / size[1]
         top, left = int(box.top * y), int(box.left * x)
         maps = maps[:, top : max(top + 1, round((box.top + box.height) * y))]
         maps = maps[:, :, left : max(left + 1, round((box.left + box.width) * x))]

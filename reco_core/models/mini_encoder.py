@@ -13,7 +13,7 @@ from torch import Tensor
 from reco_core.errors import OptionError
 from reco_core.models import sentence_encoder, weights
 from reco_core.models.encoder import Encoder
-from reco_core.models.mini_vit import MiniNetwork, conse, named_by_timm
+from reco_core.models.mini_vit import MiniNetwork, conse
 from reco_core.models.prompts import embed_names
 from reco_core.models.sentence_encoder import MiniLM
 from reco_core.presets import Preset
@@ -26,7 +26,7 @@ class MiniEncoder(Encoder):
     """The preset mini: one network for all three roles, MiniLM for text.
 
     spoken: (N, D), embeddings of the names and words that the network knows. mean_name: (D,), of the names.
-    aliases: of words, what else they are called: embeddings (A, D) and which word each is (A,).
+    aliases: what else they are called: embeddings (A, D), and of which row of `spoken` each is (A,).
     """
 
     network: MiniNetwork
@@ -47,17 +47,13 @@ class MiniEncoder(Encoder):
         if vocabulary is None:
             raise OptionError("a preset of this kind needs a vocabulary", given=preset.name)
         weights.verify(bundled_folder() / vocabulary.file, vocabulary.sha256)
-        state = named_by_timm(weights.read_state_dict(found.path))
+        state = weights.read_state_dict(found.path)
         network = MiniNetwork.of(state)
         weights.load_strictly(network, state, "mini", found.path.name)
         network.to(device).eval()
         stored = weights.read_state_dict(bundled_folder() / vocabulary.file)
         spoken = stored["embeddings"].float().to(device)
-        none = torch.zeros(0, spoken.shape[1])
-        aliases = (
-            stored.get("aliases", none).float().to(device),
-            stored.get("alias_rows", none[:, 0]).long().to(device),
-        )
+        aliases = (stored["aliases"].float().to(device), stored["alias_rows"].long().to(device))
         text = sentence_encoder.load(device)
         return cls(preset, device, found.sha256, network, text, spoken, stored["mean"].float(), aliases)
 
@@ -66,12 +62,9 @@ class MiniEncoder(Encoder):
         return self.spoken
 
     @property
-    def words(self) -> Words | None:
-        if self.network.photo_words is None:
-            return None
-        own = self.spoken[-self.network.photo_words.out_features :]
-        rows = torch.arange(len(own), device=own.device)
-        return Words(torch.cat([own, self.aliases[0]]), torch.cat([rows, self.aliases[1]]))
+    def words(self) -> Words:
+        rows = torch.arange(len(self.spoken), device=self.spoken.device)
+        return Words(torch.cat([self.spoken, self.aliases[0]]), torch.cat([rows, self.aliases[1]]))
 
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
@@ -107,5 +100,5 @@ class MiniEncoder(Encoder):
             embedding=conse(out.photo.probability, self.spoken),
             language=conse(out.patches.probability, self.spoken),
             features=F.normalize(out.keys.float(), dim=-1),
-            words=(out.photo.words.float(), out.patches.words.float()) if self.network.photo_words else None,
+            words=(out.photo.log_odds, out.patches.log_odds),
         )

@@ -7,6 +7,7 @@ the probability-weighted sum of the text embeddings of the most probable names a
 weights and photos; this file is only the network and that sum.
 """
 
+import math
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -18,6 +19,10 @@ PATCH = 16
 NAMES = 1000  # ImageNet's
 KEY_BLOCK = 8  # 0-based: keys of this block separate objects best (later ones drift towards classes)
 TOP_NAMES = 10
+WORD_SHARE = 2.0  # what all words together count beside all names
+LEAST = 1e-5  # probability of a name, so that log-odds stay finite
+NAME_BIAS = 5.0  # one photo in a thousand has a given name, far more have a given word
+EVENED, USUAL = 0.5, math.log(0.1 / 0.9)  # share of words' prior that is taken away; what all are given instead
 
 
 class MiniOutput(NamedTuple):
@@ -40,8 +45,16 @@ class Spoken(NamedTuple):
 
     @property
     def probability(self) -> Tensor:
-        """(..., 1000 + W): of every name that it is the one, of every word that it is true."""
-        return torch.cat([self.names.float().softmax(-1), self.words.float().sigmoid()], -1)
+        """(..., 1000 + W): of every name that it is the one, and of every word that it says best what is seen, times
+        `WORD_SHARE`. Of what is true together (animal, cat) that is what is otherwise said least often.
+        """
+        return torch.cat([self.names.float().softmax(-1), WORD_SHARE * self.words.float().softmax(-1)], -1)
+
+    @property
+    def log_odds(self) -> Tensor:
+        """(..., 1000 + W): the same as log-odds, a name's `NAME_BIAS` larger, so that names and words compare."""
+        names = self.names.float().softmax(-1).clamp(LEAST, 1 - LEAST)
+        return torch.cat([names.logit() + NAME_BIAS, self.words.float()], -1)
 
 
 class MiniNetwork(nn.Module):
@@ -52,6 +65,7 @@ class MiniNetwork(nn.Module):
     """
 
     vit: Any  # timm leaves the types of its parts open
+    word_prior: Tensor  # (W,): log-odds that a caption mentions the word, which is in `photo_words`, `patch_words`
 
     def __init__(self, image_size: int = 224, names: int = NAMES, words: int = 0) -> None:
         super().__init__()
@@ -61,6 +75,7 @@ class MiniNetwork(nn.Module):
             block.attn.fused_attn = False  # at these lengths plain matrix products are 2-4 times faster on a CPU
         self.vit = vit
         self.photo_words, self.patch_words = (nn.Linear(vit.embed_dim, words) if words else None for _ in range(2))
+        self.register_buffer("word_prior", torch.full((words,), USUAL) if words else None)
 
     @classmethod
     def of(cls, state: dict[str, Tensor]) -> Self:
@@ -117,12 +132,10 @@ class MiniNetwork(nn.Module):
         return self._said(seen, self.patch_words)
 
     def _said(self, seen: Tensor, words: nn.Module | None) -> Spoken:
-        return Spoken(self.vit.head(seen), seen[..., :0] if words is None else words(seen))
-
-
-def named_by_timm(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of a plain transformer, which knows no words, as `MiniNetwork` calls them; its own as they are."""
-    return {f"vit.{name}": value for name, value in state.items()} if "head.weight" in state else state
+        if words is None:
+            return Spoken(self.vit.head(seen), seen[..., :0])
+        # captions seldom mention a sky or a wall that is there: a part of what words owe to that is taken away
+        return Spoken(self.vit.head(seen), words(seen) - EVENED * (self.word_prior - USUAL))
 
 
 def project(block: Any, tokens: Tensor, part: int) -> Tensor:

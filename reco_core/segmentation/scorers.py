@@ -106,26 +106,31 @@ def smooth_all(seen: Similarity, options: Scoring, temperatures: Temperatures) -
 
 
 def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Tensor:
-    """Scores (K, h, w): log-probabilities of references, language and presence, each compared over concepts, added;
-    where the model was taught the word, what it was taught counts more.
+    """Scores (K, h, w): log-probabilities of references, language and presence, each compared over concepts, added.
+
+    Of words that the model was taught: in place of presence, by how much a position's log-odds exceed what the
+    photo gives the word everywhere, and a part of the word's log-odds in the photo; references and language count less.
     """
-    t, scores = temperatures, torch.zeros_like(maps.reference)
+    t, taught = temperatures, maps.words
+    known = torch.zeros_like(maps.reference[:, :1, :1]) if taught is None else taught.known[:, None, None]  # (K, 1, 1)
+    scores = torch.zeros_like(maps.reference)
     if options.reference:
-        scores = scores + score_maps.log_softmax_scores(maps.reference, t.reference)
+        reference = score_maps.log_softmax_scores(maps.reference, t.reference)
+        scores = scores + (1 - known * (1 - t.word_reference)) * reference
     if options.language:
-        scores = scores + score_maps.log_softmax_scores(
-            maps.language, t.language_z if options.calibrate else t.language
-        )
+        language = score_maps.log_softmax_scores(maps.language, t.language_z if options.calibrate else t.language)
+        scores = scores + (1 - known * (1 - t.word_language)) * language
     if options.gate:
         odds = maps.log_odds.clamp(max=t.certain)  # (K,)
         if options.expect_background:
             odds = torch.where(maps.expected, odds.clamp(min=t.expected), odds)
-        scores = scores + score_maps.log_softmax_scores(odds, t.evidence)[:, None, None]
-    if maps.words is None:
+        scores = scores + (1 - known) * score_maps.log_softmax_scores(odds, t.evidence)[:, None, None]
+    if taught is None:
         return scores
-    known, in_photo = (values[:, None, None] for values in (maps.words.known, maps.words.photo))  # (K, 1, 1)
-    word = maps.words.maps / t.word + t.word_in_photo * in_photo.clamp(max=t.certain) + t.word_bias
-    return (1 - known * (1 - t.word_archive)) * scores + known * word
+    word = taught.maps - t.word_everywhere * taught.maps.mean((1, 2), keepdim=True)
+    if options.gate:
+        word = word + t.word_in_photo * taught.photo.clamp(max=t.certain)[:, None, None]
+    return scores + known * word + (1 - known) * t.unknown
 
 
 SCORERS: dict[str, Scorer] = {"denseclip": denseclip, "reco": reco, "reco2": reco2}

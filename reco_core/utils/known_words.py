@@ -85,7 +85,8 @@ def usual_names() -> tuple[str, ...]:
 
 
 def _mini() -> list[str]:
-    return (ASSETS / "mini" / "names.txt").read_text(encoding="utf-8").splitlines()
+    lines = (ASSETS / "mini" / "names.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split(", ")[0] for line in lines]  # what else they are called stands behind
 
 
 @cache

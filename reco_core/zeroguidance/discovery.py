@@ -139,6 +139,7 @@ class Discoverer:
             likely or self.background[:1] or self.vocabulary.names[:1],
             method=METHOD,
             background=self.background,
+            guessed=True,
             control=RunControl(parent=control),
         )
         scored = self.reco.scorer.score_all(encoded, references, working.shape[:2], find_method(METHOD).scoring)

@@ -46,7 +46,8 @@ def shares(page: Page) -> str:
     tab(page, "Find")
     expect(page.locator("#taught")).to_contain_text("zorbl (5 photos)")
     ask(page, '"zorbl"')
-    assert found(page, "zorbl") == {"zorbl": "found"}
+    row = page.locator('#viewer [data-name="zorbl"][data-answer="found"]')
+    expect(row).to_have_count(1, timeout=PATIENCE)  # the answer before, without the photos, was another
     expect(page.locator("#evidence [data-drop]")).to_have_count(5, timeout=PATIENCE)
     return page.locator("#viewer .picture").get_attribute("aria-label")
 
@@ -106,7 +107,7 @@ def test_teach_find_save_and_load_and_nobody_else_sees_it(visit, cup_photos, tab
 def test_search_by_words_by_photo_and_by_both(visit, chelsea):
     page = visit()
     assert sum("cat" in text for text in search(page, "cat")) > 10
-    expect(page.locator("#found")).to_contain_text("The best 20 of 6,874 photos")
+    expect(page.locator("#found")).to_contain_text("The best 20 of 7,053 photos")
     links = page.locator("#found a").evaluate_all("links => links.map(link => link.href)")
     assert links
     assert all(re.match("https?://", link) for link in links)

@@ -159,8 +159,9 @@ def test_what_gradio_refuses_leaves_the_page_as_it_was(visit):
     found(page, "rocket", "sky", "crane")
     odd = re.compile(r'"reco2?(_crf)?"')  # a method that is not among the choices
     page.route("**/queue/join*", lambda route: route.continue_(post_data=odd.sub('"magic"', route.request.post_data)))
-    ask(page, "rocket, sky")
-    expect(page.locator("#find")).to_have_class(re.compile("busy"))
+    with page.expect_response("**/queue/join*"):
+        ask(page, "rocket, sky")
+    expect(page.locator("#find")).not_to_have_class(re.compile("busy"), timeout=PATIENCE)
     state(page, "done")
     found(page, "rocket", "sky", "crane")
     page.unroute("**/queue/join*")

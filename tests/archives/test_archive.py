@@ -300,4 +300,7 @@ def test_bundled_archive_credits_every_photo(reco):
 
 
 def test_bundled_archive_stays_small(reco):
-    assert sum(file.stat().st_size for file in reco.archive.folder.iterdir()) <= 30_000_000
+    sizes = {file.name: file.stat().st_size for file in reco.archive.folder.iterdir()}
+    thumbnails = sum(size for name, size in sizes.items() if name.startswith("thumbnails"))
+    assert 0 < thumbnails <= 12_000_000
+    assert sum(sizes.values()) - thumbnails <= 32_000_000

@@ -43,7 +43,7 @@ def test_the_bundled_archive(hub, tmp_path):
     manifest = store.read_manifest(bundled)
     assert store.read_manifest(tmp_path / "mini").hash == manifest.hash
     assert not list(store.check(tmp_path / "mini", manifest, every_byte=True))
-    assert "6,874 photos" in hub.repositories[NAME].tree["README.md"][0].decode()
+    assert "7,053 photos" in hub.repositories[NAME].tree["README.md"][0].decode()
 
 
 def test_nothing_is_uploaded_twice_and_stale_files_go(hub, tmp_path):

@@ -12,7 +12,7 @@ from reco_core.archives import vectors
 from reco_core.archives.vectors import LEAST, SHORTLIST, TOP, Vectors, write_vectors
 from reco_core.errors import ArchiveError, Cancelled, OptionError
 
-MINI = Path(__file__).parents[2] / "archives" / "mini" / "index.faiss"
+(MINI,) = (Path(__file__).parents[2] / "archives" / "mini").glob("embeddings-*.faiss")
 
 
 @pytest.fixture(autouse=True)
@@ -223,9 +223,9 @@ def test_threads_may_search_at_the_same_time(tmp_path, monkeypatch):
 
 def test_bundled_file_is_read():
     opened = Vectors(MINI)
-    assert (len(opened), opened.dimension) == (6874, 384)
-    plain = faiss.read_index(str(MINI)).reconstruct_n(0, 6874)
-    np.testing.assert_array_equal(opened.take(np.array([5, 6873, 0])), plain[[5, 6873, 0]])
+    assert (len(opened), opened.dimension) == (7053, 384)
+    plain = faiss.read_index(str(MINI)).reconstruct_n(0, 7053)
+    np.testing.assert_array_equal(opened.take(np.array([5, 7052, 0])), plain[[5, 7052, 0]])
     for query in clustered(5, 384):
         agree(opened.search(query, 50), plain, query)
 

@@ -241,7 +241,7 @@ def test_push_and_pull(archive, monkeypatch, tmp_path, capsys, caplog):
 def test_archives_that_come_with_reco_are_found_from_anywhere(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["archive", "info", "archives/mini"]) == 0
-    assert "6,874 photos" in capsys.readouterr().out
+    assert "7,053 photos" in capsys.readouterr().out
     (tmp_path / "archives" / "mini").mkdir(parents=True)
     assert main(["archive", "info", "archives/mini"]) == 2, "what is here comes first"
     assert main(["archive", "add", "archives/none", "x"]) == 2

@@ -248,7 +248,7 @@ def test_variants_of_an_ablation():
 
 
 def test_runs_repeat_themselves(reco, folder):
-    variants = (Variant("few", find_method("reco2"), k=3, share=0.1), *of_methods(("reco", "reco2")))
+    variants = (Variant("few", find_method("reco"), k=3, share=0.1), *of_methods(("reco", "reco2")))
     options = {"limit": 2, "background": ("sky", "grass")}
     first, second = (bench.run(reco, open_folder(folder), variants, **options) for _ in range(2))
     assert without_seconds(first) == without_seconds(second)

@@ -9,7 +9,7 @@ from reco_core.errors import OptionError, WeightsError
 from reco_core.models import weights
 from reco_core.models.encoders import choose_device
 from reco_core.models.mini_encoder import MiniEncoder
-from reco_core.models.mini_vit import KEY_BLOCK, MiniNetwork, Spoken, conse
+from reco_core.models.mini_vit import EVENED, KEY_BLOCK, NAME_BIAS, USUAL, MiniNetwork, Spoken, conse
 from reco_core.presets import MINI, MINI_NETWORK
 from reco_core.utils.images import to_tensor
 from reco_core.utils.paths import bundled_folder
@@ -66,7 +66,8 @@ def naive_forward(
             (w["head.weight"], w["head.bias"]),
             (w.get(f"{words}.weight", none), w.get(f"{words}.bias", none[:, 0])),
         )
-        return tuple(x @ weight.T + bias for weight, bias in rows)
+        names, words = (x @ weight.T + bias for weight, bias in rows)
+        return names, words - EVENED * (w.get("word_prior", none[:, 0]) - USUAL)
 
     return said(tokens[0], "photo_words"), said(values[1:], "patch_words"), keys
 
@@ -138,12 +139,20 @@ def test_any_size(reco, size):
 
 
 def test_conse_by_hand():
-    """Two names of which one is right, two words that may both be."""
+    """Two names and two words, of which the likelier word counts twice."""
     said = Spoken(torch.tensor([2.0, 1.0]), torch.tensor([-1.0, 3.0]))
     embeddings = F.normalize(torch.randn(4, 5), dim=-1)
-    name, word = np.exp(2) / (np.exp(2) + np.exp(1)), 1 / (1 + np.exp(-3))
+    name, word = np.exp(2) / (np.exp(2) + np.exp(1)), 2 * np.exp(3) / (np.exp(3) + np.exp(-1))
     expected = name * embeddings[0] + word * embeddings[3]
     torch.testing.assert_close(conse(said.probability, embeddings, top=2), (expected / expected.norm()).float())
+
+
+def test_log_odds_by_hand():
+    """Even an impossible name has finite ones."""
+    said = Spoken(torch.tensor([2.0, 1.0, -90.0]), torch.tensor([-1.0]))
+    share = np.exp([2, 1]) / (np.exp(2) + np.exp(1))
+    expected = [*(np.log(share / (1 - share)) + NAME_BIAS), np.log(1e-5 / (1 - 1e-5)) + NAME_BIAS, -1.0]
+    np.testing.assert_allclose(said.log_odds, expected, atol=1e-4)
 
 
 def test_batch_does_not_change_results(reco, real_photos):

@@ -135,7 +135,7 @@ def test_the_bundled_archive_can_be_fetched(reco):
         assert record.source_url.startswith("https://") or (not record.source_url and record.landing_url)
         assert len(record.sha256) == 64
         assert is_open(record.licence, record.open_licence) == is_open(record.licence)
-    assert sum(is_open(record.licence) for record in reco.archive.records) == 3574
+    assert sum(is_open(record.licence) for record in reco.archive.records) == 3761
     addresses = [record.source_url for record in reco.archive.records if record.source_url]
     assert len(set(addresses)) == len(addresses)
     assert len(addresses) > 6800

@@ -107,11 +107,11 @@ def test_five_exemplars_say_whether_the_archive_has_a_thing(reco):
 
 def test_joining_leaves_the_first_as_it_was(reco, own):
     assert len(own.archive) == len(reco.archive) + 5
-    before = reco.prepare(["motorcycle"]).concepts[0]
-    with_own = own.prepare(["motorcycle"]).concepts[0]
+    before = reco.prepare(["motorcycle"], k=40).concepts[0]
+    with_own = own.prepare(["motorcycle"], k=40).concepts[0]
     assert {"0.png", "1.png"} & {e.record.file for e in with_own.exemplars}
     assert not {"0.png", "1.png"} & {e.record.file for e in before.exemplars}
-    assert reco.prepare(["motorcycle"]).concepts[0].exemplars == before.exemplars
+    assert reco.prepare(["motorcycle"], k=40).concepts[0].exemplars == before.exemplars
     for a, b in zip(reco.prepare(["cat"]).background, own.prepare(["cat"]).background, strict=True):
         assert a.exemplars == b.exemplars  # what competes does not shift with one user's photos
 

@@ -113,15 +113,27 @@ def test_words_that_were_taught_count_more_than_the_archive():
     """One concept is a taught word, one half so, one is none."""
     one = seen()
     taught = TaughtWords(torch.tensor([1.0, 0.5, 0.0]), maps(4, 3, 4, 5), torch.tensor([9.0, -2.0, 1.0]))
-    before = SCORERS["reco2"](one, (4, 5), plain(reference=True), T)
-    scores = SCORERS["reco2"](one._replace(words=taught), (4, 5), plain(reference=True, words=True), T)
-    for k, photo in enumerate((T.certain, -2.0, 1.0)):
-        known, said = float(taught.known[k]), float(taught.maps[k, 2, 3])
-        expected = (1 - known * (1 - T.word_archive)) * float(before[k, 2, 3])
-        expected += known * (said / T.word + T.word_in_photo * photo + T.word_bias)
-        assert scores[k, 2, 3].item() == pytest.approx(expected, abs=1e-4)
-    unheard = SCORERS["reco2"](one._replace(words=taught), (4, 5), plain(reference=True), T)
-    torch.testing.assert_close(unheard, before)  # the switch
+
+    def score(**switches: bool) -> torch.Tensor:
+        return SCORERS["reco2"](one._replace(words=taught), (4, 5), plain(**switches), T)
+
+    def alone(part: str) -> torch.Tensor:
+        return SCORERS["reco2"](one, (4, 5), plain(**{part: True}), T)
+
+    reference, language, gate = (alone(part) for part in ("reference", "language", "gate"))
+    found = score(reference=True, language=True, gate=True, words=True)
+    place = (2, 3)
+    for k, photo in enumerate((T.certain, -2.0, 1.0)):  # the first one's is cut off
+        known, here = float(taught.known[k]), taught.maps[k]
+        expected = (1 - known + known * T.word_reference) * float(reference[k][place])
+        expected += (1 - known + known * T.word_language) * float(language[k][place])
+        expected += (1 - known) * (float(gate[k][place]) + T.unknown)
+        said = float(here[place]) - T.word_everywhere * sum(here.flatten().tolist()) / 20
+        expected += known * (said + T.word_in_photo * photo)
+        assert found[k][place].item() == pytest.approx(expected, abs=1e-4)
+    torch.testing.assert_close(score(reference=True), reference)  # the switch
+    odds = score(reference=True, gate=True, words=True) - score(reference=True, words=True)
+    assert odds[0, 0, 0].item() == pytest.approx(T.word_in_photo * T.certain, abs=1e-4)
 
 
 def test_a_name_is_known_by_the_words_that_mean_the_same():

@@ -73,16 +73,42 @@ def test_what_the_teacher_sees_counts_as_said(drawing):
     assert data.weights.flatten().tolist() == pytest.approx([1, silent, 2 * silent, silent])
 
 
-def test_marking_decides(tool):
+def test_the_prior_is_how_often_drawn_photos_have_a_word(drawing):
+    """Two well described photos, one with a title that is drawn one time in four, one without words."""
+    data = drawing.Words.__new__(drawing.Words)
+    data.targets = torch.tensor([[1.0, 0.0], [0.5, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    data.weights = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 0.2], [0.2, 1.0], [0.0, 0.0]])
+    data.complete, data.titled, data.archive = np.array([0, 1]), np.array([2, 3]), np.array([4])
+    data.chance = np.array([0.25, 0.75])
+    said, counted = 0.3 * 1.5 + 0.3 * 0.25, 0.6 + 0.3 * (0.25 + 0.75 * 0.2)
+    other, others = 0.3 * 0.75, 0.6 + 0.3 * (0.25 * 0.2 + 0.75)
+    expected = [math.log(x / (1 - x)) for x in (said / counted, other / others)]
+    assert data.prior().tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_pixel_has_the_word_that_is_ahead_of_all_that_it_excludes(tool):
     marking = tool("make_masks")
-    maps = torch.tensor([[[0.9, 0.6, 0.1]], [[0.2, 0.5, 0.8]], [[0.04, 0.1, 0.1]]])
+    shares = torch.tensor([[[0.9, 0.5, 0.1]], [[0.05, 0.45, 0.2]], [[0.05, 0.05, 0.7]]])  # dog, cat; animal
     excludes = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 0]]).bool()
-    found = marking.decide(maps, excludes)
     yes, no, unsure = marking.YES, marking.NO, marking.OPEN
-    assert found[0, 0].tolist() == [yes, yes, no]
-    assert found[1, 0].tolist() == [no, no, yes]
-    assert found[2, 0].tolist() == [unsure, unsure, unsure]  # nowhere sure enough
-    assert marking.decide(torch.zeros(0, 4, 5), torch.zeros(0, 0).bool()).shape == (0, 4, 5)
+    found = marking.decide(shares, excludes, told=3)
+    assert found[0, 0].tolist() == [yes, unsure, unsure]
+    assert found[1, 0].tolist() == [no, unsure, yes]
+    assert found[2, 0].tolist() == [unsure, unsure, unsure]  # nothing excludes it
+    not_told = marking.decide(shares, excludes, told=1)
+    assert not_told[1, 0].tolist() == [no, unsure, unsure]  # elsewhere the animal is first
+
+
+def test_what_nothing_excludes_has_the_marks_of_its_kinds(tool):
+    marking = tool("make_masks")
+    yes, no, unsure = marking.YES, marking.NO, marking.OPEN
+    marks = torch.tensor([[[yes, no, unsure]], [[no, no, yes]], [[unsure] * 3], [[unsure] * 3]], dtype=torch.uint8)
+    covers = np.zeros((4, 4), bool)
+    covers[0, 2] = covers[1, 2] = True
+    took = marking.add_kinds(marks, covers, np.array([True, True, False, False]))
+    assert took.tolist() == [False, False, True, False]
+    assert marks[2, 0].tolist() == [yes, no, yes]
+    assert marks[3, 0].tolist() == [unsure] * 3
 
 
 def test_marks_flow_to_what_has_the_same_colour(tool):

@@ -1,6 +1,6 @@
 import pytest
 
-from reco_core.utils.known_words import KnownNames, known_names, misspelt
+from reco_core.utils.known_words import KnownNames, known_names, misspelt, usual_names
 
 NAMES = KnownNames(("horse", "house", "course", "American black bear", "laptop", "elegant lily"))
 
@@ -71,3 +71,10 @@ def test_the_bundled_lists_have_things_with_colours_and_numbers():
     )
     assert all(map(known_names().whole, names))
     assert not any(map(known_names().whole, ("red car", "two dogs", "black and", "bottle on the left")))
+
+
+def test_what_else_a_model_calls_a_thing_is_no_part_of_its_name():
+    offered = usual_names()
+    assert {"man", "skateboarder", "tiger cat"} <= set(offered)
+    assert not [name for name in offered if "," in name]
+    assert max(map(offered.index, ("person", "sky", "hand"))) < offered.index("hotel"), "what mini knows is first"

@@ -46,10 +46,10 @@ def test_two_things_in_one_square_are_told_apart(reco, real_photos):
     cat, coffee = (np.asarray(Image.fromarray(real_photos[name]).resize((400, 400))) for name in ("cat", "coffee"))
     y, x = np.indices((400, 400))
     upper = x + y < 400
-    collage = np.where(upper[..., None], cat, coffee)
+    collage = np.where(upper[..., None], coffee, cat)
     found = embed_segments(reco.encoder, collage, np.stack([upper, ~upper]))
     nearest = (found @ embed_words(reco.encoder, WORDS).T).argmax(1)
-    assert [WORDS[i] for i in nearest] == ["cat", "cup of coffee"]
+    assert [WORDS[i] for i in nearest] == ["cup of coffee", "cat"]
 
 
 def test_segments_of_mini_do_not_depend_on_each_other(reco, cat):
