@@ -16,6 +16,8 @@ from reco_core.errors import OptionError
 from reco_core.evaluation import bench
 from reco_core.evaluation.variants import of_methods
 
+pytestmark = pytest.mark.slow
+
 
 def naive_row(specialist: Specialist, folder: Path, best: bool) -> dict:
     """Accuracy and IoU of a specialist's marks, photo by photo; best: of the names alone."""

@@ -131,6 +131,7 @@ def test_from_photos_to_a_specialist_that_is_tried(visit, trip, chelsea, tmp_pat
     assert not others & kept(folder)
 
 
+@pytest.mark.slow
 def test_bad_input_is_told_and_the_tab_goes_on(visit, trip, tmp_path):
     page = visit()
     tab(page, "Train")

@@ -13,6 +13,8 @@ from support.server import serving
 from reco_app.templates import text
 from reco_core.utils.names import join_names, parse_names
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., Page]
 MISSPELT = "not known. Did you mean"
 

@@ -6,6 +6,8 @@ from support.page import fits
 from support.viewer_app import EVIL, LINK
 from support.viewer_page import ALL, drawn, inked, point, run, shade
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_result_says_what_was_found(view):
     page = view()

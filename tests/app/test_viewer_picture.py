@@ -1,9 +1,12 @@
 """The viewer's picture in a browser, by mouse, touch and keyboard; nothing of it asks the server."""
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 from support.viewer_app import scene
 from support.viewer_page import ALL, drawn, inked, point, shade, zoom
+
+pytestmark = pytest.mark.slow
 
 LATEST = 50  # milliseconds in which a change is drawn
 

@@ -40,7 +40,7 @@ def opened_up(page: Page) -> None:
     ("width", "dark"),
     [
         (1440, False),
-        (390, True),
+        pytest.param(390, True, marks=pytest.mark.slow),
         pytest.param(768, False, marks=pytest.mark.slow),
         pytest.param(768, True, marks=pytest.mark.slow),
         pytest.param(1440, True, marks=pytest.mark.slow),
