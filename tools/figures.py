@@ -71,7 +71,7 @@ def parts(reports: dict[str, dict]) -> str:
 
 def curves(reports: dict[str, dict]) -> str:
     """mIoU against k and against the archive's size."""
-    names = [n for n in reports["voc_objects"]["methods"] if re.search(r", k = |of the archive", n)]
+    names = _varied(reports["voc_objects"])
     full = {name: r for name, r in reports.items() if name != "voc_objects_only"}
     return by_set("mIoU", ("reco", "reco2", *names), full, miou)
 
@@ -93,8 +93,8 @@ def crf(reports: dict[str, dict]) -> str:
     """What the CRF does, and what it costs."""
 
     def cell(method: str, report: dict) -> str:
-        row = report["methods"][method]
-        return f"{pair(row)}, {row['seconds_per_photo']:.2f} s"
+        row = report["methods"].get(method)
+        return f"{pair(row)}, {row['seconds_per_photo']:.2f} s" if row else "-"
 
     methods = ("reco", "reco_crf", "reco2", "reco2+crf", "reco2_crf")
     columns = {name: reports[name] for name in ("voc_objects", "camvid", "coco_panoptic")}
@@ -176,7 +176,7 @@ def main() -> None:
     made = {
         "quality": quality(reports),
         "parts": parts(reports),
-        "curves": curves(reports),
+        **({"curves": curves(reports)} if _varied(reports["voc_objects"]) else {}),
         "differences": differences(reports),
         "crf": crf(reports),
         "adapted": adapted(ADAPTED),
@@ -194,7 +194,13 @@ def main() -> None:
     for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         fill(file, made)
     for name in ("voc_objects", "coco_panoptic", "camvid"):
-        plot_ablation(reports[name], ROOT / "docs" / f"ablation_{name}.png")
+        if _varied(reports[name]):
+            plot_ablation(reports[name], ROOT / "docs" / f"ablation_{name}.png")
+
+
+def _varied(report: dict) -> list[str]:
+    """Its rows with other k and with parts of the archive."""
+    return [name for name in report["methods"] if re.search(r", k = |of the archive", name)]
 
 
 def _only(report: dict, rows: tuple[str, ...]) -> dict:

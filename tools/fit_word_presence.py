@@ -1,15 +1,19 @@
-"""Fit `presence.WORD_WEIGHTS` on captioned photos that trained nothing: is a word that the model was taught in a photo?
+"""Fit `presence.WORD_WEIGHTS` on photos that trained nothing: is a word that the model was taught in a photo?
 
-    python tools/fit_word_presence.py --data ../shared/data --wordnet /usr/share/wordnet
+    python tools/fit_word_presence.py --data ../shared/data --wordnet /usr/share/wordnet --photos build/words
 
-Every held-back photo is asked for every word: it is there if two fifths of the captions mention it or a kind of it, and
-not there if none does. A logistic model of the word's log-odds in the photo and at its best positions, for which one of
-three asked words is there. Prints weights, and what they reach on everyday words, in halves that were not fitted on.
+Every held-back captioned photo is asked for every word: it is there if two fifths of the captions mention it or a kind
+of it, and not there if none does. Captions seldom mention a floor or a sky, so the photos that were marked by eye
+(tools/points.py) count as much: what is under a point is there, and all else is not. A logistic model of the word's
+log-odds in the photo and at its best positions, for which one of three asked words is there. Prints weights, and what
+they reach on everyday words of captions and on the points, in halves that were not fitted on.
 """
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,9 +23,12 @@ from sklearn.metrics import roc_auc_score, roc_curve
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from captions import described_photos, targets
 from photo_store import tar_photos
+from points import UNCOUNTED, marked_photos
 from train_words import EVERYDAY
+from word_photos import Words
 from wordnet import Nouns
 
+from reco_core.models.encoder import Encoder
 from reco_core.models.encoders import load_encoder
 from reco_core.presets import MINI
 from reco_core.segmentation import presence
@@ -30,52 +37,104 @@ from reco_core.utils.paths import bundled_folder
 PRIOR = 1 / 3
 SAID = 0.4  # share of captions
 LEAST = 4  # photos of a word
+UNSURE = 14  # points of a photo about which it is not known what is missing, at most
 FALSE_ALARMS = 0.1
 CLASSES = 1000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with captions/ and train/")
-    parser.add_argument("--wordnet", type=Path, required=True, help="folder with WordNet 3.0's data.noun")
-    args = parser.parse_args()
-    nouns, encoder = Nouns(args.wordnet), load_encoder(MINI, "cpu")
-    names = (bundled_folder() / MINI.vocabulary.file).with_name("names.txt").read_text(encoding="utf-8").splitlines()
-    words = [name.split(", ")[0] for name in names[CLASSES:]]
-    photos = described_photos(args.data / "captions", args.data / "train", nouns)
+class Asked(NamedTuple):
+    """What photos were asked. odds: (N, W, 2), of words in the photo and at their best positions. there: (N, W) bool.
+    counted: (N, W) bool, where it is known. words: theirs.
+    """
+
+    odds: np.ndarray
+    there: np.ndarray
+    counted: np.ndarray
+    words: list[str]
+
+    def of(self, rows: np.ndarray) -> "Asked":
+        """Some of the photos."""
+        return Asked(self.odds[rows], self.there[rows], self.counted[rows], self.words)
+
+
+def read(encoder: Encoder, photos: Iterable[np.ndarray], columns: list[int]) -> np.ndarray:
+    """The log-odds (N, W, 2) of words."""
+    out = []
+    for pixels in photos:
+        photo, maps = encoder.encode_photo(pixels).words
+        peaks = presence.peak(maps[0, ..., columns].permute(2, 0, 1))
+        out.append(torch.stack([photo[0, columns], peaks], -1).numpy())
+    return np.stack(out)
+
+
+def ask_captions(encoder: Encoder, words: list[str], data: Path, nouns: Nouns) -> Asked:
+    photos = described_photos(data / "captions", data / "train", nouns)
     photos = [photo for photo in photos if photo.is_held_back and photo.complete]
     said = targets(photos, words, nouns)
-    parts = []
-    for image in tar_photos([(photo.tar, photo.file) for photo in photos]):
-        photo, maps = encoder.encode_photo(np.asarray(image.convert("RGB"))).words
-        peaks = presence.peak(maps[0, ..., CLASSES:].permute(2, 0, 1))
-        parts.append(torch.stack([photo[0, CLASSES:], peaks], -1).numpy())
-    x, there, absent = np.stack(parts), said >= SAID, said == 0
-    counted = (there | absent) & (there.sum(0) >= LEAST)
+    pixels = (np.asarray(image.convert("RGB")) for image in tar_photos([(photo.tar, photo.file) for photo in photos]))
+    odds = read(encoder, pixels, list(range(CLASSES, CLASSES + len(words))))
+    there, absent = said >= SAID, said == 0
+    return Asked(odds, there, (there | absent) & (there.sum(0) >= LEAST), words)
 
-    def fit(rows: np.ndarray) -> LogisticRegression:
-        use = counted[rows]
-        y = there[rows][use]
-        weights = np.where(y, PRIOR / y.mean(), (1 - PRIOR) / (1 - y.mean()))
-        return LogisticRegression(max_iter=1000).fit(x[rows][use], y, sample_weight=weights)
 
-    everything = fit(np.arange(len(x)))
-    print("weights", [round(float(v), 2) for v in (*everything.coef_[0], everything.intercept_[0])])
-    odds, half = np.zeros(there.shape), np.arange(len(x)) % 2
-    for side in (0, 1):
-        model = fit(np.flatnonzero(half != side))
-        odds[half == side] = x[half == side] @ model.coef_[0] + model.intercept_[0]
+def ask_points(encoder: Encoder, words: list[str], data: Words) -> Asked:
+    marked = list(marked_photos(data))
+    labels = sorted({label for one in marked for label in one.labels} & set(words) - set(UNCOUNTED))
+    odds = read(encoder, (one.photo for one in marked), [CLASSES + words.index(label) for label in labels])
+    there = np.array([[label in one.labels for label in labels] for one in marked])
+    sure = np.array([one.labels.count("unsure") <= UNSURE for one in marked])
+    return Asked(odds, there, there | sure[:, None], labels)
+
+
+def fit(asked: list[Asked]) -> LogisticRegression:
+    """Each of them counts as much, and one of `PRIOR` words is there."""
+    x, y, weights = [], [], []
+    for one in asked:
+        x.append(one.odds[one.counted])
+        y.append(one.there[one.counted])
+        weights.append(np.where(y[-1], PRIOR / y[-1].mean(), (1 - PRIOR) / (1 - y[-1].mean())) / len(y[-1]))
+    scale = sum(map(len, y))
+    return LogisticRegression(max_iter=1000).fit(
+        np.concatenate(x), np.concatenate(y), sample_weight=scale * np.concatenate(weights)
+    )
+
+
+def report(asked: Asked, odds: np.ndarray, words: Iterable[str], least: int) -> None:
     areas, found = [], []
-    for word in EVERYDAY:
-        column = words.index(word) if word in words else -1
-        if column >= 0 and counted[:, column].any():
-            use = counted[:, column]
-            y, score = there[use, column], odds[use, column]
-            false, true, _ = roc_curve(y, score)
-            areas.append(roc_auc_score(y, score))
-            found.append(np.interp(FALSE_ALARMS, false, true))
-            print(f"{word}: {y.sum()} photos, AUROC {areas[-1]:.3f}, found {found[-1]:.2f}")
+    for word in words:
+        column = asked.words.index(word) if word in asked.words else -1
+        if column < 0 or (asked.there & asked.counted)[:, column].sum() < least:
+            continue
+        use = asked.counted[:, column]
+        y, score = asked.there[use, column], odds[use, column]
+        false, true, _ = roc_curve(y, score)
+        areas.append(roc_auc_score(y, score))
+        found.append(np.interp(FALSE_ALARMS, false, true))
+        print(f"{word}: {y.sum()} photos, AUROC {areas[-1]:.3f}, found {found[-1]:.2f}")
     print(f"mean: AUROC {np.mean(areas):.3f}, found at false alarms of {FALSE_ALARMS:.0%}: {np.mean(found):.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("data", "wordnet", "photos"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    args = parser.parse_args()
+    encoder = load_encoder(MINI, "cpu")
+    names = (bundled_folder() / MINI.vocabulary.file).with_name("names.txt").read_text(encoding="utf-8").splitlines()
+    words = [name.split(", ")[0] for name in names[CLASSES:]]
+    sets = [
+        ask_captions(encoder, words, args.data, Nouns(args.wordnet)),
+        ask_points(encoder, words, Words(args.data, args.wordnet, args.photos)),
+    ]
+    everything = fit(sets)
+    print("weights", [round(float(v), 2) for v in (*everything.coef_[0], everything.intercept_[0])])
+    halves = [np.arange(len(one.odds)) % 2 for one in sets]
+    models = [fit([one.of(half != side) for one, half in zip(sets, halves, strict=True)]) for side in (0, 1)]
+    for one, half, said in zip(sets, halves, (EVERYDAY, sets[1].words), strict=True):
+        odds = np.zeros(one.there.shape)
+        for side, model in enumerate(models):
+            odds[half == side] = one.odds[half == side] @ model.coef_[0] + model.intercept_[0]
+        report(one, odds, said, LEAST if one is sets[0] else 2 * LEAST)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Example(NamedTuple):
 
 EXAMPLES = (
     ("rocket", skimage.data.rocket, "rocket, sky, crane"),
-    ("coffee", skimage.data.coffee, "cup, spoon, table"),
+    ("coffee", skimage.data.coffee, "cup, plate, spoon"),
     ("motorcycle", lambda: skimage.data.stereo_motorcycle()[0], "motorcycle, floor, cabinet"),
     ("chelsea", skimage.data.chelsea, "cat, wall, dog"),
     ("astronaut", skimage.data.astronaut, "spacesuit, flag, rocket"),

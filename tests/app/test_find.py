@@ -173,7 +173,7 @@ def test_history_several_photos_and_cancel(visit, chelsea, table):
     page = visit()
     found(page, "rocket", "sky", "crane")
     example(page, "coffee")
-    found(page, "cup", "spoon", "table")
+    found(page, "cup", "plate", "spoon")
     strip = page.locator("#history [data-pick]")
     expect(strip).to_have_count(2)
     strip.last.click()
@@ -244,7 +244,7 @@ def test_on_a_phone_what_is_picked_from_the_visit_is_seen(visit):
     page = visit(width=390, height=700, touch=True)
     found(page, "rocket", "sky", "crane")
     example(page, "coffee")
-    found(page, "cup", "spoon", "table")
+    found(page, "cup", "plate", "spoon")
     pick = page.locator("#history [data-pick]").last
     pick.scroll_into_view_if_needed()
     expect(page.locator("#viewer .stage")).not_to_be_in_viewport()
@@ -259,7 +259,7 @@ def test_two_users_at_once(visit):
     example(one, "motorcycle")
     example(two, "coffee")
     found(one, "motorcycle", "floor", "cabinet")
-    found(two, "cup", "spoon", "table")
+    found(two, "cup", "plate", "spoon")
     expect(one.locator("#viewer .photo")).to_have_attribute("src", re.compile("^data:image/"))
     assert one.locator("#viewer .photo").get_attribute("src") != two.locator("#viewer .photo").get_attribute("src")
 
