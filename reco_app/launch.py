@@ -1,7 +1,6 @@
 """Starting the app: arguments, logging, launch. `python app.py` in a clone, `reco-app` where it is installed."""
 
 import argparse
-import ipaddress
 import logging
 import os
 import signal
@@ -16,13 +15,15 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
-from gradio.route_utils import delete_files_created_by_app
 
 from reco_app.app import TITLE, build_app
 from reco_app.context import AppContext
+from reco_app.door import at_the_door
 from reco_app.events import Options
+from reco_app.limits import Limits
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import stylesheet, text
+from reco_app.temporary import TemporaryFiles, temporary_files
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
 from reco_core.pipeline import ReCo
@@ -43,7 +44,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     photos = "folder with the archive's photos, for the gallery (default: where they are fetched to)"
     parser.add_argument("--photos", type=Path, help=photos)
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--may-install", action="store_true", help="let visitors install presets, even from outside")
+    parser.add_argument("--may-install", action="store_true", help="let visitors install presets")
+    proxy = "address of the reverse proxy that is believed about who asks; else all behind it count as one visitor"
+    parser.add_argument("--behind-proxy", metavar="ADDRESS", default="", help=proxy)
     return parser.parse_args(arguments)
 
 
@@ -59,9 +62,8 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
         archive = args.archive if name == args.preset else None
         return ReCo.load(name, archive=archive, device=args.device, fetch=False)
 
-    alone = not args.share and _only_this_machine(args.host)
     pool, photos = PresetPool(load, args.preset), args.photos or cache_folder() / "photos"
-    return AppContext(pool, photos, args.device, may_install=args.may_install or alone, recipe=recipe)
+    return AppContext(pool, photos, args.device, may_install=args.may_install, recipe=recipe)
 
 
 def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> None:
@@ -73,7 +75,8 @@ def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> Non
     theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=font, font_mono=mono)
     style: Options = {"theme": theme, "css": stylesheet(), "head": text("head.html"), "footer_links": ["api"]}
     quiet: Options = {"quiet": True, "show_error": False, "ssr_mode": False, "prevent_thread_lock": True}
-    _, local, public = app.launch(**where, **bounds, **style, **quiet)
+    door: Options = {"app_kwargs": {"middleware": [at_the_door(app, context)]}}
+    _, local, public = app.launch(**where, **bounds, **style, **quiet, **door)
     log.info("open %s%s", local, f" or {public}" if public else "")
 
 
@@ -81,26 +84,38 @@ def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     """Serve the app until it is ended; 2 if it cannot start."""
     args = parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell addresses, and what was asked of them
+    # uvicorn reads it, and would else believe whoever comes from this machine.
+    os.environ["FORWARDED_ALLOW_IPS"] = args.behind_proxy or os.environ.get("FORWARDED_ALLOW_IPS", "")
+    signal.signal(signal.SIGTERM, _end)
     try:
-        context = make_context(args, recipe)
-        app = build_app(context)
-        launch(app, context, args)
-        try:
-            context.presets.get()
-        except RecoError:
-            app.close()
-            raise
-        threading.Thread(target=_warm_up, args=[context], daemon=True).start()
+        with temporary_files(Limits().keep_seconds) as files:
+            _serve(args, recipe, files)
     except (RecoError, OSError) as error:
         log.error("error: %s", error)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an orderly end, which deletes visitors' photos
+    return 0
+
+
+def _serve(args: argparse.Namespace, recipe: Recipe, files: TemporaryFiles) -> None:
+    """Serve until somebody ends it; raises what keeps it from starting."""
+    context = make_context(args, recipe)
+    app = build_app(context)
+    files.settle()
+    launch(app, context, args)
     try:
+        context.presets.get()
+        threading.Thread(target=_warm_up, args=[context], daemon=True).start()
         app.block_thread()
     finally:
         app.close(verbose=False)
-        delete_files_created_by_app(app, age=None)  # Gradio does it too, unless somebody's request goes on for long
-    return 0
+
+
+def _end(*_: object) -> None:
+    """An orderly end, which deletes what visitors brought; once is enough."""
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def _warm_up(context: AppContext) -> None:
@@ -110,10 +125,3 @@ def _warm_up(context: AppContext) -> None:
             do()
         except Exception:  # said to whoever asks for it
             log.exception("not ready")
-
-
-def _only_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

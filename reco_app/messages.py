@@ -11,11 +11,13 @@ import gradio as gr
 from markupsafe import Markup
 
 from reco_app.templates import render
-from reco_core.errors import RecoError
+from reco_core.errors import NoSpaceError, RecoError
+from reco_core.utils.disk_space import is_full
 
 log = logging.getLogger("reco_app")
 T = TypeVar("T")
 UNEXPECTED = "Something went wrong here; it has been logged. Please try again."
+DISK_FULL = "The server's disk is full. Please try again in a few minutes."
 # Sentences for whoever has the machine, not for who looks at the page.
 COMMAND = re.compile(r"[^.]*\b(?:reco [a-z]+|pip install|--[a-z]+)\b.*$", re.DOTALL)
 OPERATOR = "Whoever runs this server can mend that."
@@ -25,6 +27,9 @@ def sentence(error: Exception) -> str:
     """What a user reads of an error, as plain text; what they cannot mend is logged and only mentioned."""
     if isinstance(error, gr.Error):
         return error.message
+    if any(isinstance(one, NoSpaceError) or is_full(one) for one in (error, error.__cause__) if one):
+        log.error("the disk is full")
+        return DISK_FULL
     if not isinstance(error, RecoError):
         log.error("unexpected error", exc_info=error)
         return UNEXPECTED

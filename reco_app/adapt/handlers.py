@@ -14,6 +14,7 @@ from markupsafe import Markup
 from reco_app.adapt import view
 from reco_app.adapt.session import TrainingSession
 from reco_app.context import AppContext
+from reco_app.fair_queue import address_of
 from reco_app.jobs.training_job import DONE, EXPORTING, FAILED, TRAINING, TrainingJob
 from reco_app.messages import or_refused, reason_card, user_errors
 from reco_app.templates import render
@@ -68,6 +69,7 @@ class AdaptHandlers:
         preset: str,
         session: Session,
         progress: Progress = Progress(),
+        request: gr.Request | None = None,
     ) -> tuple:
         """Read the photos, and put the job in the queue. The one before is let go, with its result.
 
@@ -80,6 +82,7 @@ class AdaptHandlers:
             if not files:
                 raise OptionError("there are no photos", remedy="Drop some first, or a zip of them")
             job = self._job(names, int(steps), () if everything else BACKGROUND_WORDS, preset)
+            job.owner = address_of(request) if request else ""
             job.take(progress.tqdm(Uploads(files, self.context.limits), desc="Reading your photos", unit="photos"))
             if session:
                 session.close()

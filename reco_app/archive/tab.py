@@ -8,7 +8,7 @@ import gradio as gr
 from reco_app.archive.handlers import RESULTS, ArchiveHandlers, photo_list
 from reco_app.components.controls import html, photo_drop, photo_input, text_line
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options, add_endpoint
+from reco_app.events import AT_ONCE, LIGHT, PHOTOS, PRIVATE, SEARCH, Options, add_endpoint
 from reco_app.page import Page
 from reco_app.templates import render, text
 
@@ -60,8 +60,8 @@ class ArchiveTab:
 
         asked = [self.words, self.photo, self.k, preset]
         searches = [self.search.click, self.words.submit]
-        gr.on(searches, do.show_search, [*asked, kept], [self.results, kept], show_progress_on=self.results, **MODEL)
-        add_endpoint("search", do.search, asked, [], "photos")
+        gr.on(searches, do.show_search, [*asked, kept], [self.results, kept], show_progress_on=self.results, **SEARCH)
+        add_endpoint("search", do.search, asked, [], "photos", lane="search")
 
         self.same.click(None, page.segment.photo, self.photo, js="photo => photo", **PRIVATE)
         given = [self.files, self.name, preset, kept]

@@ -16,6 +16,7 @@ from reco_app.discover.session import DiscoverySession, write_files
 from reco_app.events import shown_on
 from reco_app.formats import SHOWN_SIDE
 from reco_app.messages import sentence, user_errors
+from reco_app.request_control import RequestControl
 from reco_app.visitor.uploads import read_upload, same_file
 from reco_app.visitor.user_photos import one_name
 from reco_core.errors import NamesError
@@ -161,7 +162,8 @@ class DiscoverHandlers:
         if not self.presets.loaded(preset):
             progress(None, desc="Loading the model")
         discoverer = self._discoverer(preset, names, progress)
-        control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize()))
+        patience = RequestControl(self.context.limits.request_seconds)
+        control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize()), patience)
         for remark in said:
             gr.Info(remark)
         return pixels, discoverer, discoverer.read(pixels, control=control)
@@ -170,7 +172,8 @@ class DiscoverHandlers:
         """names: a visitor's words, in a vocabulary that is theirs alone; none: the one that all share."""
         reco = self.presets.get(preset)
         if names:
-            control = shown_on(progress, "words", "Embedding your words")
+            shown = shown_on(progress, "words", "Embedding your words")
+            control = RunControl(shown.report, RequestControl(self.context.limits.request_seconds))
             return Discoverer(reco, load_vocabulary(reco.encoder, user_words(names), control))
         preset = preset or self.presets.first
         with self._lock:

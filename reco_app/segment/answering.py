@@ -9,6 +9,7 @@ from gradio import Progress
 
 from reco_app.context import AppContext
 from reco_app.events import shown_on
+from reco_app.request_control import RequestControl
 from reco_app.segment.request import SegmentRequest
 from reco_app.visitor.uploads import read_upload
 from reco_app.visitor.user_archive import UserArchive
@@ -75,7 +76,7 @@ class Answering:
             context=context,
             exclude=dropped,
             taught=list(archive.concepts(names, asked.full_method, k, context, dropped).values()),
-            control=RunControl(shown_on(progress, "names").report, control),
+            control=RunControl(shown_on(progress, "names").report, RequestControl(limits.request_seconds, control)),
         )
         return Asked(archive, references, tuple(remarks))
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from reco_app.components.downloads.downloads import address
 from reco_app.formats import picture_url
 from reco_app.messages import reason_card, sentence
+from reco_app.request_control import RequestControl
 from reco_app.segment import view
 from reco_app.segment.answering import Asked, settings
 from reco_app.segment.changes import Kept, Own
@@ -60,7 +61,8 @@ class SeveralHandlers:
     def _run(
         self, files: list[str] | None, session: FindSession, user_photos: Own, progress: Progress, asked: SegmentRequest
     ) -> Iterator[tuple[Kept, Markup]]:
-        control, entries = session.start(), list[Entry]()
+        control = RequestControl(self.context.limits.photos_seconds, session.start())
+        entries = list[Entry]()
         session.forget_several()
         given = Uploads(files or [], self.context.limits)
         if not len(given):

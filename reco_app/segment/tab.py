@@ -13,7 +13,7 @@ from reco_app.components.names_input.name_help import NameHelp
 from reco_app.components.names_input.names_input import NamesInput
 from reco_app.components.stage import Stage
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PRIVATE, Options, add_endpoint
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options, add_endpoint
 from reco_app.page import Page
 from reco_app.segment.again import AgainHandlers
 from reco_app.segment.changes import SETTINGS, SHOWN
@@ -143,5 +143,5 @@ class SegmentTab:
             [self.session, self.grid],
             inputs_kwargs={key: value for key, value in self.request.items() if key != "photo"},
             show_progress_on=self.grid,
-            **MODEL,
+            **PHOTOS,
         )

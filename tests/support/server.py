@@ -56,4 +56,4 @@ def serving(command: list[str], folder: Path, environment: dict[str, str] | None
     assert code == 0, log.read_text()
     assert "unexpected error" not in log.read_text()
     assert [error for error in raised(log.read_text()) if not error.startswith("gradio.exceptions.")] == []
-    assert not [*folder.glob("reco-user-photos-*"), *folder.glob("reco-adapt-*")]
+    assert not list(folder.glob("**/reco-app-*"))
