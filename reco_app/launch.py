@@ -84,7 +84,8 @@ def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     """Serve the app until it is ended; 2 if it cannot start."""
     args = parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell addresses, and what was asked of them
+    for name in ("reco_core", "httpx"):  # they would tell what visitors' photos are called, and addresses
+        logging.getLogger(name).setLevel(logging.WARNING)
     # uvicorn reads it, and would else believe whoever comes from this machine.
     os.environ["FORWARDED_ALLOW_IPS"] = args.behind_proxy or os.environ.get("FORWARDED_ALLOW_IPS", "")
     signal.signal(signal.SIGTERM, _end)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -11,7 +12,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from reco_app.templates import render
-from reco_core.errors import NoSpaceError, RecoError
+from reco_core.errors import ArchiveError, NoSpaceError, RecoError, WeightsError
 from reco_core.utils.disk_space import is_full
 
 log = logging.getLogger("reco_app")
@@ -20,6 +21,7 @@ UNEXPECTED = "Something went wrong here; it has been logged. Please try again."
 DISK_FULL = "The server's disk is full. Please try again in a few minutes."
 # Sentences for whoever has the machine, not for who looks at the page.
 COMMAND = re.compile(r"[^.]*\b(?:reco [a-z]+|pip install|--[a-z]+)\b.*$", re.DOTALL)
+PATH = re.compile(r" Given: (?:/|[A-Z]:\\)")  # of the machine
 OPERATOR = "Whoever runs this server can mend that."
 
 
@@ -31,9 +33,14 @@ def sentence(error: Exception) -> str:
         log.error("the disk is full")
         return DISK_FULL
     if not isinstance(error, RecoError):
-        log.error("unexpected error", exc_info=error)
+        # where, but not the words of it: they may be a visitor's
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("unexpected error: %s\n%s", type(error).__name__, where)
         return UNEXPECTED
     text = str(error)
+    if isinstance(error, ArchiveError | WeightsError) and PATH.search(text):
+        log.error("%s", text)
+        text = f"{text.partition(' Given: ')[0]} {OPERATOR}"
     if COMMAND.search(text):
         text = f"{COMMAND.sub('', text).strip()} {OPERATOR}"
     if "." in text.split(maxsplit=1)[0]:  # a file's name stays as it is

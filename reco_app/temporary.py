@@ -69,6 +69,17 @@ class TemporaryFiles:
 
 
 @contextmanager
+def new_folder(parent: Path) -> Iterator[Path]:
+    """A new folder that nobody can guess and nobody owns; it goes at once if what is done in it fails."""
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    except BaseException:
+        _delete(folder)
+        raise
+
+
+@contextmanager
 def temporary_files(keep_seconds: float) -> Iterator[TemporaryFiles]:
     """A server's folder for as long as the block runs, where Gradio and Python's `tempfile` put all they make.
 

@@ -1,7 +1,5 @@
 """What the tab Teach's controls call."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,11 +14,12 @@ from reco_app.context import AppContext
 from reco_app.formats import photo_url
 from reco_app.messages import or_refused, user_errors
 from reco_app.templates import render
+from reco_app.temporary import new_folder
 from reco_app.visitor.bundle import read_bundle, write_bundle
 from reco_app.visitor.uploads import Uploads
 from reco_app.visitor.user_archive import search
 from reco_app.visitor.user_photos import SmallPhoto, UserPhoto, UserPhotos, one_name, with_user_photos
-from reco_core.errors import OptionError, PhotoError, RecoError
+from reco_core.errors import OptionError, PhotoError
 from reco_core.types import LeftOut
 from reco_core.utils.images import read_photo
 
@@ -121,13 +120,9 @@ class ArchiveHandlers:
     def save(self, user_photos: Kept, preset: str) -> str:
         """The zip to download."""
         with user_errors():
-            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-            try:
+            with new_folder(self.context.cache) as folder:
                 target = folder / "my-archive.zip"
                 write_bundle(user_photos or self.begin(), self.presets.get(preset).encoder, target)
-            except RecoError:
-                shutil.rmtree(folder)
-                raise
             if target.stat().st_size > self.limits.upload_bytes:
                 gr.Warning(TOO_LARGE)
             return str(target)

@@ -1,7 +1,6 @@
 """What a visitor owns in the tab What's in it?: a photo, what was found in it, and how its names were changed."""
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 
 from reco_app.result_files import write_labels, write_overlay
 from reco_app.session import private_folder
+from reco_app.temporary import new_folder
 from reco_core.export import describe_discovery
 from reco_core.types import Discovery, Segment
 from reco_core.utils.images import resize_labels
@@ -124,5 +124,5 @@ def write_files(
     description = describe_discovery(result)
     for segment in description["segments"]:
         segment["named_by_user"] = segment["name"] in given
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    return write_overlay(picture, folder), *write_labels(result, {**settings, **description}, folder)
+    with new_folder(parent) as folder:
+        return write_overlay(picture, folder), *write_labels(result, {**settings, **description}, folder)

@@ -1,6 +1,5 @@
 """What the Find tab's controls call."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from reco_app.segment.changes import GONE, SETTINGS, Kept, Own, capital, changed
 from reco_app.segment.keeping import keep
 from reco_app.segment.request import FOUND_LEAST, FOUND_MOST, SegmentRequest
 from reco_app.segment.session import FindSession, SegmentResult
+from reco_app.temporary import new_folder
 from reco_app.visitor.uploads import read_upload
 from reco_core.errors import Cancelled, NamesError, PhotoError
 from reco_core.export import FOUND_FROM, describe
@@ -83,7 +83,8 @@ class SegmentHandlers:
             answered = self.answering.answer(asked, user_photos, progress, control, dropped)
             if control.cancelled:
                 raise Cancelled("it was cancelled", remedy="Press Find again")
-            result = session.show(self.kept(session.new_folder(), asked, answered, dropped))
+            with session.writing() as folder:
+                result = session.show(self.kept(folder, asked, answered, dropped))
             return self.shown(session, result, user_photos)
 
         return self.or_said(session, found, user_photos, asked.photo)
@@ -213,8 +214,8 @@ class SegmentHandlers:
         with user_errors():
             request = SegmentRequest(photo, names, method, k, background, context, preset, titles, FOUND_FROM)
             answered = self.answering.answer(request)
-            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-            shown = view.painted(limit_size(answered.photo, SHOWN_SIDE), answered.found)
-            overlay = write_overlay(shown, folder)
-            labels, _ = write_labels(answered.found, {}, folder)
+            with new_folder(self.context.cache) as folder:
+                shown = view.painted(limit_size(answered.photo, SHOWN_SIDE), answered.found)
+                overlay = write_overlay(shown, folder)
+                labels, _ = write_labels(answered.found, {}, folder)
             return overlay, labels, {"remarks": answered.asked.remarks, **describe(answered.found)}

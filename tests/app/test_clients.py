@@ -49,7 +49,7 @@ def test_bytes_are_counted_for_as_long_as_they_are_kept(clock):
     all_of_them.bring("1.1.1.1", 600)
     clock.now += 30
     all_of_them.bring("1.1.1.1", 400)
-    with pytest.raises(Refused, match="you may send in an hour. Please try again in 30 seconds") as refused:
+    with pytest.raises(Refused, match=r"you may send in an hour\. Please try again in 30 seconds") as refused:
         all_of_them.bring("1.1.1.1", 1)
     assert refused.value.wait == 30
     all_of_them.bring("1.1.1.2", 1000)

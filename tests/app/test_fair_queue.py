@@ -50,7 +50,7 @@ def until(said: Callable[[], object]) -> None:
 
 
 def test_so_many_requests_of_an_address_wait(serve):
-    app = serve(client_waiting=3, waiting=2)
+    app = serve(seconds=2.0, client_waiting=3, waiting=2)
     with client() as one, client("127.0.0.2") as other:
         replies = [post(one, app, str(i)) for i in range(5)]
         assert [reply.status_code for reply in replies] == [200, 200, 200, 429, 429]
@@ -61,7 +61,7 @@ def test_so_many_requests_of_an_address_wait(serve):
 
 
 def test_so_many_requests_of_a_session_wait(serve):
-    app = serve(waiting=2)
+    app = serve(seconds=2.0, waiting=2)
     with client() as one:
         replies = [post(one, app, str(i), session_hash="page") for i in range(3)]
         assert [reply.status_code for reply in replies] == [200, 200, 429]
@@ -103,7 +103,7 @@ def test_what_nobody_listens_to_is_not_computed(serve):
         time.sleep(0.6)
         assert "complete" in answer(other, app, post(other, app, "theirs"))
         until(lambda: not len(app.queue) and not any(app.queue.active_jobs))
-        assert len(app.done) + len(app.stopped) <= 3
+        assert len(app.done) <= 3
         assert not app.queue.event_ids_to_events
 
 
@@ -112,7 +112,8 @@ def test_what_its_client_leaves_is_stopped(serve):
     with client() as one:
         asked = post(one, app, "long").json()["event_id"]
         with one.stream("GET", f"{app.url}call/work/{asked}") as stream:
-            next(stream.iter_lines(), None) if False else time.sleep(0.5)
+            assert stream.status_code == 200
+            time.sleep(0.5)
             assert app.stopped == []
         until(lambda: app.stopped == ["long"])
 

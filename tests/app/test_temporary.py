@@ -199,7 +199,7 @@ def asked(url: str, photo: Path) -> Path:
     (upload,) = map(Path, sent.json())
     given = {"path": str(upload), "meta": {"_type": "gradio.FileData"}}
     call = f"{url}gradio_api/call/segment"
-    event = httpx.post(call, json={"data": [given, "wombat", "reco2", 5, "", "", "", True]}).json()["event_id"]
+    event = httpx.post(call, json={"data": [given, "wombat", "reco2", 5, "", "", "mini", True]}).json()["event_id"]
     assert "event: complete" in httpx.get(f"{call}/{event}", timeout=120).text
     return upload
 
