@@ -30,7 +30,7 @@ class HeldFile:
 
     def read_into(self, start: int, out: np.ndarray) -> None:
         """Fill a contiguous array with the bytes from `start` on; raises ValueError if the file was cut short."""
-        rest = memoryview(out).cast("B") if out.size else memoryview(b"")
+        rest = out.data.cast("B") if out.size else memoryview(b"")
         with self._lock:
             self._stream.seek(start)
             while len(rest):
