@@ -104,12 +104,15 @@ def _serve(args: argparse.Namespace, recipe: Recipe, files: TemporaryFiles) -> N
     app = build_app(context)
     files.settle()
     launch(app, context, args)
+    warming = threading.Thread(target=_warm_up, args=[context], daemon=True)
     try:
         context.presets.get()
-        threading.Thread(target=_warm_up, args=[context], daemon=True).start()
+        warming.start()
         app.block_thread()
     finally:
         app.close(verbose=False)
+        if warming.is_alive():  # torch must not be at work when the process ends, or it crashes
+            warming.join(10)
 
 
 def _end(*_: object) -> None:
