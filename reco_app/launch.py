@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
 # another program wants the same cores.
@@ -18,33 +17,22 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import gradio as gr
 from gradio.route_utils import delete_files_created_by_app
 
-from reco_app.app import TITLE, build_app
+from reco_app.app import build_app
 from reco_app.context import AppContext
 from reco_app.events import Options
+from reco_app.hosting import logs
+from reco_app.hosting.arguments import parse
+from reco_app.hosting.metrics import Metrics
+from reco_app.hosting.server import served
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import stylesheet, text
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
 from reco_core.pipeline import ReCo
-from reco_core.presets import PRESETS, find_preset
+from reco_core.presets import find_preset
 from reco_core.utils.paths import cache_folder
 
 log = logging.getLogger("reco_app")
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line's arguments; None: the program's own."""
-    parser = argparse.ArgumentParser(description=TITLE)
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen by other machines")
-    parser.add_argument("--port", type=int, default=7860)
-    parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers (needs a network)")
-    parser.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    parser.add_argument("--archive", type=Path, help="default: the preset's own")
-    photos = "folder with the archive's photos, for the gallery (default: where they are fetched to)"
-    parser.add_argument("--photos", type=Path, help=photos)
-    parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--may-install", action="store_true", help="let visitors install presets, even from outside")
-    return parser.parse_args(arguments)
 
 
 def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext:
@@ -66,22 +54,25 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
 
 def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> None:
     """Serve the page, in threads of its own."""
-    where: Options = {"server_name": args.host, "server_port": args.port, "share": args.share}
+    metrics = Metrics()
+    log.addHandler(metrics)
+    metrics.watch(app)
     most_bytes, sessions = f"{context.limits.upload_bytes // 1_000_000}mb", context.limits.sessions
     bounds: Options = {"max_file_size": most_bytes, "state_session_capacity": sessions}
     font, mono = ["system-ui", "Segoe UI", "sans-serif"], ["ui-monospace", "monospace"]  # from no outside host
     theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=font, font_mono=mono)
     style: Options = {"theme": theme, "css": stylesheet(), "head": text("head.html"), "footer_links": ["api"]}
     quiet: Options = {"quiet": True, "show_error": False, "ssr_mode": False, "prevent_thread_lock": True}
-    _, local, public = app.launch(**where, **bounds, **style, **quiet)
+    _, local, public = app.launch(**served(context, metrics, args), **bounds, **style, **quiet)
+    logs.take_over()
     log.info("open %s%s", local, f" or {public}" if public else "")
 
 
 def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     """Serve the app until it is ended; 2 if it cannot start."""
-    args = parse(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
+        args = parse(arguments)
+        logs.configure(args.log == "json")
         context = make_context(args, recipe)
         app = build_app(context)
         launch(app, context, args)
@@ -94,6 +85,7 @@ def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     except (RecoError, OSError) as error:
         log.error("error: %s", error)
         return 2
+    logs.note("ready", preset=context.presets.first)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an orderly end, which deletes visitors' photos
     try:
         app.block_thread()

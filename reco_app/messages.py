@@ -10,6 +10,7 @@ from typing import TypeVar
 import gradio as gr
 from markupsafe import Markup
 
+from reco_app.hosting.logs import note
 from reco_app.templates import render
 from reco_core.errors import RecoError
 
@@ -28,6 +29,7 @@ def sentence(error: Exception) -> str:
     if not isinstance(error, RecoError):
         log.error("unexpected error", exc_info=error)
         return UNEXPECTED
+    note("refused", kind=type(error).__name__)
     text = str(error)
     if COMMAND.search(text):
         text = f"{COMMAND.sub('', text).strip()} {OPERATOR}"
