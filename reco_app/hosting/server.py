@@ -1,12 +1,13 @@
 """How the app is served: Gradio's server with our addresses, headers, and figures."""
 
 from argparse import Namespace
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from reco_app.context import AppContext
 from reco_app.events import Options
@@ -36,12 +37,18 @@ def guarding(policy: Policy, replied: Callable[[int], None] = lambda status: Non
     return lifespan
 
 
-def served(context: AppContext, metrics: Metrics, args: Namespace) -> Options:
-    """What `gr.Blocks.launch` takes to serve the app so."""
+def served(
+    context: AppContext,
+    metrics: Metrics,
+    args: Namespace,
+    routes: Sequence[Route] = (),
+    middleware: Sequence[Middleware] = (),
+) -> Options:
+    """What `gr.Blocks.launch` takes to serve the app so. routes, middleware: more of them, inside ours."""
     folder = Path(context.cache).absolute()
     own: Options = {
-        "routes": health.routes(context.presets, metrics.text),
-        "middleware": [Middleware(HiddenPaths, folder=folder)],
+        "routes": [*health.routes(context.presets, metrics.text), *routes],
+        "middleware": [Middleware(HiddenPaths, folder=folder), *middleware],
         "lifespan": guarding(policy(args), metrics.replied),
         "exception_handlers": {Exception: failed},
         "docs_url": None,

@@ -1,4 +1,4 @@
-"""A stand-in for the package `spaces`, as it works where GPUs are lent (SPACES_ZERO_GPU): calls run in another process."""
+"""A stand-in for the package `spaces`: where GPUs are lent (SPACES_ZERO_GPU), calls run in another process."""
 
 from pathlib import Path
 
