@@ -47,6 +47,7 @@ ODD = (
     "NaN",
     "-1",
 )
+FILES = ("photo.png", "a" * 300 + ".png", "../../x.png", "/etc/passwd", "x.php", "", "ä\u202e.jpg", "a\\b")
 OTHER = (None, True, 0, -1.5, 1e308, [], ["cat"], [["cat"]], {}, {"path": "/etc/passwd"}, {"a": {"b": None}})
 
 
