@@ -75,14 +75,10 @@ def _by_text(package: Distribution) -> str:
     for file in package.files or ():
         if re.search(r"(?i)licen[cs]e|copying", file.name):
             text = str(file.read_text(encoding="utf-8"))
-            for sign, name in (
-                ("Apache License", "Apache-2.0"),
-                ("MIT License", "MIT"),
-                ("Permission is hereby", "MIT"),
-            ):
+            for sign, name in (("Apache License", "Apache-2.0"), ("Permission is hereby granted, free", "MIT")):
                 if sign in text:
                     return name
-    return "UNKNOWN"
+    return SAID_ELSEWHERE.get(package.metadata["Name"], "UNKNOWN")
 
 
 def lines() -> Iterator[str]:
