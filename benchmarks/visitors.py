@@ -132,9 +132,9 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=5)
     args = parser.parse_args()
+    visitors = [Visitor(number) for number in range(args.visitors)]
     address, seen, began = args.address.rstrip("/"), Seen(), time.monotonic()
     until = began + 60 * args.minutes
-    visitors = [Visitor(number) for number in range(args.visitors)]
     threads = [threading.Thread(target=visit, args=[visitor, address, until, seen]) for visitor in visitors]
     threads.append(threading.Thread(target=watch, args=[address, began, until, seen]))
     for thread in threads:

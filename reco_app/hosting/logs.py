@@ -16,7 +16,7 @@ from reco_core.utils.paths import bundled_folder
 FRAMES = 6  # of an error, the innermost
 LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access")
 # Functions of Gradio that read a request.
-READING = {"get_fn", "compile_gr_request", "preprocess_data", "validate_inputs"}
+READING = {"upload_fn", "get_fn", "compile_gr_request", "preprocess_data", "validate_inputs"}
 log = logging.getLogger("reco_app")
 
 

@@ -90,6 +90,7 @@ def test_no_reply_tells_of_the_machine(visitor, folder, chelsea):
     for name in ("gradio_api/queue/join", "gradio_api/run/segment", "gradio_api/call/segment", "gradio_api/upload"):
         kind = {"Content-Type": "application/json"}
         replies += [visitor.post(name, content=body, headers=kind) for body in bodies]
+    replies.append(visitor.post("gradio_api/upload", files={"files": ("", b"x")}))
     shown = visitor.get(f"gradio_api/file={path}")
     assert shown.status_code == 200 and shown.content == chelsea.read_bytes()
     for reply in replies:
