@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     except (RecoError, OSError) as error:
         log.error("error: %s", error)
         return 2
-    logs.note("ready", preset=context.presets.first)
+    logs.note("ready", preset=args.preset)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an orderly end, which deletes visitors' photos
     try:
         app.block_thread()

@@ -76,9 +76,11 @@ class Lines(logging.Formatter):
 
 def configure(as_json: bool = False, level: int = logging.INFO) -> None:
     """Everything that this process says goes through the log, what Gradio and Python would print of errors too."""
+    if logging.getLogger().handlers:  # whoever runs the app as a part of theirs has a log
+        return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(as_json))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it says every address that is asked
     logging.captureWarnings(True)
     traceback.print_exc = _printed  # what Gradio calls, with a visitor's words in what it prints

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from gradio.utils import get_upload_folder
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -45,7 +46,7 @@ def served(
     middleware: Sequence[Middleware] = (),
 ) -> Options:
     """What `gr.Blocks.launch` takes to serve the app so. routes, middleware: more of them, inside ours."""
-    folder = Path(context.cache).absolute()
+    folder = Path(get_upload_folder()).absolute()  # whose paths Gradio tells
     own: Options = {
         "routes": [*health.routes(context.presets, metrics.text), *routes],
         "middleware": [Middleware(HiddenPaths, folder=folder), *middleware],

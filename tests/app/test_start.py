@@ -26,6 +26,7 @@ def started(monkeypatch, tmp_path):
         contexts, options = [], {}
         blocks = SimpleNamespace(launch=lambda **given: options.update(given) or (None, "http://here/", None))
         blocks.close = lambda: None
+        blocks._queue = SimpleNamespace(send_message=None)
         monkeypatch.setattr(launch, "build_app", lambda context: contexts.append(context) or blocks)
 
         def load(name: str, **how: object) -> ReCo:
