@@ -9,12 +9,11 @@ from reco_app.components.controls import html
 from reco_app.context import AppContext
 from reco_app.discover.tab import DiscoverTab
 from reco_app.fair_queue import FairQueue
+from reco_app.hosting.arguments import TITLE
 from reco_app.page import Page, Tab
 from reco_app.segment.tab import SegmentTab
 from reco_app.session import session_state
 from reco_app.templates import text
-
-TITLE = "ReCo: type names, see them in your photo"
 
 
 def build_app(context: AppContext) -> gr.Blocks:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
+from typing import NoReturn
 
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
 # another program wants the same cores.
@@ -15,11 +15,16 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
+from gradio.tunneling import CURRENT_TUNNELS
 
-from reco_app.app import TITLE, build_app
+from reco_app.app import build_app
 from reco_app.context import AppContext
 from reco_app.door import at_the_door
 from reco_app.events import Options
+from reco_app.hosting import logs
+from reco_app.hosting.arguments import parse
+from reco_app.hosting.metrics import Metrics
+from reco_app.hosting.server import served
 from reco_app.limits import Limits
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import stylesheet, text
@@ -27,27 +32,10 @@ from reco_app.temporary import TemporaryFiles, temporary_files
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
 from reco_core.pipeline import ReCo
-from reco_core.presets import PRESETS, find_preset
+from reco_core.presets import find_preset
 from reco_core.utils.paths import cache_folder
 
 log = logging.getLogger("reco_app")
-
-
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line's arguments; None: the program's own."""
-    parser = argparse.ArgumentParser(description=TITLE)
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen by other machines")
-    parser.add_argument("--port", type=int, default=7860)
-    parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers (needs a network)")
-    parser.add_argument("--preset", default="mini", help=", ".join(PRESETS))
-    parser.add_argument("--archive", type=Path, help="default: the preset's own")
-    photos = "folder with the archive's photos, for the gallery (default: where they are fetched to)"
-    parser.add_argument("--photos", type=Path, help=photos)
-    parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
-    parser.add_argument("--may-install", action="store_true", help="let visitors install presets")
-    proxy = "address of the reverse proxy that is believed about who asks; else all behind it count as one visitor"
-    parser.add_argument("--behind-proxy", metavar="ADDRESS", default="", help=proxy)
-    return parser.parse_args(arguments)
 
 
 def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext:
@@ -68,28 +56,30 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
 
 def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> None:
     """Serve the page, in threads of its own."""
-    where: Options = {"server_name": args.host, "server_port": args.port, "share": args.share}
+    metrics = Metrics()
+    log.addHandler(metrics)
+    metrics.watch(app)
+    where = served(context, metrics, args, middleware=[at_the_door(app, context)])
     most_bytes, sessions = f"{context.limits.upload_bytes // 1_000_000}mb", context.limits.sessions
     bounds: Options = {"max_file_size": most_bytes, "state_session_capacity": sessions}
     font, mono = ["system-ui", "Segoe UI", "sans-serif"], ["ui-monospace", "monospace"]  # from no outside host
     theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=font, font_mono=mono)
     style: Options = {"theme": theme, "css": stylesheet(), "head": text("head.html"), "footer_links": ["api"]}
     quiet: Options = {"quiet": True, "show_error": False, "ssr_mode": False, "prevent_thread_lock": True}
-    door: Options = {"app_kwargs": {"middleware": [at_the_door(app, context)]}}
-    _, local, public = app.launch(**where, **bounds, **style, **quiet, **door)
+    _, local, public = app.launch(**where, **bounds, **style, **quiet)
+    logs.take_over()
     log.info("open %s%s", local, f" or {public}" if public else "")
 
 
 def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     """Serve the app until it is ended; 2 if it cannot start."""
-    args = parse(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    for name in ("reco_core", "httpx"):  # they would tell what visitors' photos are called, and addresses
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # uvicorn reads it, and would else believe whoever comes from this machine.
-    os.environ["FORWARDED_ALLOW_IPS"] = args.behind_proxy or os.environ.get("FORWARDED_ALLOW_IPS", "")
-    signal.signal(signal.SIGTERM, _end)
     try:
+        args = parse(arguments)
+        logs.configure(args.log == "json")
+        # uvicorn reads it, and would else believe whoever comes from this machine.
+        os.environ["FORWARDED_ALLOW_IPS"] = args.behind_proxy or os.environ.get("FORWARDED_ALLOW_IPS", "")
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, _end)
         with temporary_files(Limits().keep_seconds) as files:
             _serve(args, recipe, files)
     except (RecoError, OSError) as error:
@@ -98,21 +88,36 @@ def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     return 0
 
 
+def run(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> NoReturn:
+    """The program: `main`, then an end without Python's own, in which models that are still at work would abort it."""
+    code = 1
+    try:
+        code = main(arguments, recipe)
+    except SystemExit as end:  # SIGTERM, or an argument that argparse does not take
+        code = end.code if isinstance(end.code, int) else 0
+    except BaseException:
+        log.exception("unexpected error")
+    for tunnel in CURRENT_TUNNELS:
+        tunnel.kill()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
 def _serve(args: argparse.Namespace, recipe: Recipe, files: TemporaryFiles) -> None:
     """Serve until somebody ends it; raises what keeps it from starting."""
     context = make_context(args, recipe)
     app = build_app(context)
     files.settle()
-    launch(app, context, args)
-    warming = threading.Thread(target=_warm_up, args=[context], daemon=True)
     try:
+        launch(app, context, args)
         context.presets.get()
-        warming.start()
+        logs.note("ready", preset=args.preset)
+        threading.Thread(target=_warm_up, args=[context], daemon=True).start()
         app.block_thread()
     finally:
         app.close(verbose=False)
-        if warming.is_alive():  # torch must not be at work when the process ends, or it crashes
-            warming.join(10)
 
 
 def _end(*_: object) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -11,6 +10,7 @@ from typing import TypeVar
 import gradio as gr
 from markupsafe import Markup
 
+from reco_app.hosting.logs import note
 from reco_app.templates import render
 from reco_core.errors import ArchiveError, NoSpaceError, RecoError, WeightsError
 from reco_core.utils.disk_space import is_full
@@ -33,10 +33,9 @@ def sentence(error: Exception) -> str:
         log.error("the disk is full")
         return DISK_FULL
     if not isinstance(error, RecoError):
-        # where, but not the words of it: they may be a visitor's
-        where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("unexpected error: %s\n%s", type(error).__name__, where)
+        note("unexpected error", logging.ERROR, error)
         return UNEXPECTED
+    note("refused", kind=type(error).__name__)
     text = str(error)
     if isinstance(error, ArchiveError | WeightsError) and PATH.search(text):
         log.error("%s", text)
