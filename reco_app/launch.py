@@ -18,6 +18,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import gradio as gr
 from gradio.route_utils import delete_files_created_by_app
 
+from reco_app.api.routes import Routes
+from reco_app.api.tools import show_as_tools
 from reco_app.app import TITLE, build_app
 from reco_app.context import AppContext
 from reco_app.events import Options
@@ -72,8 +74,10 @@ def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> Non
     font, mono = ["system-ui", "Segoe UI", "sans-serif"], ["ui-monospace", "monospace"]  # from no outside host
     theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=font, font_mono=mono)
     style: Options = {"theme": theme, "css": stylesheet(), "head": text("head.html"), "footer_links": ["api"]}
+    programs: Options = {"mcp_server": True, "app_kwargs": {"routes": Routes(context.limits).routes}}
     quiet: Options = {"quiet": True, "show_error": False, "ssr_mode": False, "prevent_thread_lock": True}
-    _, local, public = app.launch(**where, **bounds, **style, **quiet)
+    _, local, public = app.launch(**where, **bounds, **style, **programs, **quiet)
+    show_as_tools(app)
     log.info("open %s%s", local, f" or {public}" if public else "")
 
 
