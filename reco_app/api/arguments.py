@@ -1,7 +1,6 @@
 """What a call's arguments must be: the types of the function's parameters, checked before anything is done."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, get_origin
 
@@ -41,7 +40,7 @@ def checked(name: str, kind: Any, value: Any) -> Any:
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind in (int, float) and number:
-        if math.isfinite(value) and abs(value) < 1e9 and (kind is float or value == int(value)):
+        if abs(value) < 1e9 and (kind is float or value == int(value)):
             return kind(value)
     elif isinstance(value, kind) and kind not in (int, float):
         return _text(name, value) if kind is str else value

@@ -30,7 +30,8 @@ class DiscoverEndpoint:
             photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file of at most 30 MB, as base64 or as a data URL, or
                 a file that was uploaded to this server. Over 50 megapixels it is scaled down.
             parts: how finely the photo is cut, 1 to 20 parts, before parts that are called alike become one.
-            words: what things may be called, with commas, at most 1,000 words; nothing for 18,000 nouns.
+            words: what things may be called, with commas, at most 1,000 words and 8,000 characters; nothing for 18,000
+                nouns.
             preset: which models, and with them which archive: mini, or another one that this server has.
 
         Returns:

@@ -1,16 +1,15 @@
-"""Plain HTTP for the endpoints: POST /api/v1/NAME with a JSON object or a form, an answer of JSON, and a status that says
-whose fault an error is. Gradio's own API answers 200 and tells errors in a stream of events.
+"""Plain HTTP for the endpoints: POST /api/v1/NAME with a JSON object or a form, an answer of JSON, and a status that
+says whose fault an error is. Gradio's own API answers 200 and tells errors in a stream of events.
 
 Each call is handed on to Gradio's API inside the server, with the caller's headers and address: so there is one queue,
 one login and one set of limits for both.
 """
 
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
@@ -22,8 +21,9 @@ from reco_app.limits import Limits
 from reco_app.messages import UNEXPECTED, sentence
 from reco_core.errors import OptionError, find
 
-PREFIX = "/api/v1"
+PREFIX, CALL = "/api/v1", "/gradio_api/call"
 CARRIED = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path", "state")  # of a request's scope
+OTHER_HEADERS = (b"content-length", b"content-type", b"accept-encoding")  # are not those of the inner request
 RETRY = "30"  # seconds
 BUSY = "Too many requests are waiting on this server. Try again in half a minute."
 
@@ -48,26 +48,28 @@ class Routes:
 
     async def answer(self, request: Request) -> JSONResponse:
         """The endpoint's answer; or the sentence that says what is wrong, as "error"."""
+        name, endpoints = request.path_params["name"], offered(request.app.get_blocks())
         try:
-            name, endpoints = request.path_params["name"], offered(request.app.get_blocks())
-            if name not in endpoints:
-                return _error(HTTPStatus.NOT_FOUND, sentence(_no_such(name, endpoints)))
-            given = bound(endpoints[name], await arguments(request, endpoints[name], self.most_bytes))
-            path = f"/gradio_api/call/{name}"
-            begun = await inside(
-                request, "POST", path, json.dumps({"data": list(map(_plain, given.values()))}).encode()
-            )
+            call = find(name[:80], endpoints, "endpoint")
+        except OptionError as error:
+            return _error(HTTPStatus.NOT_FOUND, sentence(error))
+        try:
+            given = bound(call, await arguments(request, call, self.most_bytes))
+            body = json.dumps({"data": list(map(_plain, given.values()))}).encode()
+            begun = await inside(request, "POST", f"{CALL}/{name}", body)
             if begun.status != HTTPStatus.OK:
                 return _refused(begun)
             event = json.loads(begun.body)["event_id"]
-            return _finished(await inside(request, "GET", f"{path}/{event}"))
+            return _finished(await inside(request, "GET", f"{CALL}/{name}/{event}"))
+        except ClientDisconnect:
+            return _error(HTTPStatus.BAD_REQUEST, "The request was cut short.")
         except Exception as error:
             return _error(status_of(error), sentence(error))
 
 
 async def inside(request: Request, method: str, path: str, body: bytes = b"") -> Reply:
     """Ask the same server for something else, for the same caller; when the caller goes away, so does this request."""
-    headers = [pair for pair in request.scope["headers"] if pair[0] not in (b"content-length", b"content-type")]
+    headers = [pair for pair in request.scope["headers"] if pair[0] not in OTHER_HEADERS]
     headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     scope = {key: request.scope[key] for key in CARRIED if key in request.scope}
     scope |= {"method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
@@ -96,14 +98,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return list(map(_plain, value))
     return {"path": value.get("path")} if isinstance(value, dict) else value
-
-
-def _no_such(name: str, known: Mapping[str, Any]) -> OptionError:
-    try:
-        find(name[:80], known, "endpoint")
-    except OptionError as error:
-        return error
-    raise AssertionError
 
 
 def _finished(reply: Reply) -> JSONResponse:
