@@ -23,7 +23,7 @@ def encoded(chelsea: Path) -> str:
 def post(address: str) -> Post:
     """Calls an endpoint by plain HTTP with a JSON object."""
 
-    def call(name: str, **given: Any) -> httpx.Response:
+    def call(name: str, /, **given: Any) -> httpx.Response:
         return httpx.post(f"{address}api/v1/{name}", json=given, timeout=120)
 
     return call

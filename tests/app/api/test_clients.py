@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, Tool
 
 PARAMETERS = {
@@ -76,7 +76,7 @@ def talk(address: str, do: Callable[[ClientSession], Awaitable[Any]]) -> Any:
 
     async def talked() -> Any:
         async with (
-            streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _),
+            streamable_http_client(f"{address}gradio_api/mcp/") as (read, write, _),
             ClientSession(read, write) as session,
         ):
             await session.initialize()

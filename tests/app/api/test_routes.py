@@ -51,7 +51,7 @@ def test_an_upload(address, post, chelsea):
         ("segment", {"photo": "x" * 50_000_000, "names": "cat"}, 413, "The photo is too large"),
         ("segment", {"photo": "x" * 70_000_000, "names": "cat"}, 413, "The request is too large"),
         ("discover", {"photo": "eA==", "parts": None}, 400, "The photo is not an image"),
-        ("search", {}, 400, "There is nothing to search for"),
+        ("search", {}, 400, "Nothing to search for"),
         ("teach", {"name": "cat", "photos": ["eA=="]}, 400, "None of these photos could be used"),
         ("adapt_status", {"job": "x"}, 404, "There is no such job"),
         ("segmnt", {}, 404, "Unknown endpoint"),
