@@ -4,6 +4,7 @@ import gradio as gr
 
 from reco_app.about.tab import AboutTab
 from reco_app.adapt.tab import AdaptTab
+from reco_app.api.endpoints import make_endpoints, offer_endpoints
 from reco_app.archive.tab import ArchiveTab
 from reco_app.components.controls import html
 from reco_app.context import AppContext
@@ -18,14 +19,17 @@ from reco_app.templates import text
 
 def build_app(context: AppContext) -> gr.Blocks:
     """The page; it can be served before the model is ready, and the first request waits for it."""
-    segment = SegmentTab()
-    tabs: list[Tab] = [segment, DiscoverTab(), ArchiveTab(), AdaptTab(), AboutTab()]
+    segment, discover, archive, adapt = SegmentTab(), DiscoverTab(), ArchiveTab(), AdaptTab()
+    tabs: list[Tab] = [segment, discover, archive, adapt, AboutTab()]
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:  # its files: see `temporary`
         html(text("intro.html"), elem_id="title")
         user_photos = session_state(context.limits)
         with gr.Tabs() as bar:
             for tab in tabs:
                 tab.build(context)
+        # Before the tabs' own events, which would take their names.
+        answering = segment.handlers.answering
+        offer_endpoints(make_endpoints(context, answering, discover.handlers, archive.handlers, adapt.handlers))
         page = Page(blocks, bar, user_photos, segment)
         for tab in tabs:
             tab.connect(context, page)

@@ -1,6 +1,6 @@
 """What each client has taken of what all share. A client is an address, however many sessions it opens.
 
-X-Forwarded-For counts only where the server was told of the proxy (`launch.trust`): uvicorn reads it then, and the
+X-Forwarded-For counts only where the server was told of the proxy (`--behind-proxy`): uvicorn reads it then, and the
 address is already the visitor's.
 """
 
@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from reco_app.limits import Limits
 from reco_core.errors import RecoError
@@ -20,8 +21,16 @@ BURST = 15  # seconds' worth of calls that may come at once, as when a page is o
 KNOWN = 10_000  # clients that are remembered
 
 
+class TooLarge(RecoError):
+    """More bytes than are taken."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class Refused(RecoError):
     """Somebody wants more than one may have at once. wait: seconds after which it may be asked again."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
 
     def __init__(self, what: str, wait: float = 10, remedy: str = "") -> None:
         super().__init__(what, remedy=remedy or f"Please try again in {in_words(wait)}")

@@ -1,7 +1,6 @@
 """What every HTTP request passes before Gradio sees it: its client's limits, and plain words when it is refused."""
 
 import json
-import logging
 import shutil
 from pathlib import Path
 from typing import Any, cast
@@ -12,26 +11,18 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reco_app.clients import Clients, Refused, who
+from reco_app.clients import Clients, Refused, TooLarge, who
 from reco_app.context import AppContext
 from reco_app.fair_queue import FairQueue
+from reco_app.hosting.guard import INSIDE
 from reco_app.messages import DISK_FULL, sentence
-from reco_core.errors import RecoError
+from reco_core.errors import NoSpaceError
 from reco_core.utils.disk_space import is_full
 
-log = logging.getLogger("reco_app")
 API = "/gradio_api/"
 CALLS = ("run", "api")  # what is done at once, past the queue
 UNUSED = ("process_recording", "vibe-edit", "undo-vibe-edit", "vibe-code", "vibe-starter-queries", "proxy=")
 SMALL = 1_000_000  # bytes of what is done at once
-
-
-class Full(RecoError):
-    """The server's disk is full."""
-
-
-class TooLarge(RecoError):
-    """A request is larger than any that is read."""
 
 
 class Door:
@@ -66,7 +57,7 @@ class Door:
         client = who((scope.get("client") or ("",))[0])
         if path.split("/")[0].startswith(UNUSED):
             await Response(status_code=404)(scope, receive, send)
-        elif scope["method"] == "POST":
+        elif scope["method"] == "POST" and INSIDE not in scope:
             self.clients.call(client)
             await self._posted(path, client, scope, receive, send)
         elif key := _listened(path, scope):
@@ -82,7 +73,7 @@ class Door:
         if stated > most:
             raise _too_large(most)
         if upload and shutil.disk_usage(self.cache).free < limits.free_bytes + stated:
-            raise Full(DISK_FULL)
+            raise NoSpaceError(DISK_FULL)
         read = 0
 
         async def counted() -> Message:
@@ -158,9 +149,8 @@ def _refusal(error: Exception, path: str) -> Response | None:
         status, headers = 429, {"Retry-After": str(error.wait)}
     elif isinstance(error, TooLarge):
         status = 413
-    elif isinstance(error, Full) or is_full(error):
-        status, error = 507, Full(DISK_FULL)
-        log.error("the disk is full")
+    elif isinstance(error, NoSpaceError) or is_full(error):
+        status = 507
     else:
         return None
     if path.endswith("/upload"):  # the page shows it as it is

@@ -147,7 +147,18 @@ def address_of(request: Any) -> str:
 
 def nobody_waits() -> bool:
     """Whether nobody waits any more for the answer to the event that this is called in; False outside of events."""
-    blocks, number = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    queue = getattr(blocks, "_queue", None)
-    event = queue.event_ids_to_events.get(number) if isinstance(queue, FairQueue) and number else None
-    return event is not None and queue.unheard(event)  # type: ignore[union-attr]
+    queue, event = _asked()
+    return queue is not None and event is not None and queue.unheard(event)
+
+
+def asking() -> str:
+    """Whose the event is that this is called in, see `clients.who`; "" outside of events."""
+    event = _asked()[1]
+    return address_of(event.request) if event else ""
+
+
+def _asked() -> tuple[FairQueue | None, Event | None]:
+    queue, number = getattr(LocalContext.blocks.get(None), "_queue", None), LocalContext.event_id.get(None)
+    if not isinstance(queue, FairQueue):
+        return None, None
+    return queue, queue.event_ids_to_events.get(number) if number else None

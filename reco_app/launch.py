@@ -17,6 +17,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import gradio as gr
 from gradio.tunneling import CURRENT_TUNNELS
 
+from reco_app.api.routes import Routes
+from reco_app.api.tools import show_as_tools
 from reco_app.app import build_app
 from reco_app.context import AppContext
 from reco_app.door import at_the_door
@@ -59,14 +61,16 @@ def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> Non
     metrics = Metrics()
     log.addHandler(metrics)
     metrics.watch(app)
-    where = served(context, metrics, args, middleware=[at_the_door(app, context)])
+    routes = Routes(context.limits).routes
+    where = served(context, metrics, args, routes=routes, middleware=[at_the_door(app, context)])
     most_bytes, sessions = f"{context.limits.upload_bytes // 1_000_000}mb", context.limits.sessions
     bounds: Options = {"max_file_size": most_bytes, "state_session_capacity": sessions}
     font, mono = ["system-ui", "Segoe UI", "sans-serif"], ["ui-monospace", "monospace"]  # from no outside host
     theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=font, font_mono=mono)
     style: Options = {"theme": theme, "css": stylesheet(), "head": text("head.html"), "footer_links": ["api"]}
     quiet: Options = {"quiet": True, "show_error": False, "ssr_mode": False, "prevent_thread_lock": True}
-    _, local, public = app.launch(**where, **bounds, **style, **quiet)
+    _, local, public = app.launch(**where, **bounds, **style, **quiet, mcp_server=True)
+    show_as_tools(app)
     logs.take_over()
     log.info("open %s%s", local, f" or {public}" if public else "")
 

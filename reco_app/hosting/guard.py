@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reco_app.hosting.logs import note, unread
 from reco_app.messages import UNEXPECTED
 
+INSIDE = "reco.inside"  # in the scope of what the server asks itself, for a request that has passed here
 SAFE = ("GET", "HEAD")
 UNREAD = "This request is not one of this app's."
 FOREIGN = "Pages of other sites may not use this server."
@@ -74,7 +75,7 @@ class Guard:
         self._headers = policy.headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or INSIDE in scope:
             await self.app(scope, receive, send)
             return
         asked = Headers(scope=scope)

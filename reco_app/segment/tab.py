@@ -13,7 +13,7 @@ from reco_app.components.names_input.name_help import NameHelp
 from reco_app.components.names_input.names_input import NamesInput
 from reco_app.components.stage import Stage
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options, add_endpoint
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options
 from reco_app.page import Page
 from reco_app.segment.again import AgainHandlers
 from reco_app.segment.changes import SETTINGS, SHOWN
@@ -109,8 +109,6 @@ class SegmentTab:
         self.preset.change(lambda preset: gr.update(preset=preset), self.preset, self.names, **LIGHT)
         self._connect_several()
         self.options.connect(page)
-        asked = [control for name, control in self.request.items() if name != "found_from"]
-        add_endpoint("segment", do.segment, asked, ["overlay", "labels"], "description")
 
     def run_on(self, listen: Callable[..., Any]) -> None:
         """Look for the names when something happens, see `page.Segmenter`."""

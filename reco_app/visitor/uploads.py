@@ -6,10 +6,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from reco_app.clients import Refused
 from reco_app.limits import Limits
-from reco_app.request_control import RequestControl
 from reco_app.temporary import used
+from reco_app.visitor.budget import Budget
 from reco_app.visitor.user_photos import SmallPhoto, shrink
 from reco_app.visitor.zips import HEAD, ZIP_ERRORS, check_pixels, open_zip, stated_pixels
 from reco_core.errors import ArchiveError, PhotoError
@@ -39,19 +38,15 @@ class Uploads:
 
     def __iter__(self) -> Iterator[SmallPhoto | LeftOut]:
         """Raises Refused if it takes too long or these are too many pixels, Cancelled if nobody waits for it."""
-        control, pixels = RequestControl(self._limits.photos_seconds), 0
+        budget = Budget(self._limits)
         for label, read in self._found:
-            control.raise_if_cancelled("reading your photos was stopped")
             try:
                 data = read() if read else b""
             except ZIP_ERRORS as error:
                 yield LeftOut(label, _damaged(error))
                 continue
-            pixels += stated_pixels(data)
-            if pixels > self._limits.pixels:
-                most = f"{self._limits.pixels // 1_000_000:,} megapixels"
-                raise Refused(f"these photos have more than {most} in all", remedy="Give fewer, or scale them down")
-            yield _read(label, data) if read else LeftOut(label, "no photo")
+            budget.spend(data)
+            yield small_photo(label, data) if read else LeftOut(label, "no photo")
 
     def originals(self) -> Iterator[tuple[str, bytes] | LeftOut]:
         """The files' names and bytes, as they were given."""
@@ -88,7 +83,8 @@ def _head(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         return b""
 
 
-def _read(label: str, data: bytes) -> SmallPhoto | LeftOut:
+def small_photo(label: str, data: bytes) -> SmallPhoto | LeftOut:
+    """A photo made small, or why it is left out."""
     try:
         return shrink(label, data)
     except PhotoError as error:

@@ -193,20 +193,19 @@ def test_another_users_folder_and_other_things_are_left_alone(tmp_path):
     assert not one.folder.exists()
 
 
-def asked(url: str, photo: Path) -> Path:
-    """Have the API mark a photo; where its upload lies."""
+def asked(url: str, photo: Path, folder: Path) -> Path:
+    """Have the API mark a photo; where in the server's folder its upload lies."""
     sent = httpx.post(f"{url}gradio_api/upload", files={"files": ("secret.png", photo.read_bytes())})
-    given = {"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}}
-    call = f"{url}gradio_api/call/segment"
-    event = httpx.post(call, json={"data": [given, "wombat", "reco2", 5, "", "", "mini", True]}).json()["event_id"]
-    assert "event: complete" in httpx.get(f"{call}/{event}", timeout=120).text
+    given = {"photo": sent.json()[0], "names": "wombat", "k": 5}
+    assert httpx.post(f"{url}api/v1/segment", json=given, timeout=120).json()["concepts"]
+    (upload,) = folder.rglob("secret.png")
     return upload
 
 
 @pytest.mark.slow
 def test_the_app_itself_leaves_nothing_and_logs_nothing(tmp_path, chelsea):
     with serving([sys.executable, "app.py"], tmp_path) as url:
-        assert asked(url, chelsea).exists()
+        assert asked(url, chelsea, tmp_path).exists()
         assert len(files_in(tmp_path)) > 5
     assert files_in(tmp_path) == [tmp_path / "log.txt"]
     log = (tmp_path / "log.txt").read_text()
@@ -223,7 +222,7 @@ def test_the_app_killed_and_started_again(tmp_path, chelsea):
         while not answers(url := f"http://127.0.0.1:{port}/"):
             assert process.poll() is None
             time.sleep(0.2)
-        upload = asked(url, chelsea)
+        upload = asked(url, chelsea, tmp_path)
     finally:
         process.kill()
         process.wait()
