@@ -13,11 +13,8 @@ from reco_app.discover.handlers import DiscoverHandlers
 from reco_app.segment.answering import Answering
 
 TOOLS = ("segment", "discover", "search")  # of MCP
-LANES = {
-    "search": ("search", 2),
-    "teach": ("photos", 2),
-    "adapt": ("photos", 2),
-}  # the line that a call waits in, and how many at once
+# The line that a call waits in, and how many of it at once.
+LANES = {"search": ("search", 2), "teach": ("photos", 2), "adapt": ("photos", 2)}
 JOBS = ("adapt_status", "adapt_result", "adapt_cancel")  # ask for no work
 MODEL, LIGHT = ("model", 1), ("light", 4)
 

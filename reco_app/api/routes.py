@@ -75,14 +75,8 @@ async def inside(request: Request, method: str, path: str, body: bytes = b"") ->
     headers = [pair for pair in request.scope["headers"] if pair[0] not in OTHER_HEADERS]
     headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     scope = {key: request.scope[key] for key in CARRIED if key in request.scope}
-    scope |= {
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": headers,
-        INSIDE: True,
-    }
+    scope |= {"method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
+    scope[INSIDE] = True
     status, wait, said, sent = 500, "", bytearray(), False
 
     async def receive() -> Any:

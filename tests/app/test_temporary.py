@@ -20,6 +20,7 @@ from gradio.state_holder import StateHolder
 from support.server import ROOT, answers, free_port, serving
 from support.sessions import Clock, states
 
+from reco_app.api.segment import SegmentEndpoint
 from reco_app.app import build_app
 from reco_app.context import AppContext
 from reco_app.discover.handlers import DiscoverHandlers
@@ -144,8 +145,9 @@ def test_after_an_hour_nothing_is_left_of_any_visitor(context, files, now, monke
     upload.parent.mkdir()
     shutil.copy(chelsea, upload)
     segment, number = SegmentHandlers(context), states(blocks)
-    segment.segment(str(upload), "cat", k=5)
-    DiscoverHandlers(context).discover(str(upload))
+    discover = DiscoverHandlers(context)
+    seen = discover.run(str(upload), 8, "", "", discover.begin())[0]
+    SegmentEndpoint(context, segment.answering).segment({"path": str(upload)}, "cat", k=5)
     session = segment.begin()
     asked = {"photo": str(upload), "names": "cat", "method": "reco2", "k": 5, "background": "", "context": ""}
     segment.run(session, None, preset="", **asked)
@@ -153,7 +155,7 @@ def test_after_an_hour_nothing_is_left_of_any_visitor(context, files, now, monke
     (mine.folder / "cup.jpg").write_bytes(b"a photo")
     holder["someone"][number["result"]] = session
     holder["someone"][number["user photos"]] = mine
-    del session, mine
+    del session, mine, seen
     assert len(files_in(files.folder)) >= 8
     assert files.sweep() == 0
     Clock.passed += HOUR + 1
@@ -196,7 +198,7 @@ def test_another_users_folder_and_other_things_are_left_alone(tmp_path):
 def asked(url: str, photo: Path, folder: Path) -> Path:
     """Have the API mark a photo; where in the server's folder its upload lies."""
     sent = httpx.post(f"{url}gradio_api/upload", files={"files": ("secret.png", photo.read_bytes())})
-    given = {"photo": sent.json()[0], "names": "wombat", "k": 5}
+    given = {"photo": {"path": sent.json()[0]}, "names": "wombat", "k": 5}
     assert httpx.post(f"{url}api/v1/segment", json=given, timeout=120).json()["concepts"]
     (upload,) = folder.rglob("secret.png")
     return upload
