@@ -53,7 +53,8 @@ class Door:
             await reply(scope, receive, send)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"].rpartition(API)[2].strip("/")
+        _, there, rest = scope["path"].rpartition(API)
+        path = rest.strip("/") if there else ""
         client = who((scope.get("client") or ("",))[0])
         if path.split("/")[0].startswith(UNUSED):
             await Response(status_code=404)(scope, receive, send)
@@ -112,7 +113,7 @@ def _listened(path: str, scope: Scope) -> str:
 
 
 def _too_large(most: float) -> TooLarge:
-    return TooLarge("this is too large", expected=f"at most {most / 1e6:,.0f} MB")
+    return TooLarge("the request is too large", expected=f"at most {most / 1e6:,.0f} MB")
 
 
 async def _whole(receive: Receive) -> bytes:
@@ -155,4 +156,4 @@ def _refusal(error: Exception, path: str) -> Response | None:
         return None
     if path.endswith("/upload"):  # the page shows it as it is
         return PlainTextResponse(sentence(error), status, headers)
-    return JSONResponse({"detail": sentence(error)}, status, headers)
+    return JSONResponse({"detail" if API in path else "error": sentence(error)}, status, headers)

@@ -1,11 +1,13 @@
 """Starting the app: arguments, logging, launch. `python app.py` in a clone, `reco-app` where it is installed."""
 
 import argparse
+import io
 import logging
 import os
 import signal
 import sys
 import threading
+from contextlib import redirect_stdout
 from typing import NoReturn
 
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
@@ -69,7 +71,8 @@ def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> Non
     theme = gr.themes.Base(primary_hue="rose", neutral_hue="slate", font=font, font_mono=mono)
     style: Options = {"theme": theme, "css": stylesheet(), "head": text("head.html"), "footer_links": ["api"]}
     quiet: Options = {"quiet": True, "show_error": False, "ssr_mode": False, "prevent_thread_lock": True}
-    _, local, public = app.launch(**where, **bounds, **style, **quiet, mcp_server=True)
+    with redirect_stdout(io.StringIO()):  # what Gradio says there is no line of the log
+        _, local, public = app.launch(**where, **bounds, **style, **quiet, mcp_server=True)
     show_as_tools(app)
     logs.take_over()
     log.info("open %s%s", local, f" or {public}" if public else "")

@@ -34,6 +34,10 @@ class FileParameter(Api):
 
     data_model = FileValue
 
+    def get_block_name(self) -> str:
+        """As the page knows it: of any other name it would look for scripts, and wait for them for ever."""
+        return "api"
+
     def preprocess(self, payload: FileValue | None) -> Any:
         """The value as it was given."""
         return payload.root if payload else None

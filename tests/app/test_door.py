@@ -59,7 +59,7 @@ def test_what_does_not_say_how_large_it_is_is_counted(serve):
 def test_what_is_no_upload_is_bounded(serve):
     app = serve(body_bytes=10_000)
     reply = httpx.post(f"{app.url}call/work", json={"data": ["x" * 20_000]})
-    assert reply.status_code == 413 and reply.json()["detail"].startswith("This is too large.")
+    assert reply.status_code == 413 and reply.json()["detail"].startswith("The request is too large.")
     reply = httpx.post(f"{app.url}run/light", json={"data": ["x" * 1_500_000]})
     assert reply.status_code == 413
 

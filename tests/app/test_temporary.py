@@ -146,7 +146,7 @@ def test_after_an_hour_nothing_is_left_of_any_visitor(context, files, now, monke
     shutil.copy(chelsea, upload)
     segment, number = SegmentHandlers(context), states(blocks)
     discover = DiscoverHandlers(context)
-    seen = discover.run(str(upload), 8, "", "", discover.begin())[0]
+    holder["someone"][number["discovery"]] = discover.run(str(upload), 8, "", "", discover.begin())[0]
     SegmentEndpoint(context, segment.answering).segment({"path": str(upload)}, "cat", k=5)
     session = segment.begin()
     asked = {"photo": str(upload), "names": "cat", "method": "reco2", "k": 5, "background": "", "context": ""}
@@ -155,7 +155,7 @@ def test_after_an_hour_nothing_is_left_of_any_visitor(context, files, now, monke
     (mine.folder / "cup.jpg").write_bytes(b"a photo")
     holder["someone"][number["result"]] = session
     holder["someone"][number["user photos"]] = mine
-    del session, mine, seen
+    del session, mine
     assert len(files_in(files.folder)) >= 8
     assert files.sweep() == 0
     Clock.passed += HOUR + 1

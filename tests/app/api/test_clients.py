@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -82,7 +83,8 @@ def talk(address: str, do: Callable[[ClientSession], Awaitable[Any]]) -> Any:
             await session.initialize()
             return await do(session)
 
-    return asyncio.run(talked())
+    with ThreadPoolExecutor(1) as other:  # Playwright's loop runs in this thread once a test has had a browser
+        return other.submit(lambda: asyncio.run(talked())).result()
 
 
 def test_what_assistants_are_offered(address, described):

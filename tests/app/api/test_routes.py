@@ -48,7 +48,7 @@ def test_an_upload(address, post, chelsea):
         ("segment", {"photo": {"path": "/etc/passwd"}, "names": "cat"}, 400, "The photo is no upload"),
         ("segment", {"photo": "eA==", "names": "cat", "foo": 1}, 400, "Unknown parameter"),
         ("segment", {"photo": "eA==", "names": "cat", "k": "many"}, 400, "K is not a whole number"),
-        ("segment", {"photo": "x" * 50_000_000, "names": "cat"}, 413, "The photo is too large"),
+        ("segment", {"photo": "x" * 42_000_000, "names": "cat"}, 413, "The photo is too large"),
         ("segment", {"photo": "x" * 70_000_000, "names": "cat"}, 413, "The request is too large"),
         ("discover", {"photo": "eA==", "parts": None}, 400, "The photo is not an image"),
         ("search", {}, 400, "Nothing to search for"),
