@@ -26,6 +26,7 @@ from reco_app.templates import render, text
 
 SETTLE = text("segment/settle.js")  # the result is dimmed while the names are others than it was asked for
 
+ASKED = "window.recoAsked"  # whether this page's visitor has asked for anything
 NOT_DONE = "Press Find to look for these names."  # cancelled, or refused
 
 
@@ -86,7 +87,7 @@ class SegmentTab:
         opened = gr.State()  # what it changes to is looked for
         arriving = page.blocks.load(self.welcome.arrive, None, [*self.shown, *settings, opened], **LIGHT)
         looking = opened.change(self.welcome.look, [opened, *self.mine], self.shown, **MODEL, show_progress="hidden")
-        looking.failure(None, None, None, js=self.viewer.tell("empty", NOT_DONE), **PRIVATE)
+        looking.failure(None, None, None, js=unless_asked(self.viewer.tell("empty", NOT_DONE)), **PRIVATE)
         self.first = [arriving, looking]
         running = [
             looking,
@@ -122,7 +123,7 @@ class SegmentTab:
             call,
             self.mine,
             self.shown,
-            js=self.viewer.tell("running", message),
+            js=f"(...given) => {{ {ASKED} = true; return ({self.viewer.tell('running', message)})(...given); }}",
             **options,
             **MODEL,
             show_progress="hidden",
@@ -143,3 +144,8 @@ class SegmentTab:
             show_progress_on=self.grid,
             **PHOTOS,
         )
+
+
+def unless_asked(script: str) -> str:
+    """A script for an event's `js` that does nothing once the visitor has asked for something else."""
+    return f"(...given) => {ASKED} ? given : ({script})(...given)"
