@@ -114,7 +114,8 @@ class Visitor:
     def ask(self, names: str, listen: bool = False) -> int:
         """Have a photo marked: the status of the request."""
         call, photo = f"{self.server.url}call/segment", self.upload(cat())
-        asked = self.client.post(call, json={"data": [photo, names, "reco2", 20, "", "", "mini", True]})
+        data = [photo, names, "reco2", 20, "", "", "mini", True, 0.5, "", False, False]
+        asked = self.client.post(call, json={"data": data})
         if listen and asked.status_code == 200:
             self.client.get(f"{call}/{asked.json()['event_id']}")
         return asked.status_code
