@@ -15,7 +15,7 @@ from reco_app.clients import Clients, Refused, TooLarge, who
 from reco_app.context import AppContext
 from reco_app.fair_queue import FairQueue
 from reco_app.hosting.guard import INSIDE
-from reco_app.messages import DISK_FULL, sentence
+from reco_app.messages import sentence
 from reco_core.errors import NoSpaceError
 from reco_core.utils.disk_space import is_full
 
@@ -74,7 +74,7 @@ class Door:
         if stated > most:
             raise _too_large(most)
         if upload and shutil.disk_usage(self.cache).free < limits.free_bytes + stated:
-            raise NoSpaceError(DISK_FULL)
+            raise NoSpaceError("the disk is full", remedy="Try again in a few minutes")
         read = 0
 
         async def counted() -> Message:

@@ -48,7 +48,7 @@ class Taught:
             try:
                 return read_bundle(file, self.presets.get(preset).encoder, self.limits)
             except ArchiveError as error:
-                raise OptionError(str(error)) from error
+                raise OptionError(str(error), remedy="Give what teach has returned") from error
 
 
 class TeachEndpoint:

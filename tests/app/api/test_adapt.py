@@ -91,6 +91,7 @@ def test_too_many_jobs(jobs, encoded):
     assert "too many jobs" in refused(jobs.adapt, [encoded], "cat")[1].lower()
 
 
+@pytest.mark.slow
 def test_the_example(quick_address, tmp_path):
     """A training from begin to end, as docs/api.md shows it; then one by plain HTTP, which is cancelled."""
     lay_out(tmp_path)
