@@ -117,7 +117,9 @@ class Visitor:
         data = [photo, names, "reco2", 20, "", "", "mini", True, 0.5, "", False, False]
         asked = self.client.post(call, json={"data": data})
         if listen and asked.status_code == 200:
-            self.client.get(f"{call}/{asked.json()['event_id']}")
+            said = self.client.get(f"{call}/{asked.json()['event_id']}").text
+            if "event: complete" not in said:
+                raise SystemExit(f"{names} was not answered: {said[:300]}")  # an attack that computes nothing is none
         return asked.status_code
 
 

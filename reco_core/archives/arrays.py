@@ -52,13 +52,20 @@ class Rows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Rows (n, ...) by their numbers (n,), in [0, N). Raises ValueError: the file was cut short."""
-        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+    def __getitem__(self, rows: int | np.ndarray) -> np.ndarray:
+        """Rows (n, ...) by their numbers (n,), or one (...) by its number; in [0, N).
+
+        Raises:
+            IndexError: there is no such row. ValueError: the file was cut short.
+        """
+        numbers = np.atleast_1d(rows)
+        if np.any((numbers < 0) | (numbers >= len(self))):
+            raise IndexError(f"rows are 0 to {len(self) - 1}")
+        out = np.empty((len(numbers), *self.shape[1:]), self.dtype)
         size = self.dtype.itemsize * int(np.prod(self.shape[1:]))
-        for to, row in zip(out, np.asarray(rows).tolist(), strict=True):
+        for to, row in zip(out, numbers.tolist(), strict=True):
             self._file.read_into(self._start + row * size, to)
-        return out
+        return out if np.ndim(rows) else out[0]
 
 
 def open_array(file: Path) -> np.ndarray:

@@ -55,7 +55,7 @@ def test_a_photo_that_went_or_was_never_given(context, chelsea):
     handlers = DiscoverHandlers(context)
     for missing in (None, str(chelsea) + "x"):
         assert handlers.run(missing, 8, "", "", None)[2]["message"].startswith("There is no photo")
-    assert handlers.run(str(chelsea), 21, "", "", None)[2]["message"].startswith("Parts is out of range")
+    assert handlers.run(str(chelsea), 21, "", "", None)[2]["message"].startswith("The number of parts is out of range")
     session = handlers.begin()
     with pytest.raises(gr.Error, match="no longer kept"):
         handlers.hand_over(session, ["cat"])

@@ -47,6 +47,10 @@ def test_rows_are_those_of_the_file_until_it_is_cut_short(tmp_path):
     assert (len(rows), rows.shape, rows.ndim, rows.dtype) == (5, (5, 3, 4), 3, np.uint8)
     np.testing.assert_array_equal(rows[np.array([4, 0, 4])], values[[4, 0, 4]])
     assert rows[np.array([], int)].shape == (0, 3, 4)
+    np.testing.assert_array_equal(rows[4], values[4])
+    for nowhere in (-1, 5, np.array([0, 5])):
+        with pytest.raises(IndexError):
+            rows[nowhere]
     os.truncate(file, file.stat().st_size - 1)
     np.testing.assert_array_equal(rows[np.array([0])], values[:1])
     with pytest.raises(ValueError, match="cut short"):
