@@ -1,6 +1,6 @@
 """What a hostile visitor can do to a server: the attacks that it must bear, each as a row of a table.
 
-    python benchmarks/attacks.py [--app FOLDER] [--only abandoned,zip,...]
+    python benchmarks/attacks.py [--app FOLDER] [--only abandoned,zips,...]
 
 FOLDER: a checkout whose app is attacked (default: this one), so that before and after can be printed. The app runs on
 loopback, its visitors come from 127.0.0.2, 127.0.0.3, ...: the attacker is the first, who is kept waiting the second.
