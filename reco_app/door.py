@@ -21,7 +21,8 @@ from reco_core.utils.disk_space import is_full
 
 API = "/gradio_api/"
 CALLS = ("run", "api")  # what is done at once, past the queue
-UNUSED = ("process_recording", "vibe-edit", "undo-vibe-edit", "vibe-code", "vibe-starter-queries", "proxy=")
+WORKSHOP = ("process_recording", "vibe-edit", "undo-vibe-edit", "vibe-code", "vibe-starter-queries", "proxy=")
+UNUSED = (*WORKSHOP, "mcp/sse", "mcp/messages")  # MCP's old way, whose calls outlive their requests
 SMALL = 1_000_000  # bytes of what is done at once
 
 
@@ -56,7 +57,7 @@ class Door:
         _, there, rest = scope["path"].rpartition(API)
         path = rest.strip("/") if there else ""
         client = who((scope.get("client") or ("",))[0])
-        if path.split("/")[0].startswith(UNUSED):
+        if path.startswith(UNUSED):
             await Response(status_code=404)(scope, receive, send)
         elif scope["method"] == "POST" and INSIDE not in scope:
             self.clients.call(client)

@@ -6,6 +6,7 @@ one login and one set of limits for both.
 """
 
 import json
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -58,16 +59,21 @@ class Routes:
             return _error(HTTPStatus.NOT_FOUND, sentence(error))
         try:
             given = bound(call, await arguments(request, call, self.most_bytes))
-            body = json.dumps({"data": list(map(_plain, given.values()))}).encode()
-            begun = await inside(request, "POST", f"{CALL}/{name}", body)
-            if begun.status != HTTPStatus.OK:
-                return _refused(begun)
-            event = json.loads(begun.body)["event_id"]
-            return _finished(await inside(request, "GET", f"{CALL}/{name}/{event}"))
+            return await called(request, name, given.values())
         except ClientDisconnect:
             return _error(HTTPStatus.BAD_REQUEST, "The request was cut short.")
         except Exception as error:
             return _error(status_of(error), sentence(error))
+
+
+async def called(request: Request, name: str, values: Iterable[Any]) -> JSONResponse:
+    """What an endpoint answers to a caller. values: its arguments, in order."""
+    body = json.dumps({"data": list(map(_plain, values))}).encode()
+    begun = await inside(request, "POST", f"{CALL}/{name}", body)
+    if begun.status != HTTPStatus.OK:
+        return _refused(begun)
+    event = json.loads(begun.body)["event_id"]
+    return _finished(await inside(request, "GET", f"{CALL}/{name}/{event}"))
 
 
 async def inside(request: Request, method: str, path: str, body: bytes = b"") -> Reply:
@@ -123,6 +129,7 @@ def _refused(reply: Reply) -> JSONResponse:
         return _error(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
     try:
         said = json.loads(reply.body)["detail"]
+        said = said["error"] if isinstance(said, dict) else said
     except (ValueError, KeyError, TypeError):
         said = HTTPStatus(reply.status).phrase
     return _error(HTTPStatus(reply.status), f"{said}", reply.wait)

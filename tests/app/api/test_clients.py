@@ -114,6 +114,16 @@ def test_assistants_call_them_with_a_photo(address, encoded, name, given, key):
     assert "data:" not in told.text
 
 
+def test_assistants_do_not_wait_for_each_other(address):
+    """Each call is its caller's, as every other: together they are more than one session may have at once."""
+
+    async def search_often(session: ClientSession) -> list[CallToolResult]:
+        return await asyncio.gather(*(session.call_tool("search", {"words": f"cat {i}", "k": 2}) for i in range(8)))
+
+    answers = talk(address, search_often)
+    assert [answer.content[0].text for answer in answers if answer.isError] == []
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [
@@ -126,3 +136,17 @@ def test_assistants_are_told_what_is_wrong(address, given, why):
     answer: CallToolResult = talk(address, lambda session: session.call_tool("segment", given))
     assert answer.isError
     assert why in answer.content[0].text
+
+
+def test_assistants_have_three_tools_and_no_other(address):
+    given = {"name": "a", "photos": ["eA=="]}
+    answer: CallToolResult = talk(address, lambda session: session.call_tool("teach", given))
+    assert answer.isError
+    assert "tool" in answer.content[0].text
+
+
+def test_assistants_have_one_way_in(address):
+    for way in ("sse", "messages/"):
+        assert httpx.post(f"{address}gradio_api/mcp/{way}").status_code == 404
+    with httpx.stream("GET", f"{address}gradio_api/mcp/sse", timeout=5) as reply:
+        assert reply.status_code == 404

@@ -1,15 +1,20 @@
 """The app as it is served: its environment, its password, its headers, and what it does not tell of its machine."""
 
+import asyncio
 import json
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult
 from support.fake_spaces import fake_spaces
 from support.server import ROOT, serving
 
@@ -63,9 +68,32 @@ def test_nobody_comes_in_without_the_password(space):
     for path in ("config", "gradio_api/info", "gradio_api/file=x"):
         assert httpx.get(space + path).status_code == 401
     assert httpx.post(f"{space}gradio_api/upload", files={"files": b"x"}).status_code == 401
+    call = httpx.post(f"{space}api/v1/search", json={"words": "cat"})
+    assert (call.status_code, call.json()["error"]) == (401, "Not authenticated")
     assert httpx.post(f"{space}login", data={"username": "ada", "password": "hate"}).status_code == 400
     assert httpx.get(f"{space}healthz").json()["preset"] == "mini"
     assert "reco_replies_total" in httpx.get(f"{space}metrics").text
+
+
+def test_assistants_need_the_password_too(space, visitor):
+    """It is a cookie, which their client sends."""
+
+    async def search(cookies: httpx.Cookies | None) -> CallToolResult:
+        async with (
+            httpx.AsyncClient(cookies=cookies, timeout=60) as http,
+            streamable_http_client(f"{space}gradio_api/mcp/", http_client=http) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            (name,) = [tool.name for tool in (await session.list_tools()).tools if tool.name.endswith("search")]
+            return await session.call_tool(name, {"words": "cat", "k": 2})
+
+    with ThreadPoolExecutor(1) as other:  # see `talk` in tests/app/api
+        refused = other.submit(lambda: asyncio.run(search(None))).result()
+        answered = other.submit(lambda: asyncio.run(search(visitor.cookies))).result()
+    assert (refused.isError, refused.content[0].text) == (True, "Not authenticated")
+    assert not answered.isError
+    assert len(json.loads(answered.content[0].text)["photos"]) == 2
 
 
 def test_the_hub_may_show_it_and_no_other_page_may_call_it(space):
@@ -111,7 +139,8 @@ def test_the_log_tells_of_no_visitor(visitor, folder, chelsea):
     log = (folder / "log.txt").read_text()
     lines = [json.loads(line) for line in log.splitlines()]
     assert {"called", "ready"} <= {line["event"] for line in lines}
-    assert {line["call"] for line in lines if line["event"] == "called"} == {"segment"}
+    calls = {line["call"] for line in lines if line["event"] == "called"}
+    assert {"segment"} <= calls <= {"segment", "search"}  # and an assistant's
     assert "done" in {line["outcome"] for line in lines if line["event"] == "called"}
     for word in (*machine(folder), "dog", "love", "ada", "/etc/hostname"):
         assert word not in log, word
