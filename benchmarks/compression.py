@@ -35,7 +35,7 @@ from reco_core.models.encoders import Encoder, load_encoder
 from reco_core.photo_sources.factory import open_source
 from reco_core.pipeline import ReCo
 from reco_core.presets import MINI
-from reco_core.utils.paths import bundled_folder
+from reco_core.utils.known_words import mini_names
 
 METHODS = ("reco", "reco2")
 RARE = ("fire extinguisher", "cow", "person", "grass", "wall", "chair", "bottle", "sheep", "boat", "road")
@@ -65,8 +65,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     encoder = load_encoder(MINI, "cpu")
     recos = build(encoder, args)
-    known = (bundled_folder() / "assets" / "mini" / "names.txt").read_text().splitlines()
-    spread = [known[i].split(", ")[0] for i in np.linspace(0, len(known) - 1, args.names - len(RARE)).astype(int)]
+    known = mini_names()
+    spread = [known[i] for i in np.linspace(0, len(known) - 1, args.names - len(RARE)).astype(int)]
     names = tuple(dict.fromkeys((*spread, *RARE)))
     report: dict[str, dict] = {}
     for method in METHODS:

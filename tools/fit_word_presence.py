@@ -32,7 +32,7 @@ from reco_core.models.encoder import Encoder
 from reco_core.models.encoders import load_encoder
 from reco_core.presets import MINI
 from reco_core.segmentation import presence
-from reco_core.utils.paths import bundled_folder
+from reco_core.utils.known_words import mini_names
 
 PRIOR = 1 / 3
 SAID = 0.4  # share of captions
@@ -120,8 +120,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     args = parser.parse_args()
     encoder = load_encoder(MINI, "cpu")
-    names = (bundled_folder() / MINI.vocabulary.file).with_name("names.txt").read_text(encoding="utf-8").splitlines()
-    words = [name.split(", ")[0] for name in names[CLASSES:]]
+    words = mini_names()[CLASSES:]
     sets = [
         ask_captions(encoder, words, args.data, Nouns(args.wordnet)),
         ask_points(encoder, words, Words(args.data, args.wordnet, args.photos)),

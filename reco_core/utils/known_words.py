@@ -70,7 +70,7 @@ class KnownNames:
 @cache
 def known_names() -> KnownNames:
     """Of the bundled lists: mini's names, and the nouns by how common they are."""
-    return KnownNames((*_mini(), *_nouns(), *MORE))
+    return KnownNames((*mini_names(), *_nouns(), *MORE))
 
 
 @cache
@@ -78,13 +78,14 @@ def usual_names() -> tuple[str, ...]:
     """The same names as they are offered: common nouns that mini knows, the others, what else mini knows, and the rest,
     in which short names are first; some are there twice.
     """
-    nouns, mini = _nouns(), dict.fromkeys(_mini())
+    nouns, mini = _nouns(), dict.fromkeys(mini_names())
     common = [name for name, count in nouns.items() if count]
     rest = sorted(nouns, key=lambda name: name.count(" "))
     return (*(name for name in common if name in mini), *common, *mini, *rest, *MORE)
 
 
-def _mini() -> list[str]:
+def mini_names() -> list[str]:
+    """What mini knows, by its first name each: ImageNet's 1,000 names, then words of captions."""
     lines = (ASSETS / "mini" / "names.txt").read_text(encoding="utf-8").splitlines()
     return [line.split(", ")[0] for line in lines]  # what else they are called stands behind
 

@@ -87,7 +87,7 @@ def test_from_photos_to_a_specialist_that_is_tried(visit, trip, chelsea, tmp_pat
     says(page, "notes.txt: no photo")
     says(page, "<b>fake.jpg: ")
     give(other, [trip], "rocket", steps=600)
-    says(other, re.compile("1 job before yours, about .* minutes"))
+    says(other, "1 job before yours, about ")
     (mine,) = (path for path in kept(folder) if (path / "specialist").exists())
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{address}gradio_api/file={quote(str(next(mine.glob('*.jpg'))))}", timeout=10)

@@ -64,6 +64,7 @@ class Adapt:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error, self.may = error, threading.Semaphore(0)
+        self.waits_for = 0  # the step it may not take yet
         self.calls: list[int] = []
 
     def __call__(self, source, job, out, *, control, enough, watch):
@@ -78,6 +79,7 @@ class Adapt:
             raise self.error
         curve = Curve()
         for step in range(1, job.recipe.steps + 1):
+            self.waits_for = step
             while not self.may.acquire(timeout=0.01):
                 if control.cancelled:
                     raise Cancelled("stopped")
@@ -221,7 +223,7 @@ def test_time_is_bounded(new_job, clock):
     queue, slow, stuck = JobQueue(), Adapt(), Adapt()
     session = TrainingSession(queue, new_job(slow, steps=1000))
     slow.go_on(2)
-    until(lambda: session.job.curve)
+    until(lambda: slow.waits_for == 3)
     clock.ahead += Limits().job_seconds
     session.job.asked = clock.monotonic()
     slow.go_on(1)
