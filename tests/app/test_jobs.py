@@ -136,7 +136,7 @@ def test_a_job_from_photos_to_zip(new_job, tmp_path):
     assert job.previews[0].network is None
     changes = job.changes
     adapt.go_on(2)
-    until(lambda: job.curve)
+    until(lambda: adapt.waits_for == 3)
     assert (job.at.stage, job.at.done, job.at.of) == (TRAINING, 2, 4)
     assert job.previews[0].network.max() == 1
     assert job.changes > changes
