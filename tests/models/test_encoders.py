@@ -43,6 +43,8 @@ def test_preset_clips_language_map_is_proxyclips(clip, real_photos):
     cosines = features @ features.T
     gain, shift = 3.0, 1.2  # the paper's
     logits = gain * (cosines - shift * cosines.mean())
+    undecided = (logits.abs() < 1e-5).any(-1)  # rounding alone says whether such a neighbour counts
+    assert undecided.float().mean() < 0.02
     for i in range(len(logits)):
         for j in (logits[i] <= 0).nonzero().flatten().tolist():
             if i != j:
@@ -53,7 +55,8 @@ def test_preset_clips_language_map_is_proxyclips(clip, real_photos):
     embedding, language = naive_clip.vit(seen, visual.state_dict(), heads, 16, "proxyclip", affinity, (24, 36))
     encoded = clip.encode_photo(photo)
     torch.testing.assert_close(encoded.features[0].flatten(0, 1), features, atol=1e-4, rtol=0)
-    torch.testing.assert_close(encoded.language[0], unit(language), atol=1e-4, rtol=0)
+    seen_alike = encoded.language[0].flatten(0, 1)[~undecided], unit(language).flatten(0, 1)[~undecided]
+    torch.testing.assert_close(*seen_alike, atol=1e-4, rtol=0)
     torch.testing.assert_close(encoded.embedding[0], unit(embedding), atol=1e-4, rtol=0)
 
 
