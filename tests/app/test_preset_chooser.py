@@ -52,9 +52,8 @@ def tiny_server(photo_folder, tmp_path_factory):
             }
         )
     )
-    with serving(
-        [sys.executable, "tests/support/tiny_app.py", str(settings)], folder, {"RECO_CACHE": str(cache)}
-    ) as url:
+    command = [sys.executable, "tests/support/tiny_app.py", str(settings), "--may-install"]
+    with serving(command, folder, {"RECO_CACHE": str(cache)}) as url:
         yield web, url, cache
     web.shutdown()
 
