@@ -1,8 +1,6 @@
 """The app: type names, see them in your photo.   python app.py [--port 7860] [--share]"""
 
-import sys
-
-from reco_app.launch import main
+from reco_app.launch import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

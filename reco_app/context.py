@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradio.utils import get_upload_folder
 
+from reco_app.clients import Clients
 from reco_app.components.examples import Examples
 from reco_app.jobs.job_queue import JobQueue
 from reco_app.limits import Limits
@@ -39,6 +40,11 @@ class AppContext:
     def examples(self) -> Examples:
         """The example photos."""
         return Examples(self.cache)
+
+    @cached_property
+    def clients(self) -> Clients:
+        """What each client has taken."""
+        return Clients(self.limits)
 
     @cached_property
     def queue(self) -> JobQueue:

@@ -20,6 +20,20 @@ class Limits:
     job_seconds: float = 1800  # of one training; then it ends with the best that there is
     jobs: int = 20  # on a server: the one that runs, and those that wait
     absent_seconds: float = 300  # without a question about a job, after which nobody is there any more
+    queue: int = 200  # requests of all visitors that wait
+    waiting: int = 4  # requests of a session that wait or run at once
+    request_seconds: float = 60  # of a request, from when it starts
+    photos_seconds: float = 150  # of one that reads many photos
+    pixels: int = 2_500_000_000  # of all photos that are given at once
+    listen_seconds: float = 10  # without anybody who waits for the answer, after which there will be none
+    client_waiting: int = 24  # requests of an address that wait or run at once
+    client_jobs: int = 2  # trainings of an address
+    client_sessions: int = 60  # new sessions of an address within `keep_seconds`
+    client_uploads: int = 6  # files that an address sends at once
+    client_bytes: int = 1_000_000_000  # that an address sends within `keep_seconds`
+    client_calls: float = 20.0  # of an address in a second, in the mean
+    body_bytes: int = 45_000_000  # of a request that is no upload: a photo as text
+    free_bytes: int = 200_000_000  # of the disk, below which nothing is taken any more
 
     @property
     def zip_files(self) -> int:

@@ -10,14 +10,18 @@ from typing import TypeVar
 import gradio as gr
 from markupsafe import Markup
 
+from reco_app.hosting.logs import note
 from reco_app.templates import render
-from reco_core.errors import RecoError
+from reco_core.errors import ArchiveError, NoSpaceError, RecoError, WeightsError
+from reco_core.utils.disk_space import is_full
 
 log = logging.getLogger("reco_app")
 T = TypeVar("T")
 UNEXPECTED = "Something went wrong here; it has been logged. Please try again."
+DISK_FULL = "The server's disk is full. Please try again in a few minutes."
 # Sentences for whoever has the machine, not for who looks at the page.
 COMMAND = re.compile(r"[^.]*\b(?:reco [a-z]+|pip install|--[a-z]+)\b.*$", re.DOTALL)
+PATH = re.compile(r" Given: (?:/|[A-Z]:\\)")  # of the machine
 OPERATOR = "Whoever runs this server can mend that."
 
 
@@ -25,10 +29,17 @@ def sentence(error: Exception) -> str:
     """What a user reads of an error, as plain text; what they cannot mend is logged and only mentioned."""
     if isinstance(error, gr.Error):
         return error.message
+    if any(isinstance(one, NoSpaceError) or is_full(one) for one in (error, error.__cause__) if one):
+        log.error("the disk is full")
+        return DISK_FULL
     if not isinstance(error, RecoError):
-        log.error("unexpected error", exc_info=error)
+        note("unexpected error", logging.ERROR, error)
         return UNEXPECTED
+    note("refused", kind=type(error).__name__)
     text = str(error)
+    if isinstance(error, ArchiveError | WeightsError) and PATH.search(text):
+        log.error("%s", text)
+        text = f"{text.partition(' Given: ')[0]} {OPERATOR}"
     if COMMAND.search(text):
         text = f"{COMMAND.sub('', text).strip()} {OPERATOR}"
     if "." in text.split(maxsplit=1)[0]:  # a file's name stays as it is

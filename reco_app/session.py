@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from reco_app.limits import Limits
+from reco_app.temporary import OWNED
 
 
 def session_state(limits: Limits) -> gr.State:
@@ -15,13 +16,13 @@ def session_state(limits: Limits) -> gr.State:
     return gr.State(time_to_live=limits.keep_seconds, delete_callback=lambda kept: kept and kept.close())
 
 
-def private_folder(owner: object, parent: Path | None = None, prefix: str | None = None) -> Path:
+def private_folder(owner: object, parent: Path | None = None, prefix: str = "") -> Path:
     """A new folder of a name that cannot be guessed; it is deleted with its owner at the latest.
 
     An owner's `close` is not always called: of too many sessions, Gradio lets the oldest go without a word.
 
     parent: where it lies; None: among what is temporary, from where Gradio serves nothing.
     """
-    folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{OWNED}{prefix}"))
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return folder

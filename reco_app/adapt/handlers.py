@@ -14,6 +14,7 @@ from markupsafe import Markup
 from reco_app.adapt import view
 from reco_app.adapt.session import TrainingSession
 from reco_app.context import AppContext
+from reco_app.fair_queue import asking
 from reco_app.jobs.training_job import DONE, EXPORTING, FAILED, TRAINING, TrainingJob
 from reco_app.messages import or_refused, reason_card, user_errors
 from reco_app.templates import render
@@ -28,6 +29,7 @@ from reco_core.types import Segmentation
 from reco_core.utils.images import limit_size
 from reco_core.utils.names import parse_names
 
+FEWEST_STEPS, STEPS, MOST_STEPS = 50, 300, 600  # that can be asked for, and the usual
 CHECKS, LEAST_STEPS = 12, 10  # of the photos that are kept aside, in a training; between two of them
 SHOWN = (
     "ticket",
@@ -79,7 +81,9 @@ class AdaptHandlers:
                 raise OptionError("your job is not done yet", remedy="Wait for it, or cancel it")
             if not files:
                 raise OptionError("there are no photos", remedy="Drop some first, or a zip of them")
-            job = self._job(names, int(steps), () if everything else BACKGROUND_WORDS, preset)
+            job, remarks = self.job(names, int(steps), () if everything else BACKGROUND_WORDS, preset)
+            for remark in remarks:
+                gr.Info(escape(remark))
             job.take(progress.tqdm(Uploads(files, self.context.limits), desc="Reading your photos", unit="photos"))
             if session:
                 session.close()
@@ -135,16 +139,19 @@ class AdaptHandlers:
 
         return or_refused(compared, lambda reason: reason), session
 
-    def _job(self, names: str, steps: int, background: tuple[str, ...], preset: str) -> TrainingJob:
+    def job(
+        self, names: str, steps: int, background: tuple[str, ...], preset: str
+    ) -> tuple[TrainingJob, tuple[str, ...]]:
+        """A job that has no photos yet, and what of the names is not understood."""
         parse_names(names or "", self.context.limits.specialist_names)  # what is wrong, before models are loaded
         recipe = replace(self.context.recipe, steps=steps, check=max(LEAST_STEPS, steps // CHECKS))
         reco = self.presets.get(preset)
         wanted, remarks = reco.understand(names, most=self.context.limits.specialist_names)
-        for remark in remarks:
-            gr.Info(escape(remark))
         job = Job(wanted, recipe, with_titles(usual_method(reco.encoder.preset)), background)
         run = partial(adapt, reco, device=str(reco.encoder.device), fetch=False)
-        return TrainingJob(run, job, self.context.cache, preset, self.context.limits)
+        training = TrainingJob(run, job, self.context.cache, preset, self.context.limits)
+        training.owner = asking()
+        return training, tuple(remarks)
 
     def _page(self, session: TrainingSession) -> tuple:
         """Everything that depends on how far a job is; what has not changed stays."""

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from reco_app.adapt import view
-from reco_app.adapt.handlers import SHOWN, AdaptHandlers
+from reco_app.adapt.handlers import FEWEST_STEPS, MOST_STEPS, SHOWN, STEPS, AdaptHandlers
 from reco_app.components.controls import html, photo_drop, photo_input, text_line
 from reco_app.context import AppContext
 from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options
@@ -13,14 +13,13 @@ from reco_app.page import Page
 from reco_app.session import session_state
 from reco_app.templates import render
 
-FEWEST_STEPS, STEPS, MOST_STEPS = 50, 300, 600
-
 
 class AdaptTab:
     """Photos and names on one side, how it goes and what came of it on the other."""
 
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
+        self.handlers = AdaptHandlers(context)
         with gr.Tab("Train", id="train") as self.tab, gr.Row(elem_id="adapt"):
             self.session = session_state(context.limits)
             with gr.Column(min_width=320, scale=2):
@@ -56,7 +55,7 @@ class AdaptTab:
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
-        do, session = AdaptHandlers(context), self.session
+        do, session = self.handlers, self.session
         # Not in the tab, where they would not be before it is first looked at. With the ticket a reload finds the job.
         self.ticket = gr.BrowserState("", storage_key="reco-training")
         self.timer = gr.Timer(1, active=False)

@@ -1,7 +1,5 @@
 """What the tab Teach's controls call."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,11 +14,11 @@ from reco_app.context import AppContext
 from reco_app.formats import photo_url
 from reco_app.messages import or_refused, user_errors
 from reco_app.templates import render
+from reco_app.temporary import new_folder
 from reco_app.visitor.bundle import read_bundle, write_bundle
 from reco_app.visitor.uploads import Uploads
-from reco_app.visitor.user_archive import search
 from reco_app.visitor.user_photos import SmallPhoto, UserPhoto, UserPhotos, one_name, with_user_photos
-from reco_core.errors import OptionError, PhotoError, RecoError
+from reco_core.errors import OptionError, PhotoError
 from reco_core.types import LeftOut
 from reco_core.utils.images import read_photo
 
@@ -43,35 +41,10 @@ class ArchiveHandlers:
         """A new visitor's photos: none."""
         return UserPhotos(self.limits)
 
-    def search(self, words: str = "", photo: str | None = None, k: int = RESULTS, preset: str = "") -> list[dict]:
-        """Find photos in the archive by words, by a photo, or by both.
-
-        Args:
-            words: what to look for, such as "red car"; "" if a photo says it.
-            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file of at most 50 megapixels, or nothing.
-            k: how many photos to return, 1 to 60.
-            preset: which models, and with them which archive: mini, or another one that this server has;
-                "" for its first.
-
-        Returns:
-            The nearest photos and those that are called so, best first: similarity (cosine), why it was found, title,
-            author, licence and its scope, addresses of the photo and of the page that shows it.
-        """
-        with user_errors():
-            hits = search(self.presets.get(preset), *self._query(words, photo, k), int(k))
-            return [
-                {
-                    "similarity": round(hit.similarity, 4),
-                    "why": hit.why,
-                    **{name: getattr(hit.record, name) for name in CREDITS},
-                }
-                for hit in hits
-            ]
-
     def show_search(
         self, words: str, photo: str | None, k: int, preset: str, user_photos: Kept, progress: Progress = Progress()
     ) -> tuple[str, Kept]:
-        """The same with the visitor's own photos, as tiles."""
+        """Find photos in the archive and among the visitor's own, by words, by a photo, or by both."""
 
         def found() -> Markup:
             query = self._query(words, photo, k)
@@ -121,13 +94,9 @@ class ArchiveHandlers:
     def save(self, user_photos: Kept, preset: str) -> str:
         """The zip to download."""
         with user_errors():
-            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-            try:
+            with new_folder(self.context.cache) as folder:
                 target = folder / "my-archive.zip"
                 write_bundle(user_photos or self.begin(), self.presets.get(preset).encoder, target)
-            except RecoError:
-                shutil.rmtree(folder)
-                raise
             if target.stat().st_size > self.limits.upload_bytes:
                 gr.Warning(TOO_LARGE)
             return str(target)
@@ -144,14 +113,16 @@ class ArchiveHandlers:
 
         return or_refused(loaded, lambda reason: _unchanged(kept, reason))
 
-    def _query(self, words: str, photo: str | None, k: int) -> tuple[str, np.ndarray | None]:
-        """What to search for, checked."""
+    def query(self, words: str, photo: np.ndarray | None, k: int) -> tuple[str, np.ndarray | None]:
+        """What to search for, checked. Raises OptionError: k is out of range."""
         if not 1 <= int(k) <= self.limits.search_results:
             raise OptionError("k is out of range", given=k, expected=f"1 to {self.limits.search_results}")
+        return " ".join((words or "").split())[:1000], photo
+
+    def _query(self, words: str, photo: str | None, k: int) -> tuple[str, np.ndarray | None]:
         if photo and not Path(photo).is_file():  # uploads are deleted after a while
             raise PhotoError("the photo is no longer kept", remedy="Upload it again")
-        words = " ".join((words or "").split())[:1000]
-        return words, read_photo(photo) if photo else None
+        return self.query(words, read_photo(photo) if photo else None, k)
 
     def _add(
         self, kept: UserPhotos, photos: Iterable[SmallPhoto | LeftOut], name: str, preset: str, progress: Progress

@@ -8,7 +8,7 @@ import gradio as gr
 from reco_app.archive.handlers import RESULTS, ArchiveHandlers, photo_list
 from reco_app.components.controls import html, photo_drop, photo_input, text_line
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options, add_endpoint
+from reco_app.events import AT_ONCE, LIGHT, PHOTOS, PRIVATE, SEARCH, Options
 from reco_app.page import Page
 from reco_app.templates import render, text
 
@@ -18,6 +18,7 @@ class ArchiveTab:
 
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
+        self.handlers = ArchiveHandlers(context)
         with gr.Tab("Teach", id="teach"), gr.Row(elem_id="archive"):
             with gr.Column(min_width=320, scale=2):
                 self._build_photos(context)
@@ -54,14 +55,13 @@ class ArchiveTab:
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
-        do, kept, preset = ArchiveHandlers(context), page.user_photos, page.segment.preset
+        do, kept, preset = self.handlers, page.user_photos, page.segment.preset
         shown = [kept, self.list, self.report, page.segment.taught_names, page.segment.names]
         page.blocks.load(do.begin, None, kept, **LIGHT)
 
         asked = [self.words, self.photo, self.k, preset]
         searches = [self.search.click, self.words.submit]
-        gr.on(searches, do.show_search, [*asked, kept], [self.results, kept], show_progress_on=self.results, **MODEL)
-        add_endpoint("search", do.search, asked, [], "photos")
+        gr.on(searches, do.show_search, [*asked, kept], [self.results, kept], show_progress_on=self.results, **SEARCH)
 
         self.same.click(None, page.segment.photo, self.photo, js="photo => photo", **PRIVATE)
         given = [self.files, self.name, preset, kept]

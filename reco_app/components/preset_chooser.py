@@ -30,6 +30,7 @@ class PresetHandlers:
     def __init__(self, context: AppContext) -> None:
         self.presets, self.device, self.may_install = context.presets, context.device, context.may_install
         self._running: Installation | None = None
+        self._began = ""  # the session that began it
         self._lock = threading.Lock()
 
     def status(self, name: str = "") -> Markup:
@@ -50,7 +51,7 @@ class PresetHandlers:
                 return (*self._offer(preset, lacks), *settings)
             return (preset_card(preset), *_buttons(), self.status(name), *settings)
 
-    def install(self, name: str) -> Iterator[Card]:
+    def install(self, name: str, request: gr.Request | None = None) -> Iterator[Card]:
         """Fetch and build what a preset lacks, telling how far it is; then load it."""
         with user_errors():
             preset = find_preset(name)
@@ -61,6 +62,7 @@ class PresetHandlers:
                 if self._running:
                     raise gr.Error("A preset is being installed already. Please wait.", print_exception=False)
                 running = self._running = Installation(preset, self.device)
+                self._began = _session(request)
             try:
                 while not running.wait(0.3):
                     yield missing_card(preset, lacks, step=running.step), *_buttons(cancel=True), gr.skip()
@@ -72,9 +74,11 @@ class PresetHandlers:
                 self._running = None
             yield preset_card(preset), *_buttons(), self.status(name)
 
-    def cancel(self) -> None:
-        """Stop what is being installed."""
-        if running := self._running:
+    def cancel(self, request: gr.Request | None = None) -> None:
+        """Stop what is being installed, if this visitor began it."""
+        with self._lock:
+            running, mine = self._running, self._began == _session(request)
+        if running and mine:
             running.cancel()
 
     def _offer(self, preset: Preset, lacks: Missing, problem: str = "") -> Card:
@@ -102,6 +106,10 @@ class PresetChooser:
         self.preset.input(handlers.choose, self.preset, [*shown, method, k], show_progress_on=status, **PRIVATE)
         self.install.click(handlers.install, self.preset, shown, **INSTALL)
         self.cancel.click(handlers.cancel, None, None, **AT_ONCE)
+
+
+def _session(request: gr.Request | None) -> str:
+    return str(getattr(request, "session_hash", None) or "")
 
 
 def _buttons(install: bool = False, cancel: bool = False) -> tuple[gr.Button, gr.Button]:

@@ -12,18 +12,19 @@ from gradio import Progress
 from reco_app.components.viewer import View, empty, failed, running
 from reco_app.context import AppContext
 from reco_app.discover import view
-from reco_app.discover.session import DiscoverySession, write_files
+from reco_app.discover.session import DiscoverySession
 from reco_app.events import shown_on
 from reco_app.formats import SHOWN_SIDE
 from reco_app.messages import sentence, user_errors
+from reco_app.request_control import RequestControl
 from reco_app.visitor.uploads import read_upload, same_file
 from reco_app.visitor.user_photos import one_name
 from reco_core.errors import NamesError
-from reco_core.export import describe_discovery
+from reco_core.types import Discovery
 from reco_core.utils.images import limit_size
 from reco_core.utils.names import join_names, parse_names
 from reco_core.utils.run_control import RunControl
-from reco_core.zeroguidance.discovery import PARTS, Discoverer, Reading, check_parts
+from reco_core.zeroguidance.discovery import Discoverer, Reading, check_parts
 from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
 
 GONE = "This photo is no longer kept. Give it again."
@@ -81,7 +82,10 @@ class DiscoverHandlers:
         self, photo: str | None, parts: int, words: str, preset: str, session: Session, progress: Progress
     ) -> tuple:
         with user_errors():
-            pixels, discoverer, reading = self._read(photo, parts, words, preset, progress)
+            pixels, said = read_upload(photo)
+            discoverer, reading = self._read(pixels, parts, words, preset, progress)
+            for remark in said:
+                gr.Info(remark)
             found, session = discoverer.divide(reading, int(parts)), session or self.begin()
             with session.lock:
                 session.source, session.preset, session.parts = str(photo), preset, int(parts)
@@ -130,47 +134,33 @@ class DiscoverHandlers:
         """The same with one row's name."""
         return self.hand_over(session, [str(event.what)])
 
-    def discover(
-        self, photo: str | None, parts: int = PARTS, words: str = "", preset: str = ""
-    ) -> tuple[str, str, dict]:
-        """Find and name everything in a photo, without being told what to look for.
+    def found(self, pixels: np.ndarray, parts: int, words: str, preset: str, progress: Progress) -> Discovery:
+        """Everything in a photo (H, W, 3) uint8. words: what things may be called; "" for those that all share.
 
-        Args:
-            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file of at most 50 megapixels.
-            parts: how finely the photo is cut, 1 to 20, before parts that are called alike become one.
-            words: what things may be called, with commas; "" for 18,000 nouns.
-            preset: which models: mini, or another one that this server has; "" for its first.
-
-        Returns:
-            overlay: PNG of the photo with coloured segments and their names, long side at most 1600. labels: PNG as
-            large as the photo; its pixel values are i for the i-th segment. description: per segment its name,
-            colour, share of the photo, confidence (0 to 1), and what else it may be.
+        Raises:
+            RecoError: what is wrong.
         """
-        with user_errors():
-            pixels, discoverer, reading = self._read(photo, parts, words, preset, Progress())
-            found = discoverer.divide(reading, int(parts))
-            overlay, labels, _ = write_files(limit_size(pixels, SHOWN_SIDE), found, self.context.cache, {})
-            return overlay, labels, describe_discovery(found)
+        discoverer, reading = self._read(pixels, parts, words, preset, progress)
+        return discoverer.divide(reading, parts)
 
     def _read(
-        self, photo: str | None, parts: int, words: str, preset: str, progress: Progress
-    ) -> tuple[np.ndarray, Discoverer, Reading]:
-        pixels, said = read_upload(photo)
+        self, pixels: np.ndarray, parts: int, words: str, preset: str, progress: Progress
+    ) -> tuple[Discoverer, Reading]:
         check_parts(int(parts))
         names = parse_names(words, self.context.limits.user_words) if words and words.strip() else ()
         if not self.presets.loaded(preset):
             progress(None, desc="Loading the model")
         discoverer = self._discoverer(preset, names, progress)
-        control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize()))
-        for remark in said:
-            gr.Info(remark)
-        return pixels, discoverer, discoverer.read(pixels, control=control)
+        patience = RequestControl(self.context.limits.request_seconds)
+        control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize()), patience)
+        return discoverer, discoverer.read(pixels, control=control)
 
     def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: Progress = Progress()) -> Discoverer:
         """names: a visitor's words, in a vocabulary that is theirs alone; none: the one that all share."""
         reco = self.presets.get(preset)
         if names:
-            control = shown_on(progress, "words", "Embedding your words")
+            shown = shown_on(progress, "words", "Embedding your words")
+            control = RunControl(shown.report, RequestControl(self.context.limits.request_seconds))
             return Discoverer(reco, load_vocabulary(reco.encoder, user_words(names), control))
         preset = preset or self.presets.first
         with self._lock:

@@ -1,7 +1,6 @@
 """What a visitor owns in the tab What's in it?: a photo, what was found in it, and how its names were changed."""
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 
 from reco_app.result_files import write_labels, write_overlay
 from reco_app.session import private_folder
+from reco_app.temporary import new_folder
 from reco_core.export import describe_discovery
 from reco_core.types import Discovery, Segment
 from reco_core.utils.images import resize_labels
@@ -112,6 +112,12 @@ def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
     return Discovery(labels[found.labels], tuple(segments), torch.stack(embeddings), found.timings)
 
 
+def painted(photo: np.ndarray, result: Discovery) -> np.ndarray:
+    """A photo (h, w, 3) uint8 with every segment and its name; it may be smaller than the one that was read."""
+    labels = resize_labels(result.labels, photo.shape[:2])
+    return tag(overlay(photo, labels, len(result.names), OPACITY), labels, result.names)
+
+
 def write_files(
     photo: np.ndarray, result: Discovery, parent: Path, settings: dict, given: Collection[str] = ()
 ) -> Files:
@@ -119,10 +125,9 @@ def write_files(
 
     photo: (h, w, 3) uint8, as large as the overlay shall be. given: names that a user gave.
     """
-    labels = resize_labels(result.labels, photo.shape[:2])
-    picture = tag(overlay(photo, labels, len(result.names), OPACITY), labels, result.names)
     description = describe_discovery(result)
     for segment in description["segments"]:
         segment["named_by_user"] = segment["name"] in given
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    return write_overlay(picture, folder), *write_labels(result, {**settings, **description}, folder)
+    with new_folder(parent) as folder:
+        overlay = write_overlay(painted(photo, result), folder)
+        return overlay, *write_labels(result, {**settings, **description}, folder)

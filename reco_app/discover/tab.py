@@ -6,7 +6,7 @@ from reco_app.components.controls import download_row, fold, html
 from reco_app.components.stage import Stage
 from reco_app.context import AppContext
 from reco_app.discover.handlers import DiscoverHandlers
-from reco_app.events import LIGHT, MODEL, Options, add_endpoint
+from reco_app.events import LIGHT, MODEL, Options
 from reco_app.page import Page
 from reco_app.session import session_state
 from reco_app.templates import render, text
@@ -23,6 +23,7 @@ class DiscoverTab:
 
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
+        self.handlers = DiscoverHandlers(context)
         with gr.Tab("What's in it?", id="discover") as self.tab, gr.Row(elem_id="discover"):
             self.session = session_state(context.limits)
             with gr.Column(min_width=300, scale=3):
@@ -51,7 +52,7 @@ class DiscoverTab:
 
     def connect(self, context: AppContext, page: Page) -> None:
         """Make the controls work."""
-        do, session, segment = DiscoverHandlers(context), self.session, page.segment
+        do, session, segment = self.handlers, self.session, page.segment
         shown = [self.viewer, self.legend, self.names, *self.files]
         page.blocks.load(do.begin, None, session, **LIGHT)
         asked = [self.photo, self.parts, self.words, segment.preset]
@@ -72,4 +73,3 @@ class DiscoverTab:
             self.legend.click(do.hand_over_one, session, handed, **LIGHT),
         ):
             segment.run_on(event.success)
-        add_endpoint("discover", do.discover, asked, ["overlay", "labels"], "description")

@@ -4,9 +4,9 @@ import threading
 import time
 import weakref
 
+from reco_app.clients import Refused
 from reco_app.jobs.training_job import Pace, TrainingJob
 from reco_app.limits import Limits
-from reco_core.errors import OptionError
 
 
 class JobQueue:
@@ -26,11 +26,14 @@ class JobQueue:
         """Put a job at the end.
 
         Raises:
-            OptionError: there are too many.
+            Refused: there are too many, of this client or of all.
         """
         with self._lock:
+            ours = [one for one in self._jobs if one.owner == job.owner]
+            if job.owner and len(ours) >= self.limits.client_jobs:
+                raise Refused(f"you have {len(ours)} jobs on this server already", self._seconds(ours[:1]))
             if len(self) >= self.limits.jobs:
-                raise OptionError("too many jobs are waiting on this server", given=len(self), remedy="Come back later")
+                raise Refused("too many jobs are waiting on this server", self._seconds(self._jobs[:1]))
             job.pace = self.pace
             self._jobs.append(job)
             self._known.add(job)
@@ -56,6 +59,10 @@ class JobQueue:
                 self._jobs.remove(job)
             if not running:  # one that runs is ended by its thread, which still writes files
                 job.end()
+
+    def _seconds(self, jobs: list[TrainingJob]) -> float:
+        """About how long until these are done."""
+        return sum(self.before(job)[1] + job.seconds_left() for job in jobs)
 
     def _start(self) -> None:
         threading.Thread(target=self._run, args=self._jobs[:1], daemon=True).start()

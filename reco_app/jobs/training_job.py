@@ -89,6 +89,7 @@ class TrainingJob(RunControl):
         self.previews: tuple[Preview, ...] = ()
         self.about: dict[str, Any] = {}
         self.problem: Exception | None = None
+        self.owner = ""  # the client whose it is, see `clients.who`
         self.ticket, self.holder = secrets.token_urlsafe(16), ""  # who may find it again, and which page has it
         self.changes = 0  # how often curve or previews have changed
         self.seconds = 0.0  # that it ran

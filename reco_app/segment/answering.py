@@ -9,6 +9,8 @@ from gradio import Progress
 
 from reco_app.context import AppContext
 from reco_app.events import shown_on
+from reco_app.hosting.gpu import on_gpu
+from reco_app.request_control import RequestControl
 from reco_app.segment.request import SegmentRequest
 from reco_app.visitor.uploads import read_upload
 from reco_app.visitor.user_archive import UserArchive
@@ -43,6 +45,7 @@ class Answering:
 
     def __init__(self, context: AppContext) -> None:
         self.context = context
+        self._mark = on_gpu(self._marked)
 
     def learn(
         self,
@@ -75,7 +78,7 @@ class Answering:
             context=context,
             exclude=dropped,
             taught=list(archive.concepts(names, asked.full_method, k, context, dropped).values()),
-            control=RunControl(shown_on(progress, "names").report, control),
+            control=RunControl(shown_on(progress, "names").report, RequestControl(limits.request_seconds, control)),
         )
         return Asked(archive, references, tuple(remarks))
 
@@ -96,7 +99,10 @@ class Answering:
 
     def mark(self, photo: np.ndarray, asked: SegmentRequest, learned: Asked, method: str = "") -> Segmentation:
         """Mark learned names in a photo (H, W, 3) uint8. method: another one than is asked for."""
-        return learned.archive.reco.segment(photo, learned.references, method=method or asked.full_method)
+        return self._mark(asked.preset, photo, learned.references, method or asked.full_method)
+
+    def _marked(self, preset: str, photo: np.ndarray, references: References, method: str) -> Segmentation:
+        return self.context.presets.get(preset).segment(photo, references, method=method)
 
 
 def words(text: str) -> tuple[str, ...]:

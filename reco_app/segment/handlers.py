@@ -1,6 +1,5 @@
 """What the Find tab's controls call."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +14,7 @@ from reco_app.components.exemplar_grid import ArchivePhotos
 from reco_app.components.names_input.names_input import NamesInput
 from reco_app.components.viewer import View, empty, failed
 from reco_app.context import AppContext
-from reco_app.formats import SHOWN_SIDE
 from reco_app.messages import sentence, user_errors
-from reco_app.result_files import write_labels, write_overlay
 from reco_app.segment import view
 from reco_app.segment.answering import Answered, Answering
 from reco_app.segment.changes import GONE, SETTINGS, Kept, Own, capital, changed, nothing, own, shown_in, with_changes
@@ -26,10 +23,7 @@ from reco_app.segment.request import FOUND_LEAST, FOUND_MOST, SegmentRequest
 from reco_app.segment.session import FindSession, SegmentResult
 from reco_app.visitor.uploads import read_upload
 from reco_core.errors import Cancelled, NamesError, PhotoError
-from reco_core.export import FOUND_FROM, describe
 from reco_core.export.take_along import TITLES
-from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS
-from reco_core.utils.images import limit_size
 
 
 class SegmentHandlers:
@@ -83,7 +77,8 @@ class SegmentHandlers:
             answered = self.answering.answer(asked, user_photos, progress, control, dropped)
             if control.cancelled:
                 raise Cancelled("it was cancelled", remedy="Press Find again")
-            result = session.show(self.kept(session.new_folder(), asked, answered, dropped))
+            with session.writing() as folder:
+                result = session.show(self.kept(folder, asked, answered, dropped))
             return self.shown(session, result, user_photos)
 
         return self.or_said(session, found, user_photos, asked.photo)
@@ -178,43 +173,3 @@ class SegmentHandlers:
         with user_errors():
             kept, result = shown_in(session)
             return kept, Downloads.ready(result.take_along().file(str(event.what)))
-
-    def segment(
-        self,
-        photo: str | None,
-        names: str,
-        method: str = "reco2",
-        k: int = 20,
-        background: str = ", ".join(BACKGROUND_WORDS),
-        context: str = ", ".join(CONTEXT_WORDS),
-        preset: str = "",
-        titles: bool = True,
-    ) -> tuple[str, str, dict]:
-        """Mark named things in a photo.
-
-        Args:
-            photo: a JPEG, PNG, WebP, HEIC, AVIF, BMP, GIF or TIFF file; over 50 megapixels it is scaled down.
-            names: what to look for, with commas between the names, such as "cat, wall"; one in double quotes is taken
-                as it is.
-            method: reco2 (ours), reco (the paper's), denseclip (the baseline), reco2_crf or reco_crf.
-            k: how many archive photos each name is learned from, 1 to 50.
-            background: words that compete as background, with commas.
-            context: words that are kept out of what a name is learned from, with commas.
-            preset: which models: mini, or another one that this server has; "" for its first.
-            titles: whether reco2 and reco2_crf also learn from photos whose titles have the name in them.
-
-        Returns:
-            overlay: PNG of the photo with every mask, long side at most 1600. labels: PNG as large as
-            the photo; its pixel values are 0 for background and i for the i-th name. description: per
-            name its colour, share of the photo, presence (0 to 1, is it there at all), answer (found, maybe or
-            absent), and exemplars, each with why it was chosen: it looks so, its title says so, both, or it was given;
-            and remarks, what of the names is not understood, such as colours.
-        """
-        with user_errors():
-            request = SegmentRequest(photo, names, method, k, background, context, preset, titles, FOUND_FROM)
-            answered = self.answering.answer(request)
-            folder = Path(tempfile.mkdtemp(dir=self.context.cache))
-            shown = view.painted(limit_size(answered.photo, SHOWN_SIDE), answered.found)
-            overlay = write_overlay(shown, folder)
-            labels, _ = write_labels(answered.found, {}, folder)
-            return overlay, labels, {"remarks": answered.asked.remarks, **describe(answered.found)}

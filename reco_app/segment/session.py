@@ -4,6 +4,8 @@ import json
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 from reco_app.components.viewer import View, named
 from reco_app.segment.request import SegmentRequest
 from reco_app.session import private_folder
+from reco_app.temporary import new_folder
 from reco_app.visitor.uploads import read_upload
 from reco_app.visitor.user_archive import UserRows
 from reco_core.export import Answer, answer
@@ -122,6 +125,12 @@ class FindSession:
     def new_folder(self) -> Path:
         """For one more result."""
         return Path(tempfile.mkdtemp(dir=self.folder))
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """A folder for one more result; it goes if the result does not come to be."""
+        with new_folder(self.folder) as folder:
+            yield folder
 
     def forget_several(self) -> None:
         """Delete what was found last in several photos."""

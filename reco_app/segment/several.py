@@ -14,6 +14,7 @@ from markupsafe import Markup
 from reco_app.components.downloads.downloads import address
 from reco_app.formats import picture_url
 from reco_app.messages import reason_card, sentence
+from reco_app.request_control import RequestControl
 from reco_app.segment import view
 from reco_app.segment.answering import Asked, settings
 from reco_app.segment.changes import Kept, Own
@@ -27,6 +28,7 @@ from reco_core.export import answer
 from reco_core.export.file_names import readable
 from reco_core.export.results_folder import ALL, ResultsFolder, parse_formats
 from reco_core.types import LeftOut, Segmentation
+from reco_core.utils.disk_space import is_full
 from reco_core.utils.images import limit_size, read_photo
 
 PICTURE_SIDE, MOST = 320, 60  # pixels of a picture in the grid; photos at once
@@ -60,7 +62,8 @@ class SeveralHandlers:
     def _run(
         self, files: list[str] | None, session: FindSession, user_photos: Own, progress: Progress, asked: SegmentRequest
     ) -> Iterator[tuple[Kept, Markup]]:
-        control, entries = session.start(), list[Entry]()
+        control = RequestControl(self.context.limits.photos_seconds, session.start())
+        entries = list[Entry]()
         session.forget_several()
         given = Uploads(files or [], self.context.limits)
         if not len(given):
@@ -83,6 +86,9 @@ class SeveralHandlers:
                 control.raise_if_cancelled("it was stopped")
             results.summarise([(entry.file, entry.problem) for entry in entries if entry.problem])
             yield session, self._grid(entries, len(given), _zipped(folder))
+        except Exception:
+            session.forget_several()
+            raise
         finally:  # also of a run that went wrong
             shutil.rmtree(folder / "results", ignore_errors=True)
 
@@ -97,6 +103,8 @@ class SeveralHandlers:
             results.write(key, found, photo, said, f"{key}.")
             return Entry(file, _picture(photo, found), _found(found, asked.found_from))
         except Exception as error:
+            if is_full(error):  # nor would the others fit
+                raise
             return Entry(file, problem=sentence(error))
 
     def _grid(self, entries: list[Entry], of: int, zipped: Path | None = None) -> Markup:

@@ -13,7 +13,7 @@ from reco_app.components.names_input.name_help import NameHelp
 from reco_app.components.names_input.names_input import NamesInput
 from reco_app.components.stage import Stage
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PRIVATE, Options, add_endpoint
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options
 from reco_app.page import Page
 from reco_app.segment.again import AgainHandlers
 from reco_app.segment.changes import SETTINGS, SHOWN
@@ -26,6 +26,7 @@ from reco_app.templates import render, text
 
 SETTLE = text("segment/settle.js")  # the result is dimmed while the names are others than it was asked for
 
+ASKED = "window.recoAsked"  # whether this page's visitor has asked for anything
 NOT_DONE = "Press Find to look for these names."  # cancelled, or refused
 
 
@@ -86,7 +87,7 @@ class SegmentTab:
         opened = gr.State()  # what it changes to is looked for
         arriving = page.blocks.load(self.welcome.arrive, None, [*self.shown, *settings, opened], **LIGHT)
         looking = opened.change(self.welcome.look, [opened, *self.mine], self.shown, **MODEL, show_progress="hidden")
-        looking.failure(None, None, None, js=self.viewer.tell("empty", NOT_DONE), **PRIVATE)
+        looking.failure(None, None, None, js=unless_asked(self.viewer.tell("empty", NOT_DONE)), **PRIVATE)
         self.first = [arriving, looking]
         running = [
             looking,
@@ -109,8 +110,6 @@ class SegmentTab:
         self.preset.change(lambda preset: gr.update(preset=preset), self.preset, self.names, **LIGHT)
         self._connect_several()
         self.options.connect(page)
-        asked = [control for name, control in self.request.items() if name != "found_from"]
-        add_endpoint("segment", do.segment, asked, ["overlay", "labels"], "description")
 
     def run_on(self, listen: Callable[..., Any]) -> None:
         """Look for the names when something happens, see `page.Segmenter`."""
@@ -124,7 +123,7 @@ class SegmentTab:
             call,
             self.mine,
             self.shown,
-            js=self.viewer.tell("running", message),
+            js=f"(...given) => {{ {ASKED} = true; return ({self.viewer.tell('running', message)})(...given); }}",
             **options,
             **MODEL,
             show_progress="hidden",
@@ -143,5 +142,10 @@ class SegmentTab:
             [self.session, self.grid],
             inputs_kwargs={key: value for key, value in self.request.items() if key != "photo"},
             show_progress_on=self.grid,
-            **MODEL,
+            **PHOTOS,
         )
+
+
+def unless_asked(script: str) -> str:
+    """A script for an event's `js` that does nothing once the visitor has asked for something else."""
+    return f"(...given) => {ASKED} ? given : ({script})(...given)"

@@ -81,7 +81,8 @@ class Welcome:
 
     def _example(self, session: FindSession, user_photos: Own = None) -> tuple:
         def found() -> tuple:
-            result = self.result().copied(session.new_folder())
+            with session.writing() as folder:
+                result = self.result().copied(folder)
             return self.handlers.shown(session, session.show(result), user_photos)
 
         return self.handlers.or_said(session, found, user_photos, self.request.photo)

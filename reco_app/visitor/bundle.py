@@ -13,8 +13,8 @@ import zipfile
 from pathlib import Path
 
 from reco_app.limits import Limits
-from reco_app.visitor.uploads import ZIP_ERRORS, open_zip
 from reco_app.visitor.user_photos import SIDE, SmallPhoto, UserPhotos, one_name, printable
+from reco_app.visitor.zips import ZIP_ERRORS, open_zip
 from reco_core.archives.manifest import MANIFEST, PLAIN, check, read_manifest
 from reco_core.errors import ArchiveError, OptionError, RecoError
 from reco_core.models.encoders import Encoder

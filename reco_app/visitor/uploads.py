@@ -1,21 +1,21 @@
-"""What people drop: photos, and zips of photos. Read one after the other, with bounds on all that a zip can do."""
+"""What people drop: photos, and zips of photos (`zips`), read one after the other."""
 
-import itertools
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from reco_app.limits import Limits
+from reco_app.temporary import used
+from reco_app.visitor.budget import Budget
 from reco_app.visitor.user_photos import SmallPhoto, shrink
+from reco_app.visitor.zips import HEAD, ZIP_ERRORS, check_pixels, open_zip, stated_pixels
 from reco_core.errors import ArchiveError, PhotoError
 from reco_core.types import LeftOut
 from reco_core.utils.images import read_with_remarks
-from reco_core.utils.photo_files import HEAD, has_suffix, hidden, is_photo, writable, zip_name
+from reco_core.utils.photo_files import has_suffix, hidden, is_photo, writable, zip_name
 
-ZIP_ERRORS = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile)  # what zipfile raises
 Read = Callable[[], bytes]
 
 
@@ -24,18 +24,29 @@ class Uploads:
 
     def __init__(self, files: Sequence[str], limits: Limits = Limits()) -> None:
         """Raises ArchiveError if a zip is damaged or too large; nothing has been unpacked then."""
+        self._limits = limits
         self._found: list[tuple[str, Read | None]] = []  # None: it is no photo by its name
         for file in map(Path, files):
             if file.suffix.lower() == ".zip":
                 self._found += _members(file, limits)
             else:
+                used(file)
                 self._found.append((file.name, file.read_bytes))
 
     def __len__(self) -> int:
         return len(self._found)
 
     def __iter__(self) -> Iterator[SmallPhoto | LeftOut]:
-        return itertools.starmap(_read, self._found)
+        """Raises Refused if it takes too long or these are too many pixels, Cancelled if nobody waits for it."""
+        budget = Budget(self._limits)
+        for label, read in self._found:
+            try:
+                data = read() if read else b""
+            except ZIP_ERRORS as error:
+                yield LeftOut(label, _damaged(error))
+                continue
+            budget.spend(data)
+            yield small_photo(label, data) if read else LeftOut(label, "no photo")
 
     def originals(self) -> Iterator[tuple[str, bytes] | LeftOut]:
         """The files' names and bytes, as they were given."""
@@ -46,35 +57,16 @@ class Uploads:
                 yield LeftOut(label, _damaged(error))
 
 
-def open_zip(file: Path, limits: Limits) -> zipfile.ZipFile:
-    """A zip whose contents are bounded: by their count, and by the sizes it states, beyond which zipfile reads nothing.
-
-    Raises:
-        ArchiveError: it is no zip, or too large.
-    """
-    try:
-        opened = zipfile.ZipFile(file)
-    except ZIP_ERRORS as error:
-        raise ArchiveError(f"{file.name} is no zip, or damaged", remedy="Make it again") from error
-    total = sum(entry.file_size for entry in opened.infolist())
-    if total > limits.user_bytes or len(opened.infolist()) > limits.zip_files:
-        opened.close()
-        raise ArchiveError(
-            f"{file.name} is too large",
-            given=f"{total / 1e6:,.0f} MB unpacked, in {len(opened.infolist()):,} files",
-            expected=f"at most {limits.user_bytes // 1_000_000} MB in {limits.zip_files:,} files",
-        )
-    return opened
-
-
 def _members(file: Path, limits: Limits) -> list[tuple[str, Read | None]]:
     """Names serve to tell them apart for the user; no file is ever called by them."""
-    opened, found = open_zip(file, limits), []
+    opened, found, pixels = open_zip(file, limits), [], 0
     for entry in opened.infolist():
         path = PurePosixPath(zip_name(entry).replace("\\", "/"))
         if entry.is_dir() or hidden(path.parts):
             continue
-        photo = is_photo(path.name, b"" if has_suffix(path.name) else _head(opened, entry))
+        head = _head(opened, entry)
+        photo, pixels = is_photo(path.name, b"" if has_suffix(path.name) else head), pixels + stated_pixels(head)
+        check_pixels(file, pixels, limits)
         read: Read | None = (lambda entry=entry: opened.read(entry)) if photo else None
         found.append((writable(path.name), read))
     if not found:
@@ -87,19 +79,16 @@ def _head(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     try:
         with opened.open(entry) as stream:
             return stream.read(HEAD)
-    except (*ZIP_ERRORS, zlib.error, NotImplementedError):
+    except (*ZIP_ERRORS, NotImplementedError):
         return b""
 
 
-def _read(label: str, read: Read | None) -> SmallPhoto | LeftOut:
-    if read is None:
-        return LeftOut(label, "no photo")
+def small_photo(label: str, data: bytes) -> SmallPhoto | LeftOut:
+    """A photo made small, or why it is left out."""
     try:
-        return shrink(label, read())
+        return shrink(label, data)
     except PhotoError as error:
         return LeftOut(label, str(error).removeprefix("the photo is "))
-    except ZIP_ERRORS as error:
-        return LeftOut(label, _damaged(error))
 
 
 def _damaged(error: Exception) -> str:
@@ -117,6 +106,7 @@ def read_upload(
     """
     if not file or not Path(file).is_file():  # uploads are deleted after a while
         raise PhotoError("there is no photo", remedy=remedy)
+    used(Path(file))
     return read_with_remarks(Path(file), reduce=True)
 
 

@@ -11,7 +11,8 @@ A folder (`manifest.py`) whose manifest lists parts, photos that were added toge
 and for the archive as a whole
     typical          mean and covariance of the embeddings and of the language maps' positions
     references, references_vectors   concepts learned beforehand (stored_concepts.py)
-`writer.py` makes it, `changes.py` changes it. No file is a pickle. Everything large is memory-mapped.
+`writer.py` makes it, `changes.py` changes it. No file is a pickle. What is large is read when it
+is asked for, or memory-mapped where it is very large (`vectors`).
 """
 
 import copy
@@ -24,11 +25,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from reco_core.archives import codecs, manifest
-from reco_core.archives.arrays import open_array
+from reco_core.archives.arrays import Rows
 from reco_core.archives.records import ChainedRecords, Records
 from reco_core.archives.thumbnails import ROLES, open_thumbnails
 from reco_core.archives.title_search import Called, TitleIndex, search_titles
@@ -52,7 +53,7 @@ class ArchivePart:
         self.folder, self.entry = folder, entry
         self.vectors = Vectors(files["embeddings"], files.get("ivf"))
         self.records = Records(files["photos"], entry.photos)
-        self.codes = {role: open_array(files[role]) for role in codecs.MAPS if role in files}
+        self.codes = {role: Rows(files[role]) for role in codecs.MAPS if role in files}
         self.codecs = {role: codecs.load(files[f"{role}_codec"]) for role in self.codes}
         self.thumbnails = open_thumbnails(folder, entry)
         lengths = {len(self.vectors), len(self.records), *(len(codes) for codes in self.codes.values())}
@@ -68,9 +69,12 @@ class ArchivePart:
         return TitleIndex(self.records.titles())
 
     def read(self, role: str, rows: np.ndarray) -> np.ndarray:
-        """Codes (k, positions, bytes) of some photos, read in the file's order."""
+        """Codes (k, positions, bytes) of some photos, read in the file's order; raises ArchiveError: it is damaged."""
         order = np.argsort(rows, kind="stable")
-        return np.ascontiguousarray(self.codes[role][rows[order]][np.argsort(order)])
+        try:
+            return np.ascontiguousarray(self.codes[role][rows[order]][np.argsort(order)])
+        except (OSError, ValueError) as error:
+            raise manifest.damaged(self.folder, self.entry.files[role], error) from error
 
     def thumbnail(self, row: int) -> bytes:
         """A photo's thumbnail, WebP; b"" if it has none. Raises ArchiveError if it is damaged."""
@@ -110,7 +114,7 @@ class Archive:
             raise manifest.damaged(self.folder, name, problem)
         try:
             parts = tuple(ArchivePart(self.folder, entry) for entry in self.manifest.parts)
-            stored = load_file(self.folder / self.manifest.shared["typical"])
+            stored = load((self.folder / self.manifest.shared["typical"]).read_bytes())  # not mapped, see `arrays`
             self.stats = {
                 of: BackgroundStats(stored[f"{of}.mean"].float(), stored[f"{of}.covariance"].float())
                 for of in ("photos", "positions")

@@ -8,7 +8,8 @@ import faiss
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save
 from torch import Tensor
 
 from reco_core.archives import sparse_coding
@@ -88,7 +89,7 @@ class Words(Codec):
 def load(file: Path) -> Codec:
     """A codec from its file; raises OSError, RuntimeError, KeyError or SafetensorError if it is none."""
     if file.suffix == ".safetensors":
-        return Words(load_file(file)["words"].float())
+        return Words(load_tensors(file.read_bytes())["words"].float())
     return Quantiser(faiss.read_index(str(file)))
 
 

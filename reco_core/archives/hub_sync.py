@@ -61,7 +61,7 @@ def push(
         Cancelled: `control` was cancelled; the repository is as it was.
     """
     control = control or RunControl()
-    _check_names(repository, token)
+    check_names(repository, token)
     manifest = store.read_manifest(folder)
     _check_files(folder, manifest, every_byte=True)
     text = _card(folder, manifest, repository)
@@ -69,7 +69,7 @@ def push(
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
     try:
-        with _hub(repository, token):
+        with hub_errors(repository, token):
             api, place = HfApi(endpoint=endpoint, token=token), dict[str, Any](repo_type=KIND, revision=revision)
             api.create_repo(repository, repo_type=KIND, private=private or None, exist_ok=True)
             info = api.dataset_info(repository, revision=revision, files_metadata=True, timeout=PATIENCE)
@@ -127,14 +127,14 @@ def pull(
         its manifest; or the folder holds something else, or is being changed. Cancelled: `control` was cancelled.
     """
     control = control or RunControl()
-    _check_names(repository, token)
+    check_names(repository, token)
     out = out.absolute()
 
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
     address = partial(hf_hub_url, repository, repo_type=KIND, endpoint=endpoint)
-    with _hub(repository, token):
+    with hub_errors(repository, token):
         found = get_hf_file_metadata(address(store.MANIFEST, revision=revision), token=token, timeout=PATIENCE)
         headers = build_hf_headers(token=token)
     if not found.commit_hash:
@@ -160,7 +160,8 @@ def pull(
         shutil.rmtree(kept, ignore_errors=True)
 
 
-def _check_names(repository: str, token: str | None) -> None:
+def check_names(repository: str, token: str | None) -> None:
+    """Raise OptionError if a repository's name or a token is none, before anything is asked."""
     from huggingface_hub import get_token
     from huggingface_hub.utils import HFValidationError, validate_repo_id
 
@@ -176,7 +177,7 @@ def _check_names(repository: str, token: str | None) -> None:
 
 
 @contextmanager
-def _hub(repository: str, token: str | None) -> Iterator[None]:
+def hub_errors(repository: str, token: str | None) -> Iterator[None]:
     """What the hub's client raises, as our errors."""
     try:
         yield

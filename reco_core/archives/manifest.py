@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -213,6 +213,8 @@ def changing(folder: Path) -> Iterator[Path]:
     try:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
+        with suppress(ArchiveError):  # there is none yet, or whoever changes it says what is wrong
+            _sweep(folder, read_manifest(folder))
         yield work
     except OSError as error:
         raise ArchiveError(
@@ -250,11 +252,15 @@ def commit(folder: Path, manifest: Manifest, new: Mapping[str, NewFile]) -> None
     listed = {**manifest.files, **{name: file.known for name, file in new.items()}}
     atomic_write(folder / MANIFEST, replace(manifest, files=listed).text())
     _flush(folder)
+    _sweep(folder, manifest, before)
+
+
+def _sweep(folder: Path, manifest: Manifest, before: Collection[str] = ()) -> None:
+    """Delete files that no longer belong to an archive. before: those that did. What else is there is not ours."""
     for name in strays(folder, manifest):
-        if name not in before and not CONTENT_NAME.fullmatch(name):
-            continue  # not ours
-        with suppress(OSError):  # still open, on some systems: the next change sweeps again
-            (folder / name).unlink()
+        if name in before or CONTENT_NAME.fullmatch(name):
+            with suppress(OSError):  # still open, on some systems: the next change sweeps again
+                (folder / name).unlink()
 
 
 def strays(folder: Path, manifest: Manifest) -> set[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 
 from reco_core.archives.archive import READ_ERRORS, Archive
 from reco_core.archives.manifest import changing, commit, name_by_contents, read_manifest
@@ -84,7 +84,7 @@ def read_concepts(archive: Archive, is_in_archive: Callable[[Sequence[Exemplar]]
         return {}
     try:
         tables = json.loads((archive.folder / shared[TABLE]).read_text(encoding="utf-8"))
-        tensors = load_file(archive.folder / shared[VECTORS])
+        tensors = load((archive.folder / shared[VECTORS]).read_bytes())
         out: dict[ConceptKey, Concept] = {}
         for t, table in enumerate(tables):
             if "stats" not in table:  # of an earlier version: they are learned anew

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reco_core.archives.arrays import open_array, write_array
+from reco_core.archives.arrays import HeldFile, open_array, write_array
 from reco_core.archives.manifest import Part
 from reco_core.errors import find
 from reco_core.photo_sources.licences import is_open
@@ -36,7 +36,7 @@ class Thumbnails:
 
     def __init__(self, pictures: Path, ends: Path, count: int) -> None:
         """Raises OSError or ValueError if the files are none, or not those of `count` photos."""
-        self._pictures, self._ends = np.memmap(pictures, np.uint8, "r"), open_array(ends)
+        self._pictures, self._ends = HeldFile(pictures), np.array(open_array(ends))
         if self._ends.shape != (count,) or self._ends.dtype != np.uint64 or self._ends[-1] != len(self._pictures):
             raise ValueError(f"not the thumbnails of {count} photos")
 
@@ -52,9 +52,11 @@ class Thumbnails:
             ValueError: the files are damaged.
         """
         start, end = int(self._ends[row - 1]) if row else 0, int(self._ends[row])
-        if not start <= end <= min(start + BYTES, len(self._pictures)):
+        if not start <= end <= start + BYTES:
             raise ValueError(f"no place of a picture: {start} to {end}")
-        picture = self._pictures[start:end].tobytes()
+        read = np.empty(end - start, np.uint8)
+        self._pictures.read_into(start, read)
+        picture = read.tobytes()
         if picture and (picture[:4] != b"RIFF" or picture[8:12] != b"WEBP" or _length(picture) != len(picture)):
             raise ValueError(f"no picture at {start}")
         return picture

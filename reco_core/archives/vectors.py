@@ -5,8 +5,10 @@
                        shortlist that the vectors of the first file then rank (Jegou et al., Product Quantization
                        for Nearest Neighbor Search, PAMI 2011)
 
-Both are memory-mapped: opening takes no time, and pages that are searched belong to the system's file cache. The
-exact search reads every vector, half the rows per thread on two; FAISS itself searches for one query on one thread.
+Up to `HELD` bytes are read into memory. What is larger is memory-mapped: opening takes no time, and pages that are
+searched belong to the system's file cache; before each search its size is compared, since touching pages of a file
+that was cut short would end the program. The exact search reads every vector, half the rows per thread on two; FAISS
+itself searches for one query on one thread.
 
 How the parts grow, for N vectors of D channels (measured: benchmarks/vectors.py):
     lists      2 sqrt(N), a power of two: finding the nearest lists costs lists * D, reading one N / lists
@@ -16,6 +18,7 @@ How the parts grow, for N vectors of D channels (measured: benchmarks/vectors.py
 """
 
 import logging
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 EXACT = 1_000_000  # vectors up to which reading all of them is fast enough
 PRECISIONS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "int8": faiss.ScalarQuantizer.QT_8bit}
 BLOCK = 16_384  # rows that are written at a time
+HELD = 256_000_000  # bytes up to which a file is read as a whole
 RANGE = 32_768  # rows below which a thread of its own does not pay
 SHORTLIST = 1000
 PER_RESULT = 10
@@ -104,18 +108,22 @@ class Vectors:
             ArchiveError: a file is missing, cut short, of another kind, or the two do not belong together.
         """
         self._file = embeddings
-        self._exact = _open(embeddings, faiss.IndexScalarQuantizer, faiss.IO_FLAG_MMAP_IFC)
+        self._mapped = {file: size for file in (embeddings, ivf) if file and (size := _size(file)) > HELD}
+        flags = faiss.IO_FLAG_MMAP_IFC if embeddings in self._mapped else 0
+        self._exact = _open(embeddings, faiss.IndexScalarQuantizer, flags)
         if self._exact.sq.qtype not in PRECISIONS.values():
             raise _damaged(embeddings, "its vectors are of an unknown precision")
         if self._exact.codes.size() != len(self) * self._exact.sq.code_size:
             raise _damaged(embeddings, "it holds more or fewer vectors than it says")
         self._refined = None
         if ivf is not None:
-            lists = _open(ivf, faiss.IndexIVFPQ, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+            flags = faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY if ivf in self._mapped else 0
+            lists = _open(ivf, faiss.IndexIVFPQ, flags)
             if (lists.ntotal, lists.d) != (len(self), self.dimension):
                 raise _damaged(ivf, f"it belongs to other embeddings than {embeddings}")
             # else each search starts threads that read ahead: 1.4 ms of 5 in vain, once the file is cached
-            faiss.downcast_InvertedLists(lists.invlists).prefetch_nthread = 0  # type: ignore[attr-defined]
+            if ivf in self._mapped:
+                faiss.downcast_InvertedLists(lists.invlists).prefetch_nthread = 0  # type: ignore[attr-defined]
             self._refined = faiss.IndexRefine(lists, self._exact)
 
     def __len__(self) -> int:
@@ -154,6 +162,7 @@ class Vectors:
         if k < 1:
             raise OptionError("nothing to search for", given=f"k = {k}", expected="1 or more")
         k = min(k, len(self))
+        self._check_whole()
         if self._refined is not None and not exact:
             shortlist = min(max(SHORTLIST, PER_RESULT * k), len(self))
             found = _best(*self._refined.search(query[None], shortlist), k)
@@ -175,7 +184,14 @@ class Vectors:
             raise ArchiveError(
                 "there is no such row", given=f"{rows.min()} to {rows.max()}", expected=f"0 to {len(self) - 1}"
             )
+        self._check_whole()
         return self._exact.reconstruct_batch(rows) if rows.size else np.empty((0, self.dimension), np.float32)
+
+    def _check_whole(self) -> None:
+        """Raise ArchiveError if a mapped file was cut short since it was opened."""
+        for file, size in self._mapped.items():
+            if _size(file) < size:
+                raise _damaged(file, "it was cut short while it was in use")
 
     def _scan(self, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Search all rows, a range of them per thread."""
@@ -215,6 +231,13 @@ def _open(file: Path, kind: type, flags: int) -> Any:
     if not isinstance(index, kind) or index.metric_type != faiss.METRIC_INNER_PRODUCT or not index.is_trained:
         raise _damaged(file, "it is of another kind")
     return index
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # said when it is opened; of one in use that was deleted, all pages are still there
+        return sys.maxsize
 
 
 def _damaged(file: Path, why: object) -> ArchiveError:

@@ -30,6 +30,19 @@ def pack(runs: Sequence[int]) -> str:
     return "".join(signs)
 
 
+def outlined(mask: np.ndarray) -> dict[str, Any] | None:
+    """A mask (H, W) bool as COCO's segmentation, bbox (x, y, width, height) and area in pixels; None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return {
+        "segmentation": {"size": list(mask.shape), "counts": pack(run_lengths(mask))},
+        "bbox": [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1],
+        "area": int(mask.sum()),
+    }
+
+
 def to_coco(results: Iterable[StoredResult], names: Sequence[str]) -> dict[str, Any]:
     """All results as one COCO data set, with an annotation for each name that has pixels.
 
@@ -43,19 +56,15 @@ def to_coco(results: Iterable[StoredResult], names: Sequence[str]) -> dict[str, 
         height, width = labels.shape
         images.append({"id": image, "file_name": result.photo, "width": width, "height": height})
         for concept in result.concepts:
-            mask = labels == concept.label
-            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            if not len(rows):
+            found = outlined(labels == concept.label)
+            if found is None:
                 continue
-            x, y = int(columns[0]), int(rows[0])
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image,
                     "category_id": ids[concept.name],
-                    "segmentation": {"size": [height, width], "counts": pack(run_lengths(mask))},
-                    "bbox": [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1],
-                    "area": int(mask.sum()),
+                    **found,
                     "iscrowd": 0,
                     "score": concept.presence,
                 }

@@ -37,7 +37,9 @@ class RunControl:
         """Stop here if it shall; what: what was stopped, such as "the download was cancelled".
 
         Raises:
-            Cancelled: it was cancelled.
+            Cancelled: it was cancelled; or what the parent raises.
         """
+        if self._parent is not None:
+            self._parent.raise_if_cancelled(what, remedy)
         if self.cancelled:
             raise Cancelled(what, remedy=remedy)

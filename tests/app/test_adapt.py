@@ -65,7 +65,7 @@ def says(page: Page, text: str | re.Pattern) -> None:
 
 
 def kept(folder: Path) -> set[Path]:
-    return set(folder.glob("reco-adapt-*"))
+    return set(folder.rglob("owned-reco-adapt-*"))
 
 
 def downloaded(page: Page, folder: Path) -> Specialist:

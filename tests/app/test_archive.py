@@ -61,8 +61,8 @@ def sees_nothing(page: Page, address: str, folder: Path) -> None:
     ask(page, '"zorbl"')
     assert found(page, "zorbl") != {"zorbl": "found"}
     client = Client(address, verbose=False)
-    assert not any(hit["author"] == "you" for hit in client.predict("zorbl", None, 60, api_name="/search"))
-    kept = next(folder.glob("reco-user-photos-*/photos/*.jpg"))
+    assert not any(hit["author"] == "you" for hit in client.predict("zorbl", "", 60, api_name="/search")["photos"])
+    kept = next(folder.glob("reco-app-*/private/owned-reco-user-photos-*/photos/*.jpg"))
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{address}gradio_api/file={quote(str(kept))}", timeout=10)
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 
+from reco_app.api.search import SearchEndpoint
 from reco_app.archive.handlers import ArchiveHandlers, photo_list
 from reco_app.components.exemplar_grid import Tile
 from reco_app.templates import render
 from reco_app.visitor.user_photos import UserPhoto
+from reco_core.errors import OptionError
 from reco_core.types import Exemplar, LeftOut
 
 
@@ -39,5 +41,7 @@ def test_what_is_removed(context, user_photos):
 
 @pytest.mark.parametrize("k", [0, 61])
 def test_how_many_can_be_found(context, k):
-    with pytest.raises(gr.Error, match=r"K is out of range.*1 to 60"):
-        ArchiveHandlers(context).search("cat", k=k)
+    handlers = ArchiveHandlers(context)
+    with pytest.raises(OptionError, match=r"k is out of range.*1 to 60"):
+        SearchEndpoint(context, handlers).search("cat", k=k)
+    assert "K is out of range" in handlers.show_search("cat", None, k, "mini", None)[0]

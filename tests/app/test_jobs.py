@@ -16,6 +16,7 @@ import skimage.data
 from PIL import Image
 
 from reco_app.adapt.session import TrainingSession
+from reco_app.clients import Refused
 from reco_app.jobs import training_job
 from reco_app.jobs.job_queue import JobQueue
 from reco_app.jobs.training_job import DONE, FAILED, LABELLING, TRAINING, WAITING, Pace, TrainingJob
@@ -287,8 +288,25 @@ def test_photos_are_bounded_and_what_is_none_is_listed(photo, tmp_path):
 def test_the_queue_is_bounded(new_job):
     queue = JobQueue(Limits(jobs=2))
     sessions = [TrainingSession(queue, new_job(Adapt())) for _ in range(2)]
-    with pytest.raises(OptionError, match="too many jobs"):
+    with pytest.raises(Refused, match=r"too many jobs are waiting on this server\. Please try again in"):
         TrainingSession(queue, new_job(Adapt()))
+    for session in sessions:
+        session.close()
+
+
+def test_an_address_has_so_many_jobs(new_job):
+    """But others come to theirs."""
+
+    def started(owner: str) -> TrainingSession:
+        job = new_job(Adapt())
+        job.owner = owner
+        return TrainingSession(queue, job)
+
+    queue = JobQueue(Limits(client_jobs=2))
+    sessions = [started("1.1.1.1"), started("1.1.1.1")]
+    with pytest.raises(Refused, match=r"you have 2 jobs on this server already\. Please try again in"):
+        started("1.1.1.1")
+    sessions += [started("1.1.1.2"), started(""), started(""), started("")]  # "" is nobody's
     for session in sessions:
         session.close()
 

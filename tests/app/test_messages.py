@@ -1,18 +1,24 @@
 """What users are told when something fails."""
 
+import errno
+
 import gradio as gr
 import pytest
 from markupsafe import Markup
 
-from reco_app.messages import or_refused, sentence, user_errors
-from reco_core.errors import ArchiveError, OptionError, PhotoError
+from reco_app.hosting.logs import Lines
+from reco_app.messages import DISK_FULL, or_refused, sentence, user_errors
+from reco_core.errors import ArchiveError, NoSpaceError, OptionError, PhotoError
 
 
 def test_unexpected_errors_are_logged_and_not_shown(caplog):
+    typed = "".join(["sec", "ret"])  # a traceback shows lines of the source
     with pytest.raises(gr.Error) as shown, user_errors():
-        raise ZeroDivisionError("secret detail")
+        raise ZeroDivisionError(typed)
     assert "secret" not in str(shown.value)
-    assert "secret detail" in caplog.text
+    line = Lines().format(caplog.records[-1])
+    assert "ZeroDivisionError" in line and "test_messages:" in line
+    assert "secret" not in line  # it may be a visitor's words
 
 
 def test_a_reason_starts_with_a_capital_but_for_a_files_name():
@@ -39,3 +45,17 @@ def test_nobody_is_told_to_run_a_command():
         "No way. Whoever runs this server can mend that."
     )
     assert sentence(PhotoError("recording is damaged", remedy="Upload it again")).endswith("Upload it again.")
+
+
+def test_a_full_disk_is_said_in_a_sentence(caplog):
+    full = OSError(errno.ENOSPC, "No space left on device", "/srv/secret/photo.png")
+    assert sentence(full) == sentence(NoSpaceError("the disk is full", given="/srv")) == DISK_FULL
+    wrapped = ArchiveError("the archive could not be written", given="/srv")
+    wrapped.__cause__ = full
+    assert sentence(wrapped) == DISK_FULL
+    assert "secret" not in caplog.text
+
+
+def test_nobody_is_told_the_machines_folders():
+    error = ArchiveError("the archive's file a.npy is damaged", given="/srv/mini (it was cut short)", remedy="x")
+    assert sentence(error) == "The archive's file a.npy is damaged. Whoever runs this server can mend that."

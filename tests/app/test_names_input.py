@@ -227,8 +227,9 @@ def test_what_is_misspelt_is_mended_with_one_click_or_kept(page):
     expect(page.locator("#names .names-remark")).to_have_count(0)
     value(page, 'motorcycle, "elephnat", cat')
     expect(names).to_have_attribute("aria-invalid", "false")
+    before = int(page.locator("#runs input").input_value())  # a slow server's remarks are not waited for: 0 or 1
     names.press("Enter")
-    runs(page, 1, "elephnat")
+    runs(page, before + 1, "elephnat")
 
 
 def test_what_is_not_understood_or_not_known_is_said_until_it_is_taught(page):

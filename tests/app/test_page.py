@@ -1,5 +1,7 @@
 """The page as it is put together: tabs, and what events are given, without a browser."""
 
+import inspect
+
 import gradio as gr
 import pytest
 
@@ -32,19 +34,31 @@ def test_tabs_in_order(blocks):
 
 
 def test_what_is_asked_comes_from_the_control_of_that_label(blocks):
-    runs = [fn for fn in blocks.fns.values() if fn.api_name == "segment" or "background" in fn.input_keyword_names]
-    assert len(runs) == 7  # the endpoint; button, example, taught, several photos, and two ways from What's in it?
+    runs = [fn for fn in blocks.fns.values() if "background" in fn.input_keyword_names]
+    assert len(runs) == 6  # button, example, taught, several photos, and two ways from What's in it?
     for fn in runs:
-        names = [name for name in REQUEST if name != "found_from"]
-        names = names if fn.api_name == "segment" else fn.input_keyword_names
+        names = fn.input_keyword_names
         labels = [block.label for block in fn.inputs[-len(names) :]]
-        assert set(REQUEST) - set(names) <= {"photo", "found_from"}  # many photos, and the endpoint
+        assert set(REQUEST) - set(names) <= {"photo"}  # many photos
         assert dict(zip(names, labels, strict=True)) == {name: REQUEST[name] for name in names}
+
+
+def test_an_endpoint_is_asked_by_its_own_parameters(blocks):
+    """In their order, each under its name; what a program may leave out is what the page asks at first."""
+    (segment,) = [fn for fn in blocks.fns.values() if fn.api_name == "segment"]
+    parameters = inspect.signature(segment.fn).parameters
+    assert [block.label for block in segment.inputs] == [*parameters]
+    assert set(REQUEST) <= set(parameters)
+    controls = {block.label: block.value for block in blocks.blocks.values() if hasattr(block, "value")}
+    for name, label in REQUEST.items():
+        if name not in ("photo", "names"):
+            assert parameters[name].default == controls[label], name
 
 
 def test_only_the_endpoints_are_shown(blocks):
     public = {fn.api_name for fn in blocks.fns.values() if fn.api_visibility == "public"}
-    assert public == {"segment", "search", "discover"}
+    jobs = {"adapt", "adapt_status", "adapt_result", "adapt_cancel"}
+    assert public == {"segment", "search", "discover", "teach", *jobs}
 
 
 def test_every_style_is_in_the_style_sheet():

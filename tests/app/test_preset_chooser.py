@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -14,6 +16,7 @@ from support.page import PATIENCE, ask, found, state
 from support.server import serving
 from support.web import Web
 
+from reco_app.components import preset_chooser
 from reco_app.components.preset_chooser import PresetHandlers, missing_card, preset_card
 from reco_core.install import Missing
 from reco_core.presets import CLIP, PAPER
@@ -49,9 +52,8 @@ def tiny_server(photo_folder, tmp_path_factory):
             }
         )
     )
-    with serving(
-        [sys.executable, "tests/support/tiny_app.py", str(settings)], folder, {"RECO_CACHE": str(cache)}
-    ) as url:
+    command = [sys.executable, "tests/support/tiny_app.py", str(settings), "--may-install"]
+    with serving(command, folder, {"RECO_CACHE": str(cache)}) as url:
         yield web, url, cache
     web.shutdown()
 
@@ -128,6 +130,32 @@ def test_visitors_of_a_public_server_are_told_and_cannot_install(context):
         next(choosing.install("paper"))
     with pytest.raises(gr.Error, match="Did you mean"):
         choosing.choose("papper")
+
+
+def test_only_who_began_an_installation_cancels_it(context, monkeypatch):
+    class Endless:
+        step, cancelled = None, False
+
+        def __init__(self, *_: object) -> None: ...
+        def wait(self, seconds: float) -> bool:
+            return self.cancelled
+
+        def cancel(self) -> None:
+            self.cancelled = True
+
+    monkeypatch.setattr(preset_chooser, "Installation", Endless)
+    mine, other = (SimpleNamespace(session_hash=name) for name in ("mine", "other"))
+    choosing = PresetHandlers(replace(context, may_install=True))
+    installing = choosing.install("paper", mine)
+    next(installing)
+    running = choosing._running
+    for somebody in (other, SimpleNamespace(session_hash=None), None):
+        choosing.cancel(somebody)
+        assert not running.cancelled
+    with pytest.raises(gr.Error, match="being installed already"):
+        next(choosing.install("paper", other))
+    choosing.cancel(mine)
+    assert running.cancelled
 
 
 def test_cards_say_size_licence_and_source_and_escape():

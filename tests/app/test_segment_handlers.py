@@ -82,12 +82,6 @@ def test_photos_are_checked_when_they_are_given(handlers, chelsea, tmp_path):
     assert "52 megapixels; it was scaled down" in handlers.given(str(large))[1]["message"]
 
 
-@pytest.mark.parametrize("k", [0, 51])
-def test_k_has_bounds(handlers, chelsea, k):
-    with pytest.raises(gr.Error, match=r"K is out of range.*1 to 50"):
-        handlers.segment(str(chelsea), "cat", k=k)
-
-
 def test_words_reach_the_model_each_in_its_place(handlers, chelsea, reco, monkeypatch):
     asked, prepare = [], reco.prepare
 
@@ -98,33 +92,13 @@ def test_words_reach_the_model_each_in_its_place(handlers, chelsea, reco, monkey
     monkeypatch.setattr(reco, "prepare", noted)
     words = {"background": "sofa, carpet", "context": "wall"}
     run(handlers, photo=str(chelsea), names="cat, dog", found_from=0.3, **words)
-    handlers.segment(str(chelsea), "cat", "reco", 7, "floor", "sky, tree")
     seen = [(names, *(options[key] for key in ("method", "k", "background", "context"))) for names, options in asked]
-    assert seen == [
-        (("cat", "dog"), "reco2+titles", 5, ("sofa", "carpet"), ("wall",)),
-        (("cat",), "reco", 7, ("floor",), ("sky", "tree")),
-    ]
+    assert seen == [(("cat", "dog"), "reco2+titles", 5, ("sofa", "carpet"), ("wall",))]
 
 
 def test_what_is_not_understood_is_said_beside_the_result(handlers, chelsea):
-    with pytest.raises(gr.Error, match=r'Did you mean "motorcycle"\?'):
-        handlers.segment(str(chelsea), "motorcylce")
     remark = '"red cat": "cat" is looked for; colours are not understood'
-    assert list(handlers.segment(str(chelsea), "red cat", k=2)[2]["remarks"]) == [remark]
     assert remark in run(handlers, photo=str(chelsea), names="red cat")["viewer"]["message"]
-
-
-def test_titles_are_an_option_that_is_on(handlers, chelsea):
-    """Of reco2; the paper's methods stay as they are."""
-
-    def reasons(**changed) -> tuple[bool, set[str]]:
-        *_, (_, _, description) = [handlers.segment(str(chelsea), "okapi", **{"k": 5, **changed})]
-        return description["concepts"][0]["in_archive"], {e["why"] for e in description["concepts"][0]["exemplars"]}
-
-    assert reasons() == reasons(method="reco2_crf") == (True, {"title"})
-    assert reasons(titles=False) == reasons(method="reco") == (False, {"looks"})
-    warned = run(handlers, photo=str(chelsea), names="okapi", titles=False)["viewer"]["names"][0]["remark"]
-    assert "hardly has photos of this" in warned
 
 
 def test_found_from_another_presence_on_without_the_model(handlers, chelsea, monkeypatch):

@@ -1,6 +1,5 @@
 """What visitors own is kept for an hour after they last used it, and then deleted, whatever it is."""
 
-import datetime
 import time
 from types import SimpleNamespace
 
@@ -8,6 +7,7 @@ import gradio as gr
 import pytest
 from gradio import state_holder
 from gradio.state_holder import StateHolder
+from support.sessions import Clock, states
 
 from reco_app.adapt.session import TrainingSession
 from reco_app.app import build_app
@@ -29,16 +29,6 @@ BORROWED = {  # what events use without keeping it longer
 }
 
 
-class Clock(datetime.datetime):
-    """Stands in for `datetime.datetime` of Gradio."""
-
-    passed = 0.0
-
-    @classmethod
-    def now(cls, tz=None) -> datetime.datetime:
-        return datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=cls.passed)
-
-
 @pytest.fixture
 def clock(monkeypatch) -> type[Clock]:
     monkeypatch.setattr(Clock, "passed", 0.0)
@@ -57,16 +47,6 @@ def holder(blocks) -> StateHolder:
     blocks.state_session_capacity = 5
     fresh.set_blocks(blocks)
     return fresh
-
-
-def states(blocks: gr.Blocks) -> dict[str, int]:
-    """Where a visitor's things are held, by an event that uses them."""
-    events = {"user photos": "show_search", "result": "judge", "discovery": "divide", "training": "tick"}
-    held = {}
-    for what, name in events.items():
-        inputs = next(fn.inputs for fn in blocks.fns.values() if fn.name == name)
-        held[what] = next(block._id for block in reversed(inputs) if isinstance(block, gr.State))
-    return held
 
 
 def test_every_state_that_owns_files_is_one_of_four(blocks):

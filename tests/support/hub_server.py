@@ -14,17 +14,22 @@ import yaml
 from support.web import Handler, Web
 
 Tree = dict[str, tuple[bytes, bool]]  # path -> contents, and whether they are a large file
+KIND = "(?:datasets|spaces)"
 REPOSITORY = r"(?P<repository>[\w.-]+/[\w.-]+)"
 
 
 @dataclass
 class Repository:
-    """private, gated: who may read. commits: trees by name, in order. branches: name -> commit."""
+    """private, gated: who may read. commits: trees by name, in order. branches: name -> commit.
+
+    settings: of a Space: its sdk, hardware, and secrets and variables by name.
+    """
 
     private: bool = False
     gated: bool = False
     commits: dict[str, Tree] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     def commit(self, tree: Tree, branch: str = "main") -> str:
         name = hashlib.sha1(f"{len(self.commits)}{sorted(tree)}".encode()).hexdigest()
@@ -153,6 +158,7 @@ class HubHandler(Handler):
             self._json({"error": "You already created this dataset repo", "url": self.server.url(f"/{name}")}, 409)
         else:
             made = self.server.repositories[name] = Repository(private=asked.get("visibility") == "private")
+            made.settings["sdk"] = asked.get("sdk", "")
             made.commit({".gitattributes": (b"*.npy filter=lfs\n", False)})
             self._json({"url": self.server.url(f"/{asked['type']}s/{name}")})
 
@@ -219,6 +225,13 @@ class HubHandler(Handler):
         made = found.commit(tree, revision)
         self._json({"commitUrl": self.server.url(f"/datasets/{repository}/commit/{made}"), "commitOid": made})
 
+    def setting(self, repository: str, kind: str) -> None:
+        if found := self._open(repository, write=True):
+            asked = json.loads(self.body)
+            found.settings |= {kind: asked["flavor"]} if kind == "hardware" else {asked["key"]: asked["value"]}
+            runtime = {"stage": "BUILDING", "hardware": {"current": None, "requested": asked.get("flavor")}}
+            self._json(runtime if kind == "hardware" else {asked["key"]: asked})
+
     def resolve(self, repository: str, revision: str, file: str) -> None:
         if not (found := self._open(repository)):
             return
@@ -242,12 +255,13 @@ class HubHandler(Handler):
 ROUTES = [
     ("POST", "/api/repos/create", HubHandler.create),
     ("POST", "/api/validate-yaml", HubHandler.validate),
-    ("GET", f"/api/datasets/{REPOSITORY}/revision/(?P<revision>.+)", HubHandler.info),
-    ("POST", f"/api/datasets/{REPOSITORY}/preupload/(?P<revision>.+)", HubHandler.preupload),
-    ("POST", f"/api/datasets/{REPOSITORY}/commit/(?P<revision>.+)", HubHandler.commit),
-    ("POST", rf"/datasets/{REPOSITORY}\.git/info/lfs/objects/batch", HubHandler.batch),
+    ("GET", f"/api/{KIND}/{REPOSITORY}/revision/(?P<revision>.+)", HubHandler.info),
+    ("POST", f"/api/{KIND}/{REPOSITORY}/preupload/(?P<revision>.+)", HubHandler.preupload),
+    ("POST", f"/api/{KIND}/{REPOSITORY}/commit/(?P<revision>.+)", HubHandler.commit),
+    ("POST", rf"/{KIND}/{REPOSITORY}\.git/info/lfs/objects/batch", HubHandler.batch),
+    ("POST", f"/api/spaces/{REPOSITORY}/(?P<kind>secrets|variables|hardware)", HubHandler.setting),
     ("PUT", "/lfs/(?P<oid>[0-9a-f]{64})", HubHandler.upload),
-    (("GET", "HEAD"), f"/datasets/{REPOSITORY}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", HubHandler.resolve),
+    (("GET", "HEAD"), f"/{KIND}/{REPOSITORY}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", HubHandler.resolve),
 ]
 
 

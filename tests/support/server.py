@@ -33,15 +33,17 @@ def raised(log: str) -> list[str]:
 
 
 @contextmanager
-def serving(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> Iterator[str]:
-    """Runs a server, whose address it gives; all that is temporary lies in `folder`.
+def serving(
+    command: list[str], folder: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT
+) -> Iterator[str]:
+    """Runs a server in a folder (cwd), whose address it gives; all that is temporary lies in `folder`.
 
     Afterwards it must have ended in good order: nothing unexpected in its log, nothing of its visitors left.
     """
     port, log = free_port(), folder / "log.txt"
     environment = {**os.environ, **(environment or {}), "TMPDIR": str(folder)}
     with log.open("w") as out:
-        server = subprocess.Popen([*command, "--port", str(port)], cwd=ROOT, stdout=out, stderr=out, env=environment)
+        server = subprocess.Popen([*command, "--port", str(port)], cwd=cwd, stdout=out, stderr=out, env=environment)
     url, pause = f"http://127.0.0.1:{port}/", threading.Event()
     try:
         for _ in range(300):
@@ -56,4 +58,4 @@ def serving(command: list[str], folder: Path, environment: dict[str, str] | None
     assert code == 0, log.read_text()
     assert "unexpected error" not in log.read_text()
     assert [error for error in raised(log.read_text()) if not error.startswith("gradio.exceptions.")] == []
-    assert not [*folder.glob("reco-user-photos-*"), *folder.glob("reco-adapt-*")]
+    assert not list(folder.glob("**/reco-app-*"))

@@ -18,7 +18,7 @@ from reco_core.presets import PRESETS
 from reco_core.types import PhotoRecord
 
 
-def main() -> int:
+def main() -> None:
     settings = json.loads(Path(sys.argv[1]).read_text())
     chosen = tiny_preset.preset(settings["sources"], settings["hashes"], settings["archive"])
     PRESETS[chosen.name] = chosen
@@ -27,8 +27,8 @@ def main() -> int:
     install.Archive = lambda folder: (
         real(folder) if folder == Path(chosen.archive) else SimpleNamespace(records=records)
     )
-    return launch.main(sys.argv[2:])
+    launch.run(sys.argv[2:])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

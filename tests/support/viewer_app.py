@@ -15,6 +15,8 @@ from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 from reco_app.components.viewer import View, Viewer, done, empty, failed, heat, layer, named, taught
+from reco_app.hosting.guard import Policy
+from reco_app.hosting.server import guarding
 from reco_app.templates import stylesheet, text
 from reco_core.errors import RecoError
 
@@ -109,6 +111,7 @@ def main() -> int:
         prevent_thread_lock=True,
         quiet=True,
         ssr_mode=False,
+        app_kwargs={"lifespan": guarding(Policy())},
         **look,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
