@@ -9,7 +9,7 @@ import numpy as np
 from gradio import Progress
 from markupsafe import Markup
 
-from reco_app.components.exemplar_grid import ArchivePhotos
+from reco_app.components.archive_photos import ArchivePhotos
 from reco_app.context import AppContext
 from reco_app.formats import photo_url
 from reco_app.messages import or_refused, user_errors

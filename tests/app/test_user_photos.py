@@ -9,7 +9,7 @@ import skimage.data
 from PIL import Image
 from support.photos import packed, pattern
 
-from reco_app.components.exemplar_grid import ArchivePhotos
+from reco_app.components.archive_photos import ArchivePhotos
 from reco_app.limits import Limits
 from reco_app.preset_pool import PresetPool
 from reco_app.visitor.uploads import Uploads
