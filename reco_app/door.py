@@ -7,6 +7,7 @@ from typing import Any, cast
 from urllib.parse import parse_qs
 
 import gradio as gr
+from python_multipart.multipart import parse_options_header
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +25,22 @@ CALLS = ("run", "api")  # what is done at once, past the queue
 WORKSHOP = ("process_recording", "vibe-edit", "undo-vibe-edit", "vibe-code", "vibe-starter-queries", "proxy=")
 UNUSED = (*WORKSHOP, "mcp/sse", "mcp/messages")  # MCP's old way, whose calls outlive their requests
 SMALL = 1_000_000  # bytes of what is done at once
+
+
+class FileCount:
+    """How many parts a form has, counted while it comes."""
+
+    def __init__(self, scope: Scope) -> None:
+        _, options = parse_options_header(dict(scope["headers"]).get(b"content-type", b""))
+        self.mark, self.count, self._end = b"--" + options.get(b"boundary", b""), -1, b""  # the last mark ends the form
+
+    def add(self, body: bytes) -> int:
+        """The next bytes; returns how many parts begin in them."""
+        body = self._end + body
+        self._end = body[1 - len(self.mark) :]  # shorter than a mark, so that none is counted twice
+        new = body.count(self.mark)
+        self.count += new
+        return new
 
 
 class Door:
@@ -76,16 +93,20 @@ class Door:
             raise _too_large(most)
         if upload and shutil.disk_usage(self.cache).free < limits.free_bytes + stated:
             raise NoSpaceError("the disk is full", remedy="Try again in a few minutes")
-        read = 0
+        read, files = 0, FileCount(scope) if upload else None
 
         async def counted() -> Message:
             nonlocal read
             message = await receive()
-            size = len(message.get("body", b""))
+            body = message.get("body", b"")
+            size = len(body)
             read += size
             if read > most:
                 raise _too_large(most)
-            self.clients.bring(client, size)
+            new = files.add(body) if files else 0
+            if files and files.count > limits.upload_files:
+                raise TooLarge("these are too many files", expected=f"at most {limits.upload_files} at once")
+            self.clients.bring(client, size + new * limits.file_bytes)
             return message
 
         if upload:

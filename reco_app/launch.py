@@ -10,9 +10,11 @@ import threading
 from contextlib import redirect_stdout
 from typing import NoReturn
 
+from reco_app.hosting.environment import take_out
+
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
 # another program wants the same cores.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+GIVEN = take_out(os.environ)
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -81,7 +83,7 @@ def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> Non
 def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     """Serve the app until it is ended; 2 if it cannot start."""
     try:
-        args = parse(arguments)
+        args = parse(arguments, {**GIVEN, **os.environ})
         logs.configure(args.log == "json")
         # uvicorn reads it, and would else believe whoever comes from this machine.
         os.environ["FORWARDED_ALLOW_IPS"] = args.behind_proxy or os.environ.get("FORWARDED_ALLOW_IPS", "")

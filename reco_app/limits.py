@@ -30,6 +30,8 @@ class Limits:
     client_jobs: int = 2  # trainings of an address
     client_sessions: int = 60  # new sessions of an address within `keep_seconds`
     client_uploads: int = 6  # files that an address sends at once
+    upload_files: int = 300  # in one request
+    file_bytes: int = 50_000  # that a file counts beside its own, since a disk also runs out of files
     client_bytes: int = 1_000_000_000  # that an address sends within `keep_seconds`
     client_calls: float = 20.0  # of an address in a second, in the mean
     body_bytes: int = 45_000_000  # of a request that is no upload: a photo as text

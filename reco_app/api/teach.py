@@ -24,7 +24,7 @@ class Taught:
         self.presets, self.limits = context.presets, context.limits
 
     @contextmanager
-    def photos(self, taught: str, preset: str) -> Iterator[UserPhotos | None]:
+    def photos(self, taught: Given, preset: str) -> Iterator[UserPhotos | None]:
         """The photos of a zip as `TeachEndpoint.teach` returns it; None if nothing is given.
 
         Raises:
@@ -40,8 +40,8 @@ class Taught:
         finally:
             own.close()
 
-    def _saved(self, taught: str, preset: str) -> list[SmallPhoto]:
-        data = data_of(taught, self.limits, "taught zip")
+    def _saved(self, taught: Given, preset: str) -> list[SmallPhoto]:
+        data = data_of(taught, self.limits, "the taught zip")
         with tempfile.TemporaryDirectory(prefix="reco-taught-") as folder:
             file = Path(folder) / "taught"
             file.write_bytes(data)
@@ -58,7 +58,7 @@ class TeachEndpoint:
         self.context, self.limits, self.taught = context, context.limits, Taught(context)
         self.defaults: dict[str, Any] = {"preset": context.presets.first}
 
-    def teach(self, name: str, photos: list[Given], taught: str = "", preset: str = "mini") -> dict:
+    def teach(self, name: str, photos: list[Given], taught: Given = "", preset: str = "mini") -> dict:
         """Learn what a thing looks like from photos of it, whatever it is called.
 
         Args:

@@ -82,6 +82,7 @@ def configure(as_json: bool = False, level: int = logging.INFO) -> None:
     handler.setFormatter(Lines(as_json))
     logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it says every address that is asked
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # and this what was asked for; refusals are logged by us
     logging.captureWarnings(True)
     traceback.print_exc = _printed  # what Gradio calls, with a visitor's words in what it prints
     threading.excepthook = lambda given: log.error("unexpected error", exc_info=given.exc_value)

@@ -43,6 +43,22 @@ def test_an_address_sends_so_many_bytes(serve):
     assert upload(app, 2_000_000).status_code == 413  # by what it says of itself
 
 
+def test_files_are_bounded_however_small(serve):
+    app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
+    many = [("files", (f"{i}.jpg", b"x")) for i in range(21)]
+    refused = httpx.post(f"{app.url}upload", files=many, timeout=30)
+    assert refused.status_code == 413
+    assert refused.text == "These are too many files. Expected: at most 20 at once."
+    app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
+    for boundary in ("plain", "Boundary"):  # the name of the field may be written in any way
+        form = {"Content-Type": f"multipart/form-data; {boundary if boundary != 'plain' else 'boundary'}=q"}
+        body = b"".join(b'--q\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nx\r\n' for _ in many)
+        assert httpx.post(f"{app.url}upload", content=body + b"--q--\r\n", headers=form, timeout=30).status_code == 413
+    app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
+    assert httpx.post(f"{app.url}upload", files=many[:20], timeout=30).status_code == 200
+    assert httpx.post(f"{app.url}upload", files=many[:20], timeout=30).status_code == 429
+
+
 def test_what_does_not_say_how_large_it_is_is_counted(serve):
     app = serve(client_bytes=1_000_000)
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'

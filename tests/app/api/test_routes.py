@@ -36,6 +36,17 @@ def test_an_upload(address, post, chelsea):
         assert len(post("search", photo=given, k=3).json()["photos"]) == 3
 
 
+def test_words_in_a_file(address):
+    def searched(words: bytes) -> httpx.Response:
+        files = {"words": ("names.txt", words)}
+        return httpx.post(f"{address}api/v1/search", files=files, data={"k": "3"}, timeout=60)
+
+    as_text = httpx.post(f"{address}api/v1/search", json={"words": "red caf\u00e9", "k": 3}, timeout=60).json()
+    assert searched("red caf\u00e9".encode()).json() == as_text
+    refused = searched(b"\xff\xfe")
+    assert (refused.status_code, refused.json()["error"]) == (400, "The file for words is no text. Expected: UTF-8.")
+
+
 @pytest.mark.parametrize(
     ("name", "given", "status", "why"),
     [
