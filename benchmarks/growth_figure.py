@@ -34,6 +34,7 @@ TITLES = {
     "visitors": ("Waiting, by visitors at once", "visitors", "seconds"),
 }
 UNITS = {"megabytes": "MB", "answers": "", "refused": "", "failed": ""}  # all else is seconds
+HEADROOM = 1.3
 INK, FAINT, WIDTH, QUALITY = "#3b4252", "#e6e8ec", 11, 80
 Points = dict[str, dict[str, float]]
 
@@ -71,14 +72,15 @@ def _draw_part(place: Any, part: str, points: Points) -> None:
     else:
         for kind in ("half within", "95 % within"):
             place.plot(xs, [row[kind] for row in rows], color=COLOURS[kind], marker="o", label=kind)
-    if xs[-1] / xs[0] > 100:
-        place.set_xscale("log")
-    place.set_xticks(xs, [f"{x:,.7g}" if x < 1e4 else f"{x / 1e6:g} m" for x in xs], color=INK, fontsize=8)
+    place.set_xscale("log")
+    place.set_xticks(xs, [f"{x:,.7g}" for x in xs], color=INK, fontsize=8)
     place.minorticks_off()
     place.tick_params(axis="y", labelsize=8, labelcolor=INK, length=0)
     place.tick_params(axis="x", length=0)
-    if part != "archive":
-        place.set_ylim(bottom=0)
+    if part == "archive":
+        place.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    else:
+        place.set_ylim(0, HEADROOM * place.get_ylim()[1])  # for the legend
     place.grid(axis="y", color=FAINT)
     place.set_axisbelow(True)
     place.spines[:].set_visible(False)

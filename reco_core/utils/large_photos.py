@@ -1,8 +1,8 @@
 """Photos with more pixels than are worked on: made smaller while they are read, as far as a computer can bear it.
 
 Who looks at a photo at a side of a few hundred pixels has a JPEG decoded at a half, quarter or eighth of its sides, as
-long as both stay twice what is looked at: what a model says of it then changes by less than saving the photo once
-more at quality 75 does. At the same side it would change by up to ten times as much, for a tenth of the time.
+long as both stay twice what is looked at: what a model says of it then changes by half of what saving the photo once
+more at quality 75 changes. With no such margin it would be more than that (docs/performance.md).
 """
 
 import math
