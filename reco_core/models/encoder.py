@@ -45,6 +45,11 @@ class Encoder(ABC):
         """The words that the model was taught to find, if it was."""
         return None
 
+    @property
+    def archive_side(self) -> int:
+        """The largest side at which any of the models sees an archive photo's centre crop."""
+        return max(model.archive_side for model in self.preset.models)
+
     def at_side(self, side: int) -> Self:
         """The same models, shown a user's photo with another short side."""
         return replace(self, preset=replace(self.preset, photo_side=side))
