@@ -42,10 +42,14 @@ def started(checkout: Path) -> Iterator[tuple[subprocess.Popen, str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "app.py", "--port", str(port), "--behind-proxy", "127.0.0.1"]
         began = time.perf_counter()
-        quiet, environment = subprocess.DEVNULL, {**os.environ, "TMPDIR": folder}
-        server = subprocess.Popen(command, cwd=checkout, stdout=quiet, stderr=quiet, env=environment)
+        log, environment = Path(folder) / "log.txt", {**os.environ, "TMPDIR": folder}
+        with log.open("w") as out:
+            server = subprocess.Popen(command, cwd=checkout, stdout=out, stderr=out, env=environment)
         try:
             yield server, f"http://127.0.0.1:{port}", began
+        except httpx.TransportError:
+            print(f"the server ended with {server.poll()}\n{log.read_text()}")
+            raise
         finally:
             server.terminate()
             server.wait()

@@ -1,5 +1,7 @@
 """Starting the app: arguments, logging, launch. `python app.py` in a clone, `reco-app` where it is installed."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import logging
@@ -8,7 +10,7 @@ import signal
 import sys
 import threading
 from contextlib import redirect_stdout
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
 # another program wants the same cores.
@@ -35,9 +37,11 @@ from reco_app.templates import stylesheet, text
 from reco_app.temporary import TemporaryFiles, temporary_files
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
-from reco_core.pipeline import ReCo
 from reco_core.presets import find_preset
 from reco_core.utils.paths import cache_folder
+
+if TYPE_CHECKING:
+    from reco_core.pipeline import ReCo
 
 log = logging.getLogger("reco_app")
 
@@ -51,6 +55,8 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
     find_preset(args.preset)
 
     def load(name: str) -> ReCo:
+        from reco_core.pipeline import ReCo
+
         archive = args.archive if name == args.preset else None
         return ReCo.load(name, archive=archive, device=args.device, fetch=False)
 

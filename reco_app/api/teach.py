@@ -2,11 +2,13 @@
 page saves, so the server has nothing of it.
 """
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reco_app.api.given import Given, data_of, small_photos, told_left_out
 from reco_app.api.inline import zip_url
@@ -14,7 +16,9 @@ from reco_app.context import AppContext
 from reco_app.visitor.bundle import read_bundle, write_bundle
 from reco_app.visitor.user_photos import SmallPhoto, UserPhotos, one_name
 from reco_core.errors import ArchiveError, OptionError, PhotoError
-from reco_core.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from reco_core.models.encoder import Encoder
 
 
 class Taught:

@@ -1,9 +1,11 @@
 """What the tab What's in it?'s controls call."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -24,8 +26,10 @@ from reco_core.types import Discovery
 from reco_core.utils.images import limit_size
 from reco_core.utils.names import join_names, parse_names
 from reco_core.utils.run_control import RunControl
-from reco_core.zeroguidance.discovery import Discoverer, Reading, check_parts
-from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
+from reco_core.zeroguidance.parts import check_parts
+
+if TYPE_CHECKING:
+    from reco_core.zeroguidance.discovery import Discoverer, Reading
 
 GONE = "This photo is no longer kept. Give it again."
 Session = DiscoverySession | None  # None: it is no longer kept
@@ -157,6 +161,9 @@ class DiscoverHandlers:
 
     def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: Progress = Progress()) -> Discoverer:
         """names: a visitor's words, in a vocabulary that is theirs alone; none: the one that all share."""
+        from reco_core.zeroguidance.discovery import Discoverer
+        from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
+
         reco = self.presets.get(preset)
         if names:
             shown = shown_on(progress, "words", "Embedding your words")
@@ -176,6 +183,8 @@ class DiscoverHandlers:
     def _again(self, session: DiscoverySession) -> Discoverer:
         if session.vocabulary is None:
             return self._discoverer(session.preset)
+        from reco_core.zeroguidance.discovery import Discoverer
+
         return Discoverer(self.presets.get(session.preset), session.vocabulary)
 
     def _keep(self, session: DiscoverySession, reading: Reading) -> None:

@@ -1,15 +1,16 @@
 """What a visitor owns in the tab What's in it?: a photo, what was found in it, and how its names were changed."""
 
+from __future__ import annotations
+
 import shutil
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from reco_app.result_files import write_labels, write_overlay
 from reco_app.session import private_folder
@@ -18,8 +19,10 @@ from reco_core.export import describe_discovery
 from reco_core.types import Discovery, Segment
 from reco_core.utils.images import resize_labels
 from reco_core.utils.visualize import overlay, tag
-from reco_core.zeroguidance.discovery import Reading
-from reco_core.zeroguidance.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from reco_core.zeroguidance.discovery import Reading
+    from reco_core.zeroguidance.vocabulary import Vocabulary
 
 OPACITY = 0.5  # every pixel is coloured, so less than where most of the photo is background
 Files = tuple[str, str, str]  # to download: overlay, labels, description
@@ -95,6 +98,9 @@ def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
     """
     if not any(name in names for name in found.names):
         return found
+    import torch
+    import torch.nn.functional as F
+
     alike: dict[str, list[int]] = {}
     for row, name in enumerate(found.names):
         alike.setdefault(names.get(name, name).casefold(), []).append(row)

@@ -1,6 +1,6 @@
-"""A plain vision transformer (Dosovitskiy et al., ICLR 2021), for mini: what timm has too, whose import takes two seconds.
+"""A plain vision transformer (Dosovitskiy et al., ICLR 2021), for mini.
 
-Tensors are called as timm calls them, so that weights of either fit the other.
+timm has it too, but its import takes two seconds. Tensors are called as timm calls them: weights of either fit both.
 """
 
 import torch
@@ -87,7 +87,7 @@ class VisionTransformer(nn.Module):
                 nn.init.zeros_(part.bias)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Photos -> tokens (B, 1 + h w, C), first the class token, with positions, interpolated where the size differs."""
+        """Photos -> tokens (B, 1 + h w, C), the class token first, with positions, interpolated for other sizes."""
         patches = self.patch_embed(images)
         tokens = torch.cat([self.cls_token.expand(len(images), -1, -1), patches.flatten(1, 2)], 1)
         return tokens + self._positions((patches.shape[1], patches.shape[2]))
