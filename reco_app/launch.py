@@ -27,7 +27,7 @@ from reco_app.app import build_app
 from reco_app.context import AppContext
 from reco_app.door import at_the_door
 from reco_app.events import Options
-from reco_app.hosting import logs
+from reco_app.hosting import logs, memory
 from reco_app.hosting.arguments import parse
 from reco_app.hosting.metrics import Metrics
 from reco_app.hosting.server import served
@@ -120,6 +120,7 @@ def run(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> NoReturn:
 
 def _serve(args: argparse.Namespace, recipe: Recipe, files: TemporaryFiles) -> None:
     """Serve until somebody ends it; raises what keeps it from starting."""
+    memory.tidy()
     context = make_context(args, recipe)
     app = build_app(context)
     files.settle()

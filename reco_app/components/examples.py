@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import skimage
 from PIL import Image
-from skimage import data_dir
 
 from reco_app.formats import square_url
 from reco_core.utils.images import read_photo
+
+PHOTOS = Path(skimage.__file__).parent / "data"
 
 
 class Example(NamedTuple):
@@ -44,7 +46,7 @@ class Examples:
     def all(self) -> dict[str, Example]:
         """By key; written the first time that they are asked for."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return {key: self._example(key, read_photo(Path(data_dir) / file), names) for key, file, names in EXAMPLES}
+        return {key: self._example(key, read_photo(PHOTOS / file), names) for key, file, names in EXAMPLES}
 
     def key_of(self, photo: str | None) -> str:
         """Which example's photo a file is; "" if of none. Gradio hands files on as copies."""

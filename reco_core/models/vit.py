@@ -3,6 +3,8 @@
 timm has it too, but its import takes two seconds. Tensors are called as timm calls them: weights of either fit both.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -69,7 +71,7 @@ class VisionTransformer(nn.Module):
     side: of the photos, in patches, that its positions are learned for. names: that `head` tells apart.
     """
 
-    blocks: nn.Sequential
+    blocks: Any  # a Sequential of Blocks
 
     def __init__(self, side: int, patch: int, width: int, depth: int, heads: int, names: int) -> None:
         """With random weights (torch's random numbers)."""
