@@ -101,7 +101,7 @@ class DiscoverHandlers:
     def divide(self, session: Session, parts: int, ticked: list[str]) -> tuple:
         """The same photo in fewer or more parts; nothing is read again."""
         with user_errors():
-            if session is None or session.found is None or session.parts == parts:
+            if session is None or not session.source or session.parts == parts:
                 return session, *UNCHANGED
             with session.lock:
                 reading = session.kept()
@@ -114,9 +114,11 @@ class DiscoverHandlers:
     def rename(self, session: Session, ticked: list[str], event: gr.EventData) -> tuple:
         """Another name for what is called `event.old`; without that, all names as they were found."""
         with user_errors():
-            if session is None or session.found is None:
+            if session is None or not session.source:
                 return session, *UNCHANGED
             with session.lock:
+                if session.found is None:
+                    raise gr.Error(GONE, print_exception=False)
                 before = session.names
                 if event.old:
                     session.rename(str(event.old), one_name(str(event.name)))
@@ -192,10 +194,12 @@ class DiscoverHandlers:
         session.keep(reading)
         with self._keeping:
             others = [other for other in self._newest if other is not session and other.reading is not None]
-            newest, most = [*others, session], self.context.limits.readings
-            self._newest = newest[-most:]
-            for old in newest[:-most]:
-                old.reading = None
+            self._newest = [*others, session]
+            size = sum(one.bytes for one in self._newest)
+            while size > self.context.limits.reading_bytes and len(self._newest) > 1:
+                oldest = self._newest.pop(0)
+                size -= oldest.bytes
+                oldest.forget()
 
 
 def _shown(session: DiscoverySession, off: Collection[str] = ()) -> Shown:

@@ -17,6 +17,7 @@ from reco_app.session import private_folder
 from reco_app.temporary import new_folder
 from reco_core.export import describe_discovery
 from reco_core.types import Discovery, Segment
+from reco_core.utils.byte_cache import held
 from reco_core.utils.images import resize_labels
 from reco_core.utils.visualize import overlay, tag
 
@@ -32,8 +33,8 @@ class DiscoverySession:
     """A visitor's photo and what was found in it. Everything on disk goes with the object at the latest.
 
     source: the uploaded file. photo: (h, w, 3) uint8, as large as shown. vocabulary: the visitor's own words; None: the
-    bundled ones. reading: None when it is no longer kept. found: as divided into `parts`. new_names: by the name that
-    was found, the visitor's.
+    bundled ones. reading; found: as divided into `parts`; these two and photo are None when they are no longer kept.
+    new_names: by the name that was found, the visitor's.
     """
 
     def __init__(self, cache: Path) -> None:
@@ -52,9 +53,18 @@ class DiscoverySession:
         """Of its files."""
         return private_folder(self, self.cache)
 
+    @property
+    def bytes(self) -> int:
+        """Of memory for the photo and what is known of it."""
+        return held((self.reading, self.found, self.photo))
+
+    def forget(self) -> None:
+        """Let the photo and what is known of it go; the files stay."""
+        self.reading = self.found = self.photo = None
+
     def close(self) -> None:
         """Delete everything."""
-        self.reading = self.found = self.photo = None
+        self.forget()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def keep(self, reading: Reading) -> None:
