@@ -2,8 +2,6 @@
 page saves, so the server has nothing of it.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,7 +91,7 @@ class TeachEndpoint:
                 own.close()
 
 
-def _packed(own: UserPhotos, encoder: Encoder) -> bytes:
+def _packed(own: UserPhotos, encoder: "Encoder") -> bytes:
     with tempfile.TemporaryDirectory(prefix="reco-taught-") as folder:
         file = Path(folder) / "taught.zip"
         write_bundle(own, encoder, file)
