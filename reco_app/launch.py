@@ -1,5 +1,7 @@
 """Starting the app: arguments, logging, launch. `python app.py` in a clone, `reco-app` where it is installed."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import logging
@@ -8,7 +10,7 @@ import signal
 import sys
 import threading
 from contextlib import redirect_stdout
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from reco_app.hosting.environment import take_out
 
@@ -27,7 +29,7 @@ from reco_app.app import build_app
 from reco_app.context import AppContext
 from reco_app.door import at_the_door
 from reco_app.events import Options
-from reco_app.hosting import logs
+from reco_app.hosting import logs, memory
 from reco_app.hosting.arguments import parse
 from reco_app.hosting.metrics import Metrics
 from reco_app.hosting.server import served
@@ -37,9 +39,11 @@ from reco_app.templates import stylesheet, text
 from reco_app.temporary import TemporaryFiles, temporary_files
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
-from reco_core.pipeline import ReCo
 from reco_core.presets import find_preset
 from reco_core.utils.paths import cache_folder
+
+if TYPE_CHECKING:
+    from reco_core.pipeline import ReCo
 
 log = logging.getLogger("reco_app")
 
@@ -53,6 +57,8 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
     find_preset(args.preset)
 
     def load(name: str) -> ReCo:
+        from reco_core.pipeline import ReCo
+
         archive = args.archive if name == args.preset else None
         return ReCo.load(name, archive=archive, device=args.device, fetch=False)
 
@@ -116,6 +122,7 @@ def run(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> NoReturn:
 
 def _serve(args: argparse.Namespace, recipe: Recipe, files: TemporaryFiles) -> None:
     """Serve until somebody ends it; raises what keeps it from starting."""
+    memory.tidy()
     context = make_context(args, recipe)
     app = build_app(context)
     files.settle()

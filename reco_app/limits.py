@@ -15,7 +15,7 @@ class Limits:
     user_photos: int = 200  # of a visitor
     user_bytes: int = 100_000_000  # of a visitor's photos as they are kept, and of what a zip unpacks to
     user_words: int = 1000  # of a visitor's own vocabulary
-    readings: int = 40  # photos read for Discover, of all visitors at once, up to 20 MB each
+    reading_bytes: int = 200_000_000  # of memory for photos read for Discover, of all visitors at once
     specialist_names: int = 30
     job_seconds: float = 1800  # of one training; then it ends with the best that there is
     jobs: int = 20  # on a server: the one that runs, and those that wait

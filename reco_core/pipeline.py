@@ -286,11 +286,6 @@ def _method(method: str | Method) -> Method:
     return find_method(method) if isinstance(method, str) else method
 
 
-def usual_method(preset: Preset) -> str:
-    """What people get who name no method: the preset's, reco2 with its fast CRF where one is installed."""
-    return "reco2_crf" if preset.method == "reco2" and not crf.unavailable() else preset.method
-
-
 def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:
     """Dense maps (positions, C) of archive photos from their files."""
     side = encoder.archive_side  # as `archives.embedding` reads them

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reco_app.api.given import Given, data_of, small_photos, told_left_out
 from reco_app.api.inline import zip_url
@@ -14,7 +14,9 @@ from reco_app.context import AppContext
 from reco_app.visitor.bundle import read_bundle, write_bundle
 from reco_app.visitor.user_photos import SmallPhoto, UserPhotos, one_name
 from reco_core.errors import ArchiveError, OptionError, PhotoError
-from reco_core.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from reco_core.models.encoder import Encoder
 
 
 class Taught:
@@ -89,7 +91,7 @@ class TeachEndpoint:
                 own.close()
 
 
-def _packed(own: UserPhotos, encoder: Encoder) -> bytes:
+def _packed(own: UserPhotos, encoder: "Encoder") -> bytes:
     with tempfile.TemporaryDirectory(prefix="reco-taught-") as folder:
         file = Path(folder) / "taught.zip"
         write_bundle(own, encoder, file)

@@ -1,17 +1,21 @@
 """Photos of an archive as they are shown: as pictures of what names were learned from, or as tiles of a search."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from reco_app.formats import WEBP, photo_url, square_url, webp_url
 from reco_app.preset_pool import PresetPool
 from reco_app.visitor.user_archive import UserRows
-from reco_core.archives.archive import Archive
 from reco_core.types import Exemplar
 from reco_core.utils.visualize import feature_picture
+
+if TYPE_CHECKING:
+    from reco_core.archives.archive import Archive
 
 STAND_IN_SIDE = 84
 

@@ -81,7 +81,8 @@ def configure(as_json: bool = False, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(as_json))
     logging.basicConfig(level=level, handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it says every address that is asked
+    for name in ("httpx", "faiss.loader"):  # every address that is asked; every library that is not there
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("mcp").setLevel(logging.CRITICAL)  # and this what was asked for; refusals are logged by us
     logging.captureWarnings(True)
     traceback.print_exc = _printed  # what Gradio calls, with a visitor's words in what it prints

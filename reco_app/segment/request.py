@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from reco_core.export import FOUND_FROM
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, Method, with_titles
-from reco_core.pipeline import usual_method
 from reco_core.presets import PRESETS, Preset, find_preset
 from reco_core.segmentation import crf
+from reco_core.segmentation.usual import usual_method
 from reco_core.utils.names import MAX_TEXT
 
 FOUND_LEAST, FOUND_MOST = 0.05, 0.95  # of a presence from which something is found

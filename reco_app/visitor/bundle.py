@@ -5,20 +5,25 @@ names, beside it. What is brought back is verified as a whole, but only photos a
 is derived from them anew, byte for byte the same, so that nobody's embeddings or codecs need to be trusted.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reco_app.limits import Limits
 from reco_app.visitor.user_photos import SIDE, SmallPhoto, UserPhotos, one_name, printable
 from reco_app.visitor.zips import ZIP_ERRORS, open_zip
 from reco_core.archives.manifest import MANIFEST, PLAIN, check, read_manifest
 from reco_core.errors import ArchiveError, OptionError, RecoError, shorten
-from reco_core.models.encoders import Encoder
 from reco_core.utils.images import read_photo
+
+if TYPE_CHECKING:
+    from reco_core.models.encoders import Encoder
 
 LIST, PHOTOS = "photos.json", "photos"
 FILE = re.compile(r"[0-9a-f]{32}\.jpg")  # as `UserPhotos` names photos

@@ -20,7 +20,8 @@ from reco_core.export.stored_result import REPORT, read_result
 from reco_core.install import teach_from
 from reco_core.methods import METHODS
 from reco_core.photo_sources.source import is_file
-from reco_core.pipeline import ReCo, usual_method
+from reco_core.pipeline import ReCo
+from reco_core.segmentation.usual import usual_method
 from reco_core.types import References, Segmentation
 from reco_core.utils.hashing import digest, sha256
 from reco_core.utils.images import read_with_remarks

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from pillow_heif import register_heif_opener
-from torch import Tensor
 
 from reco_core.errors import PhotoError
 from reco_core.utils.bare_files import TIFF, Bare, bare, orientation
@@ -239,24 +237,6 @@ def model_size(height: int, width: int, short_side: int, patch: int) -> tuple[in
     aspect = min(MAX_ASPECT, max(height, width) / min(height, width))
     long = max(patch, round(short_side * aspect / patch) * patch)
     return (long, short) if height > width else (short, long)
-
-
-def to_tensor(
-    photo: np.ndarray,
-    size: tuple[int, int],
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    resample: int = Image.Resampling.BICUBIC,
-) -> Tensor:
-    """Resize to (height, width) and normalise: (3, height, width) float32."""
-    resized = Image.fromarray(photo).resize((size[1], size[0]), resample)
-    # There are only 256 values: a table is quicker than arithmetic, and keeps torch's threads for the models.
-    values = np.arange(256, dtype=np.float32) / np.float32(255)
-    tables = (values - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
-    pixels, image = np.asarray(resized), np.empty((3, *size), np.float32)
-    for i, table in enumerate(tables):
-        np.take(table, pixels[..., i], out=image[i], mode="clip")  # without looking for what is out of range
-    return torch.from_numpy(image)
 
 
 def centre_crop(photo: np.ndarray) -> np.ndarray:
