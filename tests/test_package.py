@@ -20,7 +20,7 @@ import reco_core
 from reco_core.utils import paths
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ("requirements.txt", "requirements-data.txt", "requirements-cluster.txt", "requirements-dev.txt")
+REQUIREMENTS = tuple(f"requirements{use}.txt" for use in ("", "-data", "-cluster", "-crf", "-dev"))
 # Stands in a new environment: whatever wants the network is refused at once.
 OFFLINE = """
 import socket
