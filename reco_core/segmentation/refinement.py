@@ -18,8 +18,8 @@ from torch import Tensor
 
 from reco_core.errors import OptionError
 
-POSITIONS = 48 * 36  # of the coarse grid, about; time and memory grow with their square
-REACH = 5.0  # standard deviation of neighbours' places, in positions
+POSITIONS = 60 * 45  # of the coarse grid, about; time and memory grow with their square
+REACH = 6.3  # standard deviation of neighbours' places, in positions
 COLOUR = 6.0  # standard deviation of neighbours' colours, of 255
 WEIGHT = 4.0  # what neighbours say at most
 ITERATIONS = 5

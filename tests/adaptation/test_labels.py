@@ -173,18 +173,17 @@ def test_views_that_disagree_are_not_sure(as_it_is):
 
 def test_outlines_are_refined_and_confidence_is_of_what_it_chose():
     """The views are five pixels off the photo's edge; there the probability of the label is small."""
-    photo = np.zeros((40, 60, 3), np.uint8)
-    photo[:, 31:] = 220
+    photo = np.zeros((160, 240, 3), np.uint8)
+    photo[:, 124:] = 220
 
     def view(seen: np.ndarray) -> np.ndarray:
-        off = 36 if seen[0, -1, 0] else 60 - 36
-        dark = np.broadcast_to((np.arange(60) < off) == bool(seen[0, -1, 0]), (40, 60))
-        return np.stack([np.where(dark, 0.88, 0.12), np.where(dark, 0.12, 0.88)])
+        off = 129 if seen[0, -1, 0] else 240 - 129
+        dark = np.broadcast_to((np.arange(240) < off) == bool(seen[0, -1, 0]), (160, 240))
+        return np.stack([np.where(dark, 0.8, 0.2), np.where(dark, 0.2, 0.8)])
 
-    found = label(photo, [view])
-    assert (found.labels == (np.arange(60) >= 31)).mean() > 0.99
-    between, rest = found.confidence[:, 31:36], np.delete(found.confidence, np.s_[31:36], 1)
-    assert (between == round(0.12 * 255)).mean() > 0.9 and (rest == round(0.88 * 255)).mean() > 0.99
+    found, moved = label(photo, [view]), label(photo, [view]).labels != view(photo).argmax(0)
+    assert (found.labels == (np.arange(240) >= 124)).mean() > 0.98 and moved[:, 124:129].mean() > 0.25
+    assert (found.confidence == np.where(moved, round(0.2 * 255), round(0.8 * 255))).all()
 
 
 def test_outlines_are_those_of_refinement(cat):

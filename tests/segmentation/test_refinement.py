@@ -24,12 +24,12 @@ def random_photo(height: int, width: int) -> np.ndarray:
 
 
 def naive_weights(colours: np.ndarray) -> np.ndarray:
-    """(3, h, w) in 0..1 -> (N, N), a pair at a time: 5 positions of reach, 6 of 255 shades."""
+    """(3, h, w) in 0..1 -> (N, N), a pair at a time: 6.3 positions of reach, 6 of 255 shades."""
     places = list(np.ndindex(colours.shape[1:]))
     weights = np.zeros((len(places), len(places)))
     for i, p in enumerate(places):
         for j, q in enumerate(places):
-            distance = ((p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2) / 25
+            distance = ((p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2) / 6.3**2
             shades = ((255 * (colours[:, *p] - colours[:, *q])) ** 2).sum() / 36
             weights[i, j] = np.exp(-(distance + shades) / 2)
     heard = np.sqrt(weights.sum(1))
@@ -133,7 +133,7 @@ def test_outlines_move_to_the_edges_of_the_photo(shift):
     photo[100:103, 150 + shift :] = (90, 20, 160)
     photo.setflags(write=False)  # as pictures from Pillow are
     scores = np.zeros((3, 240, 320), np.float32)
-    scores[0], scores[1] = (np.clip((164 - np.arange(320)) * sign / 12, -2, 2) for sign in (1, -1))
+    scores[0], scores[1] = (np.clip((164 - np.arange(320)) * sign / 16, -2, 2) for sign in (1, -1))
     scores[2, 95:108, 200:] = 3  # label 2: where the wire is, much too thick
     labels = refine(photo, torch.from_numpy(scores)).numpy()
     edge = 150 + shift
@@ -153,7 +153,7 @@ def test_odd_sizes(size):
 
 
 def test_the_grid_is_of_square_cells_none_smaller_than_a_pixel():
-    assert coarse_size(480, 640) == (36, 48) and coarse_size(640, 480) == (48, 36)
+    assert coarse_size(480, 640) == (45, 60) and coarse_size(640, 480) == (60, 45)
     assert coarse_size(20, 30) == (20, 30) and coarse_size(1, 1) == (1, 1)
     for size in ((300, 3000), (1, 100_000), (4000, 3000)):
         height, width = coarse_size(*size)
