@@ -133,14 +133,12 @@ def test_outlines_move_to_the_edges_of_the_photo(shift):
     photo[100:103, 150 + shift :] = (90, 20, 160)
     photo.setflags(write=False)  # as pictures from Pillow are
     scores = np.zeros((3, 240, 320), np.float32)
-    scores[0], scores[1] = (np.clip((164 - np.arange(320)) * sign / 16, -2, 2) for sign in (1, -1))
+    scores[0], scores[1] = (np.clip((162 - np.arange(320)) * sign / 16, -2, 2) for sign in (1, -1))
     scores[2, 95:108, 200:] = 3  # label 2: where the wire is, much too thick
     labels = refine(photo, torch.from_numpy(scores)).numpy()
-    edge = 150 + shift
-    assert (labels[:, : edge - 1] == 0).all()
-    rows = np.r_[0:80, 125:240]
-    assert (labels[rows, edge + 2 :] == 1).mean() > 0.99
-    assert (scores.argmax(0)[rows, edge + 2 :] == 1).mean() < 0.98
+    rows, right = np.r_[0:80, 125:240], np.arange(320) >= 150 + shift
+    wrong_before, wrong = ((found[rows] != right).mean() for found in (scores.argmax(0), labels))
+    assert wrong_before > 0.015 and wrong < wrong_before / 3
     wire = labels[95:108, 220:] == 2
     assert wire[6].mean() > 0.95 and wire[:3].mean() < 0.05 and wire[-3:].mean() < 0.05
 
