@@ -1,4 +1,6 @@
-"""The paper's dense CRF, on every pixel, against the fast one (`segmentation/refinement.py`): seconds, how often they agree, and quality.
+"""The paper's dense CRF, on every pixel, against the fast one (`segmentation/refinement.py`).
+
+Seconds, how often they agree, and quality:
 
     python benchmarks/crf.py [--photos FOLDER ...] [--limit 60]
     python benchmarks/crf.py --labelled FOLDER [--limit 60]
