@@ -39,7 +39,8 @@ from visitors import Seen, Visitor, visit, watch
 
 from reco_core.archives.vectors import Vectors, write_vectors
 from reco_core.evaluation.settings import machine
-from reco_core.pipeline import ReCo, usual_method
+from reco_core.pipeline import ReCo
+from reco_core.presets import usual_method
 from reco_core.utils.images import read_photo, read_small
 from reco_core.utils.paths import bundled_folder
 

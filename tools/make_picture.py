@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from reco_core.pipeline import ReCo
-from reco_core.segmentation.usual import usual_method
+from reco_core.presets import usual_method
 from reco_core.utils.visualize import colour, overlay, tag
 from reco_core.zeroguidance.discovery import Discoverer
 

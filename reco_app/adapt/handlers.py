@@ -21,7 +21,7 @@ from reco_app.templates import render
 from reco_app.visitor.uploads import Uploads, read_upload
 from reco_core.errors import OptionError, RecoError
 from reco_core.methods import BACKGROUND_WORDS, with_titles
-from reco_core.segmentation.usual import usual_method
+from reco_core.presets import usual_method
 from reco_core.types import Segmentation
 from reco_core.utils.images import limit_size
 from reco_core.utils.names import parse_names

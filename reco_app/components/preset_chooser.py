@@ -16,8 +16,7 @@ from reco_app.messages import user_errors
 from reco_app.page import Page
 from reco_app.templates import render
 from reco_core.errors import RecoError
-from reco_core.presets import PRESETS, Preset, find_preset
-from reco_core.segmentation.usual import usual_method
+from reco_core.presets import PRESETS, Preset, find_preset, usual_method
 
 if TYPE_CHECKING:
     from reco_core.install import Installation, Missing

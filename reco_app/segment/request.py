@@ -7,9 +7,8 @@ from urllib.parse import urlencode
 
 from reco_core.export import FOUND_FROM
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, Method, with_titles
-from reco_core.presets import PRESETS, Preset, find_preset
+from reco_core.presets import PRESETS, Preset, find_preset, usual_method
 from reco_core.segmentation import crf
-from reco_core.segmentation.usual import usual_method
 from reco_core.utils.names import MAX_TEXT
 
 FOUND_LEAST, FOUND_MOST = 0.05, 0.95  # of a presence from which something is found
@@ -42,7 +41,7 @@ class SegmentRequest:
 
 def offered() -> list[Method]:
     """The methods that can be chosen on this server."""
-    return [METHODS[name] for name in METHODS_OFFERED if not (METHODS[name].refine and crf.unavailable())]
+    return [METHODS[name] for name in METHODS_OFFERED if METHODS[name].refine != "crf" or not crf.unavailable()]
 
 
 def usual(preset: Preset, names: str = "") -> SegmentRequest:

@@ -21,7 +21,7 @@ from reco_core.install import teach_from
 from reco_core.methods import METHODS
 from reco_core.photo_sources.source import is_file
 from reco_core.pipeline import ReCo
-from reco_core.segmentation.usual import usual_method
+from reco_core.presets import usual_method
 from reco_core.types import References, Segmentation
 from reco_core.utils.hashing import digest, sha256
 from reco_core.utils.images import read_with_remarks
@@ -40,7 +40,7 @@ def add_commands(commands: options.Commands) -> None:
     options.add_out(command, "folder for the results")
     listed = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     command.add_argument("--also", default="", help=f"write besides, with commas, or {ALL}: {listed}")
-    command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
+    command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2_crf for reco2)")
     alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
     command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
     command.add_argument(
