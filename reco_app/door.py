@@ -23,6 +23,7 @@ API = "/gradio_api/"
 CALLS = ("run", "api")  # what is done at once, past the queue
 WORKSHOP = ("process_recording", "vibe-edit", "undo-vibe-edit", "vibe-code", "vibe-starter-queries", "proxy=")
 UNUSED = (*WORKSHOP, "mcp/sse", "mcp/messages")  # MCP's old way, whose calls outlive their requests
+GONE = "There is no such call, or its answer has been fetched already. Begin it again."
 SMALL = 1_000_000  # bytes of what is done at once
 
 
@@ -62,7 +63,9 @@ class Door:
         elif scope["method"] == "POST" and INSIDE not in scope:
             self.clients.call(client)
             await self._posted(path, client, scope, receive, send)
-        elif key := _listened(path, scope):
+        elif (event := _event(path)) and not self.queue.known(event):
+            await JSONResponse({"error": GONE}, 404)(scope, receive, send)
+        elif key := event or _session_heard(path, scope):
             with self.queue.listening(key):
                 await self.app(scope, receive, send)
         else:
@@ -105,12 +108,16 @@ def at_the_door(blocks: gr.Blocks, context: AppContext) -> Middleware:
     return Middleware(Door, context.clients, cast(FairQueue, blocks._queue), context.cache)
 
 
-def _listened(path: str, scope: Scope) -> str:
-    """Whose answers a request waits for: a session's, or one event's; "" if it does not."""
-    if path == "queue/data":
-        return parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+def _event(path: str) -> str:
+    """The event whose answer a request waits for; "" if it waits for none."""
     parts = path.split("/")
     return parts[-1] if parts[0] == "call" and len(parts) >= 3 else ""
+
+
+def _session_heard(path: str, scope: Scope) -> str:
+    """The session whose answers a request waits for; "" if it waits for none."""
+    asked = scope["query_string"].decode("latin-1") if path == "queue/data" else ""
+    return parse_qs(asked).get("session_hash", [""])[0]
 
 
 def _too_large(most: float) -> TooLarge:

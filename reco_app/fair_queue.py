@@ -85,6 +85,14 @@ class FairQueue(Queue):
             self._listeners[key] -= 1
             if not self._listeners[key]:
                 del self._listeners[key]
+                if not self.pending_event_ids_session.get(key, True):  # Gradio would keep it for ever
+                    del self.pending_event_ids_session[key]
+
+    def known(self, event: str) -> bool:
+        """Whether an event's answer can still be fetched."""
+        return event in self.event_ids_to_events or any(
+            event in ids for ids in list(self.pending_event_ids_session.values())
+        )
 
     def unheard(self, event: Event) -> bool:
         """Whether nobody waits for an event's answer any more."""

@@ -83,6 +83,17 @@ def test_what_is_no_request(address, body):
         assert (reply.status_code, list(reply.json())) == (400, ["error"]), reply.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "v1/segment", 405), ("PUT", "v1/segment/", 405), ("GET", "v1/nothing", 404), ("POST", "v2/segment", 404)],
+)
+def test_what_is_no_endpoint_is_said_as_every_error(address, method, path, status):
+    reply = httpx.request(method, f"{address}api/{path}")
+    assert (reply.status_code, list(reply.json())) == (status, ["error"])
+    assert "by POST" in reply.json()["error"]
+    assert reply.headers.get("allow") == ("POST" if status == 405 else None)
+
+
 def test_nothing_is_fetched(post, address):
     """An address of this machine, where somebody listens."""
     asked: list[str] = []
