@@ -15,7 +15,7 @@ from reco_app.clients import Clients, Refused, TooLarge, who
 from reco_app.context import AppContext
 from reco_app.fair_queue import FairQueue
 from reco_app.hosting.guard import INSIDE
-from reco_app.messages import sentence
+from reco_app.messages import BAD_REQUEST, sentence
 from reco_core.errors import NoSpaceError
 from reco_core.utils.disk_space import is_full
 
@@ -98,7 +98,7 @@ class Door:
             body = await _whole(counted)
             if session := _session(body):
                 self.clients.session(client, session)
-            await self.app(scope, _replayed(body, receive), send)
+            await self.app(scope, _replayed(body, receive), _blaming(send))
         else:
             await self.app(scope, counted, send)
 
@@ -141,6 +141,29 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return replay
+
+
+def _blaming(send: Send) -> Send:
+    """Gradio answers every error of what is done at once with 500; the caller's faults are 400."""
+    begun: list[Message] = []
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            begun.append(message)
+            return
+        if begun:
+            start = begun.pop()
+            await send({**start, "status": 400} if _title(message.get("body", b"")) == BAD_REQUEST else start)
+        await send(message)
+
+    return sent
+
+
+def _title(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["title"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _session(body: bytes) -> str:

@@ -13,6 +13,7 @@ from fastapi import HTTPException
 from gradio.context import LocalContext
 from gradio.queueing import Event, EventQueue, Queue
 
+from reco_app.api.arguments import in_order
 from reco_app.clients import Clients, Refused, who
 from reco_app.messages import sentence
 
@@ -47,6 +48,8 @@ class FairQueue(Queue):
                 self._admit(str(fn.concurrency_id), address_of(request), body.session_hash)
         except Refused as error:
             raise HTTPException(429, sentence(error), {"Retry-After": str(error.wait)}) from error
+        if fn is not None and fn.api_visibility == "public":
+            body.data = in_order(body.data, len(fn.inputs))
         return await super().push(body, request, username)
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:

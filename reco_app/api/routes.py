@@ -79,7 +79,7 @@ class Routes:
 
 async def called(request: Request, name: str, values: Iterable[Any]) -> JSONResponse:
     """What an endpoint answers to a caller. values: its arguments, in order."""
-    body = json.dumps({"data": list(map(_plain, values))}).encode()
+    body = json.dumps({"data": list(values)}).encode()
     begun = await inside(request, "POST", f"{CALL}/{name}", body)
     if begun.status != HTTPStatus.OK:
         return _refused(begun)
@@ -112,13 +112,6 @@ async def inside(request: Request, method: str, path: str, body: bytes = b"") ->
 
     await request.app(scope, receive, send)
     return Reply(status, bytes(said), wait)
-
-
-def _plain(value: Any) -> Any:
-    """Without what makes a file Gradio's: then we say what is wrong with it, and not Gradio."""
-    if isinstance(value, list):
-        return list(map(_plain, value))
-    return {"path": value.get("path")} if isinstance(value, dict) else value
 
 
 def _finished(reply: Reply) -> JSONResponse:

@@ -16,6 +16,8 @@ from PIL import Image
 from support.app_events import events
 from support.photos import huge_png
 
+from reco_app.messages import UNREAD
+
 
 def test_json_and_a_form_say_the_same(address, post, encoded, chelsea):
     asked = {"names": "cat, wall", "k": 5, "titles": False, "found_from": 0.6}
@@ -119,6 +121,26 @@ def test_gradios_own_api_tells_the_same_sentence(address, encoded):
     assert (kind, said["title"], said["error"][:17]) == ("error", "Bad Request", "K is out of range")
     kind, said = events(address, "search", ["cat", encoded, 2, "mini", ""])
     assert (kind, len(said[0]["photos"])) == ("complete", 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ([], "Photo is missing"),
+        (["eA=="], "Names is missing"),
+        ([{"path": "/reco~files/gone.jpg", "meta": {"_type": "gradio.FileData"}}, "cat"], "The photo is no upload"),
+        ([{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "cat"], "The photo is no upload"),
+        ([[[[[["eA=="]]]]], "cat"], "The photo is no text"),
+    ],
+)
+def test_gradios_own_api_never_tells_nothing(address, data, why):
+    kind, said = events(address, "segment", data)
+    assert (kind, said["title"], said["error"][: len(why)]) == ("error", "Bad Request", why)
+
+
+def test_what_is_done_at_once_never_tells_nothing(address):
+    reply = httpx.post(f"{address}gradio_api/run/cancel", json={"data": [], "fn_index": 32}, timeout=30)
+    assert (reply.status_code, reply.json()["error"]) == (400, UNREAD)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "../../etc/passwd"])
