@@ -16,7 +16,7 @@ from reco_app.clients import Clients, Refused, TooLarge, who
 from reco_app.context import AppContext
 from reco_app.fair_queue import FairQueue
 from reco_app.hosting.guard import INSIDE
-from reco_app.messages import sentence
+from reco_app.messages import BAD_REQUEST, sentence
 from reco_core.errors import NoSpaceError
 from reco_core.utils.disk_space import is_full
 
@@ -24,6 +24,7 @@ API = "/gradio_api/"
 CALLS = ("run", "api")  # what is done at once, past the queue
 WORKSHOP = ("process_recording", "vibe-edit", "undo-vibe-edit", "vibe-code", "vibe-starter-queries", "proxy=")
 UNUSED = (*WORKSHOP, "mcp/sse", "mcp/messages")  # MCP's old way, whose calls outlive their requests
+GONE = "There is no such call, or its answer has been fetched already. Begin it again."
 SMALL = 1_000_000  # bytes of what is done at once
 
 
@@ -79,7 +80,9 @@ class Door:
         elif scope["method"] == "POST" and INSIDE not in scope:
             self.clients.call(client)
             await self._posted(path, client, scope, receive, send)
-        elif key := _listened(path, scope):
+        elif (event := _event(path)) and not self.queue.known(event):
+            await JSONResponse({"error": GONE}, 404)(scope, receive, send)
+        elif key := event or _session_heard(path, scope):
             with self.queue.listening(key):
                 await self.app(scope, receive, send)
         else:
@@ -116,7 +119,7 @@ class Door:
             body = await _whole(counted)
             if session := _session(body):
                 self.clients.session(client, session)
-            await self.app(scope, _replayed(body, receive), send)
+            await self.app(scope, _replayed(body, receive), _blaming(send))
         else:
             await self.app(scope, counted, send)
 
@@ -126,12 +129,16 @@ def at_the_door(blocks: gr.Blocks, context: AppContext) -> Middleware:
     return Middleware(Door, context.clients, cast(FairQueue, blocks._queue), context.cache)
 
 
-def _listened(path: str, scope: Scope) -> str:
-    """Whose answers a request waits for: a session's, or one event's; "" if it does not."""
-    if path == "queue/data":
-        return parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+def _event(path: str) -> str:
+    """The event whose answer a request waits for; "" if it waits for none."""
     parts = path.split("/")
     return parts[-1] if parts[0] == "call" and len(parts) >= 3 else ""
+
+
+def _session_heard(path: str, scope: Scope) -> str:
+    """The session whose answers a request waits for; "" if it waits for none."""
+    asked = scope["query_string"].decode("latin-1") if path == "queue/data" else ""
+    return parse_qs(asked).get("session_hash", [""])[0]
 
 
 def _too_large(most: float) -> TooLarge:
@@ -155,6 +162,29 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return replay
+
+
+def _blaming(send: Send) -> Send:
+    """Gradio answers every error of what is done at once with 500; the caller's faults are 400."""
+    begun: list[Message] = []
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            begun.append(message)
+            return
+        if begun:
+            start = begun.pop()
+            await send({**start, "status": 400} if _title(message.get("body", b"")) == BAD_REQUEST else start)
+        await send(message)
+
+    return sent
+
+
+def _title(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["title"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _session(body: bytes) -> str:

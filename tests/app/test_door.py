@@ -10,6 +10,7 @@ import pytest
 from gradio import route_utils
 from support.quick_blocks import QuickApp
 
+from reco_app.door import GONE
 from reco_app.limits import Limits
 from reco_app.messages import DISK_FULL
 from reco_app.temporary import TemporaryFiles
@@ -84,6 +85,17 @@ def test_calls_of_an_address(serve):
     app = serve(client_calls=0.2)
     codes = [httpx.post(f"{app.url}call/work", json={"data": ["x"]}).status_code for _ in range(5)]
     assert codes[:2] == [200, 200] and codes[-1] == 429
+
+
+def test_an_answer_is_fetched_once(serve, caplog):
+    app = serve()
+    event = httpx.post(f"{app.url}call/work", json={"data": ["x"]}).json()["event_id"]
+    assert '["x"]' in httpx.get(f"{app.url}call/work/{event}", timeout=30).text
+    for gone in (event, "NOSUCH"):
+        reply = httpx.get(f"{app.url}call/work/{gone}")
+        assert (reply.status_code, reply.json()) == (404, {"error": GONE})
+    assert app.queue.pending_event_ids_session == {}
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_gradios_own_workshop_is_closed(serve):
