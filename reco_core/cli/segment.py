@@ -39,7 +39,7 @@ def add_commands(commands: options.Commands) -> None:
     options.add_out(command, "folder for the results")
     listed = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     command.add_argument("--also", default="", help=f"write besides, with commas, or {ALL}: {listed}")
-    command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
+    command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2_crf for reco2)")
     alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
     command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
     command.add_argument(
