@@ -17,6 +17,7 @@ FRAMES = 6  # of an error, the innermost
 LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access")
 # Functions of Gradio that read a request.
 READING = {"upload_fn", "get_fn", "compile_gr_request", "preprocess_data", "validate_inputs"}
+CALLING = "call_function"  # calls ours; what it raises itself is that a request is for none
 log = logging.getLogger("reco_app")
 
 
@@ -29,7 +30,8 @@ def unread(error: BaseException) -> bool:
     """Whether Gradio could not make out a request, before any of our code was asked; or refused what is in it."""
     if type(error).__module__.startswith("gradio."):
         return True
-    return bool(READING & {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)})
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(READING & {*names}) or names[-1:] == [CALLING]
 
 
 def places(trace: TracebackType | None) -> str:

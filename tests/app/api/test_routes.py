@@ -150,8 +150,12 @@ def test_gradios_own_api_never_tells_nothing(address, data, why):
 
 
 def test_what_is_done_at_once_never_tells_nothing(address):
-    reply = httpx.post(f"{address}gradio_api/run/cancel", json={"data": [], "fn_index": 32}, timeout=30)
-    assert (reply.status_code, reply.json()["error"]) == (400, UNREAD)
+    events = httpx.get(f"{address}config", timeout=30).json()["dependencies"]
+    in_the_browser = next(event["id"] for event in events if not event["backend_fn"] and not event["queue"])
+    wants_more = next(event["id"] for event in events if event["backend_fn"] and not event["queue"] and event["inputs"])
+    for event in (in_the_browser, wants_more):
+        reply = httpx.post(f"{address}gradio_api/run/cancel", json={"data": [], "fn_index": event}, timeout=30)
+        assert (reply.status_code, reply.json()["error"]) == (400, UNREAD)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "../../etc/passwd"])
