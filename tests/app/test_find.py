@@ -87,6 +87,7 @@ def test_other_names_dim_the_old_result_and_the_same_again_do_not(visit):
     expect(find).not_to_have_class(re.compile("stale"))
 
 
+@pytest.mark.slow
 def test_errors_stand_where_they_belong_and_go_with_the_next_run(visit, chelsea, tmp_path):
     page = visit()
     found(page, "rocket", "sky", "crane")
@@ -185,6 +186,7 @@ def test_a_page_that_is_refused_says_so_once(visit):
         page.locator("#segment").click()
 
 
+@pytest.mark.slow
 def test_history_several_photos_and_cancel(visit, chelsea, table):
     page = visit()
     found(page, "rocket", "sky", "crane")
