@@ -74,9 +74,15 @@ class ArchiveHandlers:
         return or_refused(added, lambda reason: (gr.skip(), gr.skip(), *_unchanged(kept, reason)))
 
     def cancel(self, user_photos: Kept) -> None:
-        """Stop what is being added."""
+        """Stop what is being added, or waits for its turn."""
         if user_photos:
             user_photos.cancel()
+
+    def offer_cancel(self, user_photos: Kept, visible: bool) -> dict:
+        """Show or hide the button Cancel, which stops nothing that was asked for before or after."""
+        if user_photos:
+            user_photos.resume()
+        return gr.update(visible=visible)
 
     def remove(self, user_photos: Kept, event: gr.EventData) -> Shown:
         """Remove a photo, a name with its photos, or everything."""

@@ -76,7 +76,8 @@ class ArchiveTab:
 
     def _cancellable(self, event: Any, call: Any, inputs: list[Any], outputs: list[Any]) -> None:
         """With the button Cancel for as long as it takes."""
-        show, hide = (partial(gr.update, visible=visible) for visible in (True, False))
-        begun = event(show, None, self.cancel, **AT_ONCE)
+        kept, offer = inputs[-1], self.handlers.offer_cancel
+        show, hide = (partial(offer, visible=visible) for visible in (True, False))
+        begun = event(show, kept, self.cancel, **AT_ONCE)
         done = begun.then(call, inputs, outputs, show_progress_on=self.report, **PHOTOS)
-        done.then(hide, None, self.cancel, **AT_ONCE)
+        done.then(hide, kept, self.cancel, **AT_ONCE)

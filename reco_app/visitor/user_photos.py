@@ -93,9 +93,12 @@ class UserPhotos:
         return self.folder / "photos" / photo.file
 
     def cancel(self) -> None:
-        """Stop what is being added."""
-        if self._changing.locked():
-            self._stop.set()
+        """Stop what is being added, or waits for its turn to be."""
+        self._stop.set()
+
+    def resume(self) -> None:
+        """What is asked for from now on was not cancelled."""
+        self._stop.clear()
 
     def add(
         self, given: Iterable[SmallPhoto | LeftOut], name: str = "", learn: Callable[[], object] = lambda: None
@@ -174,7 +177,6 @@ class UserPhotos:
         if not self._changing.acquire(blocking=False):
             raise OptionError("your photos are being changed already", remedy="Wait for it, or cancel it")
         try:
-            self._stop.clear()
             yield
         finally:
             self._stop.clear()

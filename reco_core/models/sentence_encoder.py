@@ -35,7 +35,8 @@ class MiniLM:
         self.tokenizer.enable_truncation(MAX_TOKENS)
         self.tokenizer.enable_padding()
         config = json.loads((folder / "config.json").read_text("utf-8"))
-        weights = load_file(folder / "model.safetensors", device)  # on a CPU not copied, but mapped: a word's row
+        weights = load_file(folder / "model.safetensors")  # on a CPU not copied, but mapped: a word's row
+        weights = {name: tensor.to(device) for name, tensor in weights.items()}  # safetensors knows fewer devices
         self.model = Bert(weights, config["num_attention_heads"], config["layer_norm_eps"])
 
     @torch.inference_mode()
