@@ -78,11 +78,17 @@ class ArchiveHandlers:
         if user_photos:
             user_photos.cancel()
 
-    def offer_cancel(self, user_photos: Kept, visible: bool) -> dict:
-        """Show or hide the button Cancel, which stops nothing that was asked for before or after."""
+    def begin_adding(self, user_photos: Kept) -> dict:
+        """Show the button Cancel, which stops nothing that was asked for before."""
         if user_photos:
             user_photos.resume()
-        return gr.update(visible=visible)
+        return gr.update(visible=True)
+
+    def end_adding(self, user_photos: Kept) -> dict:
+        """Hide it; it stops nothing that is asked for from now on."""
+        if user_photos:
+            user_photos.resume()
+        return gr.update(visible=False)
 
     def remove(self, user_photos: Kept, event: gr.EventData) -> Shown:
         """Remove a photo, a name with its photos, or everything."""
