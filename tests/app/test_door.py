@@ -51,8 +51,8 @@ def test_files_are_bounded_however_small(serve):
     assert refused.status_code == 413
     assert refused.text == "These are too many files. Expected: at most 20 at once."
     app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
-    for boundary in ("plain", "Boundary"):  # the name of the field may be written in any way
-        form = {"Content-Type": f"multipart/form-data; {boundary if boundary != 'plain' else 'boundary'}=q"}
+    for boundary in ("boundary", "Boundary"):  # the name of the field may be written in any way
+        form = {"Content-Type": f"multipart/form-data; {boundary}=q"}
         body = b"".join(b'--q\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nx\r\n' for _ in many)
         assert httpx.post(f"{app.url}upload", content=body + b"--q--\r\n", headers=form, timeout=30).status_code == 413
     app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
