@@ -36,8 +36,10 @@ class MiniEncoder(Encoder):
     aliases: tuple[Tensor, Tensor]
 
     @classmethod
-    def load(cls, preset: Preset, device: str = "cpu", folder: Path | None = None) -> Self:
-        """folder: another folder or file of weights for the network.
+    def load(
+        cls, preset: Preset, device: str = "cpu", folder: Path | None = None, precision: torch.dtype = torch.float32
+    ) -> Self:
+        """folder: another folder or file of weights for the network. precision: see `MiniNetwork.lower`.
 
         Raises:
             OptionError, WeightsError: what is missing or not the right file.
@@ -50,7 +52,7 @@ class MiniEncoder(Encoder):
         state = weights.read_state_dict(found.path)
         network = MiniNetwork.of(state)
         weights.load_strictly(network, state, "mini", found.path.name)
-        network.to(device).eval()
+        network.lower(precision).to(device).eval()
         stored = weights.read_state_dict(bundled_folder() / vocabulary.file)
         spoken = stored["embeddings"].float().to(device)
         aliases = (stored["aliases"].float().to(device), stored["alias_rows"].long().to(device))

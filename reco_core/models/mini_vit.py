@@ -80,6 +80,13 @@ class MiniNetwork(nn.Module):
         names, words = (state.get(f"{rows}.bias", ()) for rows in ("vit.head", "photo_words"))
         return cls(names=len(names) or NAMES, words=len(words))
 
+    def lower(self, precision: torch.dtype) -> Self:
+        """Compute attention and MLPs in another precision; what they add to, and what is said of it, stays float32."""
+        for block in self.vit.blocks:
+            block.attn.to(precision)
+            block.mlp.to(precision)
+        return self
+
     def forward(self, images: Tensor, margin: int = 0) -> MiniOutput:
         """Read normalised photos (B, 3, 16 h, 16 w), float; any h, w of at least 1.
 
