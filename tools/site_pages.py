@@ -1,6 +1,6 @@
 """A hook of mkdocs: pages that lie outside docs/ join the site, and links follow them there.
 
-Links are written for whoever reads the files where they lie. One to a file that is no page of the site becomes its name.
+Links are written for whoever reads the files where they lie. Of one to a file that is no page its text stays.
 """
 
 import posixpath
