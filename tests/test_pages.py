@@ -17,7 +17,7 @@ NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 MOST_WORDS = 900
-LABORATORY = "mIoU, mask, exemplar, embedding, co-segment, zero-shot, pixel, baseline, CLIP, segmentation, CRF, unlabelled"
+LABORATORY = "mIoU, mask, exemplar, embedding, co-segment, zero-shot, pixel, baseline, CLIP, segmentation, CRF"
 AMERICAN = (
     "color, gray, behavior, center, centered, labeled, unlabeled, modeling, neighbor, recognize, analyze, license"
 )
