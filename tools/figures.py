@@ -228,6 +228,8 @@ def main() -> None:
         },
     }
     if len(sys.argv) > 1:
+        if sys.argv[1] not in made:
+            sys.exit(f"the reports have no such table; they have: {', '.join(made)}")
         print(made[sys.argv[1]])
         return
     for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
