@@ -214,11 +214,15 @@ def test_history_several_photos_and_cancel(visit, chelsea, table):
 def test_a_run_can_be_cancelled(visit):
     page = visit()
     found(page, "rocket", "sky", "crane")
-    page.evaluate(CANCELS_AT_ONCE)
-    ask(page, ", ".join(f'"thing {i}"' for i in range(40)))
-    page.wait_for_function("window.cancelled !== null")
-    state(page, "done")
-    assert list(answers(page)) and len(answers(page)) == 3
+    for attempt in range(3):  # a quick server may be done before a slow browser has clicked
+        before = answers(page)
+        page.evaluate(CANCELS_AT_ONCE)
+        ask(page, ", ".join(f'"thing {attempt} {i}"' for i in range(40)))
+        page.wait_for_function("window.cancelled !== null")
+        state(page, "done")
+        if cancelled := answers(page) == before:
+            break
+    assert before and cancelled
     expect(page.locator("#segment")).to_be_visible()
 
 
