@@ -144,6 +144,7 @@ def test_a_link_fills_the_page_and_runs(visit, address):
     assert empty["width"] == result["width"]
 
 
+@pytest.mark.slow
 def test_a_link_shows_its_example_at_once_and_can_be_cancelled(visit, address):
     names = ",".join(f"%22thing {i}%22" for i in range(40))
     page = visit(address=f"{address}?names={names}&example=coffee&method=reco_no_text", script=CANCELS_AT_ONCE)
@@ -155,6 +156,7 @@ def test_a_link_shows_its_example_at_once_and_can_be_cancelled(visit, address):
     found(page, "cup")
 
 
+@pytest.mark.slow
 def test_what_gradio_refuses_leaves_the_page_as_it_was(visit):
     page = visit()
     found(page, "rocket", "sky", "crane")
@@ -262,6 +264,7 @@ def test_on_a_phone_the_result_comes_first_and_the_page_is_short(visit):
     fits(page)
 
 
+@pytest.mark.slow
 def test_on_a_phone_what_is_picked_from_the_visit_is_seen(visit):
     page = visit(width=390, height=700, touch=True)
     found(page, "rocket", "sky", "crane")
