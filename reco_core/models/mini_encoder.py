@@ -69,15 +69,21 @@ class MiniEncoder(Encoder):
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
 
+    @torch.inference_mode()
     def encode_photo(self, photo: np.ndarray) -> Encoded:
-        """The network keeps notes of its own in the outermost patches, the corners above all: it sees
+        model = self.preset.features
+        return self.encode_image(self._tensor(photo, self._size(photo, model.patch), model)[None])
+
+    def encode_image(self, image: Tensor) -> Encoded:
+        """A user's photo, normalised (1, 3, H, W), sides multiples of the patch.
+
+        The network keeps notes of its own in the outermost patches, the corners above all: it sees
         the photo with a mirrored margin, what it says of the margin is dropped, and a corner gets
         what it says of the patch diagonally inside.
         """
         model, margin = self.preset.features, self.preset.margin
-        image = self._tensor(photo, self._size(photo, model.patch), model)[None]
         inside = slice(margin, -margin)
-        encoded = self.encode(F.pad(image, [margin * model.patch] * 4, mode="reflect"))
+        encoded = self._read(F.pad(image, [margin * model.patch] * 4, mode="reflect"))
         language, features = (maps[:, inside, inside].clone() for maps in (encoded.language, encoded.features))
         words = None if encoded.words is None else (encoded.words[0], encoded.words[1][:, inside, inside].clone())
         for maps in (language, features, *(words or ())[1:]):
@@ -95,6 +101,9 @@ class MiniEncoder(Encoder):
     @torch.inference_mode()
     def encode(self, images: Tensor) -> Encoded:
         """Normalised photos (B, 3, H, W), sides multiples of the patch."""
+        return self._read(images)
+
+    def _read(self, images: Tensor) -> Encoded:
         out = self.network(images.to(self.device))
         return Encoded(
             embedding=conse(out.photo.probability, self.spoken),

@@ -1,0 +1,121 @@
+"""ReCo with chosen names as one ONNX graph, for any runtime: traced from the code that segments in Python.
+
+| input | |
+|---|---|
+| photo (H, W, 3) uint8 | RGB, at the size that labels are to have: `pipeline.working_photo` |
+| rows (16 h,), columns (16 w,) float32 | their lengths say at what size the network sees it: `images.model_size` |
+
+| output | |
+|---|---|
+| labels (H, W) uint8 | 0 the background, i the i-th name |
+| presence (K,) float32 | 0..1 |
+| scores (K + 1, H, W) float32 | what the argmax was taken of |
+"""
+
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reco_core.errors import OptionError
+from reco_core.methods import Method
+from reco_core.models.mini_encoder import MiniEncoder
+from reco_core.pipeline import ReCo
+from reco_core.presets import Preset
+from reco_core.types import References
+from reco_core.utils.images import model_size
+from reco_core.utils.quiet_loggers import quiet_loggers
+
+OPSET = 20
+INPUTS, OUTPUTS = ("photo", "rows", "columns"), ("labels", "presence", "scores")
+LEAST_PIXELS, MOST_PIXELS = 16, 8192  # of a photo's sides
+LONGEST = 4  # aspect of what the network sees: see `images.MAX_ASPECT`
+
+
+class PhotoGraph(nn.Module):
+    """A ReCo, its references and a method without refinement, as one module; of the preset mini."""
+
+    def __init__(self, reco: ReCo, references: References, method: Method) -> None:
+        """Raises OptionError: a preset or a method that cannot become a graph."""
+        super().__init__()
+        encoder = reco.encoder
+        if not isinstance(encoder, MiniEncoder):
+            raise OptionError("this preset cannot be exported", given=encoder.preset.name, expected="mini")
+        if method.refine:
+            raise OptionError(
+                "this method cannot be exported", given=method.name, expected="one without a CRF, as reco2"
+            )
+        self.network = encoder.network
+        self.encoder, self.scorer, self.references, self.method = encoder, reco.scorer, references, method
+
+    def forward(self, photo: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See the top of this file. Resized in bytes, as Pillow does."""
+        model, size = self.encoder.preset.features, (photo.shape[0], photo.shape[1])
+        seen_size = (rows.shape[0], columns.shape[0])
+        seen = F.interpolate(photo.permute(2, 0, 1)[None], seen_size, mode="bicubic", antialias=True).float() / 255
+        mean, std = (torch.tensor(values)[:, None, None] for values in (model.mean, model.std))
+        encoded = self.encoder.encode_image((seen - mean) / std)  # (1, 3, 16 h, 16 w)
+        scores, log_odds = self.scorer.score(encoded, self.references, size, self.method.scoring)
+        return scores.argmax(0).to(torch.uint8), log_odds.sigmoid(), scores
+
+
+def to_onnx(reco: ReCo, references: References, method: Method) -> onnx.ModelProto:
+    """Trace and fold: what depends on the names alone is a constant of the graph. Takes half a minute.
+
+    Raises:
+        OptionError: a preset or a method that cannot become a graph.
+    """
+    module, preset = PhotoGraph(reco, references, method).eval(), reco.encoder.preset
+    patch, side, dim = preset.features.patch, preset.photo_side, torch.export.Dim
+    short, grids = side // patch, {"min": side // patch, "max": LONGEST * (side // patch) + 1}
+    sizes: dict[str, Any] = {
+        "photo": {
+            0: dim("height", min=LEAST_PIXELS, max=MOST_PIXELS),
+            1: dim("width", min=LEAST_PIXELS, max=MOST_PIXELS),
+        },
+        "rows": {0: patch * dim("h", **grids)},
+        "columns": {0: patch * dim("w", **grids)},
+    }
+    example = (
+        torch.zeros(90, 140, 3, dtype=torch.uint8),
+        torch.zeros((short + 2) * patch),
+        torch.zeros((short + 5) * patch),
+    )
+    ends = dict[str, Any](input_names=INPUTS, output_names=OUTPUTS, dynamic_shapes=sizes)
+    with quiet_loggers(logging.WARNING, "onnx_ir", "onnxscript"), torch.no_grad():
+        program: Any = torch.onnx.export(module, example, **ends, opset_version=OPSET, verbose=False)
+    model = _folded(program.model_proto)
+    about = {"names": json.dumps(references.names, ensure_ascii=False), "method": method.name}
+    onnx.helper.set_model_props(model, about)
+    return model
+
+
+def feeds(photo: np.ndarray, preset: Preset) -> dict[str, np.ndarray]:
+    """The graph's inputs for a photo (H, W, 3) uint8 of the size that labels are to have."""
+    height, width = model_size(photo.shape[0], photo.shape[1], preset.photo_side, preset.features.patch)
+    return {"photo": photo, "rows": np.zeros(height, np.float32), "columns": np.zeros(width, np.float32)}
+
+
+def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same with constants in place of what is computed of constants alone."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as scratch:
+        file, options = Path(scratch) / "folded.onnx", onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(file)
+        options.log_severity_level = 3
+        onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        folded = onnx.load(file)
+    used = {node.domain for node in folded.graph.node} | {""}
+    kept = [opset for opset in folded.opset_import if opset.domain in used]
+    del folded.opset_import[:]
+    folded.opset_import.extend(kept)
+    return folded

@@ -1,0 +1,26 @@
+// Beside the page, so that it stays usable: loads the model once, then answers photo after photo.
+
+let ort = null, session = null;
+
+const load = async ({runtime, wasm, model, threads}) => {
+  ort = await import(runtime);
+  Object.assign(ort.env.wasm, {numThreads: threads, wasmBinary: wasm, proxy: false});
+  ort.env.logLevel = 'error';
+  session = await ort.InferenceSession.create(new Uint8Array(model), {executionProviders: ['wasm'], graphOptimizationLevel: 'all'});
+  return {};
+};
+
+const segment = async ({pixels, width, height, rows, columns}) => {
+  const floats = length => new ort.Tensor('float32', new Float32Array(length), [length]);
+  const photo = new ort.Tensor('uint8', pixels, [height, width, 3]);
+  const {labels, presence} = await session.run({photo, rows: floats(rows), columns: floats(columns)}, ['labels', 'presence']);
+  return {labels: new Uint8Array(labels.data), presence: [...presence.data]};
+};
+
+onmessage = async ({data: {id, task, given}}) => {
+  try {
+    postMessage({id, answer: await {load, segment}[task](given)});
+  } catch (error) {
+    postMessage({id, error: String(error?.message ?? error)});
+  }
+};
