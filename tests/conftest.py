@@ -26,8 +26,8 @@ from reco_core.presets import Model, Preset
 from reco_core.utils import download
 
 # Folders whose tests run in one process: the app's share a server and a browser, those of adapting a specialist, those
-# of models networks of gigabytes.
-TOGETHER = ("adaptation", "app", "models")
+# of exporting a page, those of models networks of gigabytes.
+TOGETHER = ("adaptation", "app", "export", "models")
 
 
 class Together(LoadScopeScheduling):

@@ -10,17 +10,17 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import onnx
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reco_core.errors import OptionError
 from reco_core.export.answers import FOUND_FROM, LEAST_SHARE, LESS_SURE
 from reco_core.export.page.credits import credits_of
-from reco_core.export.page.graph import to_onnx
 from reco_core.export.page.runtime import Runtime
 from reco_core.export.page.viewer_files import SCRIPTS, STYLES, viewer_text
 from reco_core.export.page.weights import Weights, shrink
-from reco_core.methods import Method
-from reco_core.pipeline import WORKING_SIDE, ReCo
+from reco_core.pipeline import WORKING_SIDE
+from reco_core.presets import Preset
 from reco_core.types import References
 from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import MAX_ASPECT, MIN_SIDE
@@ -36,7 +36,7 @@ OWN_SCRIPTS = ("engine", "photos", "downloads", "camera_shot", "page")
 SHOWN_SIDE = 1600  # pixels of a photo as it is shown
 MOST_BYTES = 60_000_000  # of a photo's file
 MOST_TITLE = 120
-PAGE, CREDITS, LICENCES, README = "index.html", "CREDITS.txt", "LICENCES.txt", "README.md"
+TEXTS = PAGE, CREDITS, LICENCES, README = "index.html", "CREDITS.txt", "LICENCES.txt", "README.md"
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,29 @@ class Page:
 
     @classmethod
     def of(
-        cls, reco: ReCo, references: References, method: Method, *, title: str = "", weights: Weights = "int8"
+        cls,
+        graph: onnx.ModelProto,
+        references: References,
+        preset: Preset,
+        *,
+        title: str = "",
+        weights: Weights = "int8",
     ) -> "Page":
-        """Trace ReCo with these references; takes half a minute.
+        """A page of what `to_onnx` made of the same references.
 
-        title: by default the names. Raises OptionError: a preset, a method or a title that cannot be a page's;
-        DependencyError: what runs it in browsers is missing.
+        title: by default the names. weights: how they are stored; float16 loses nothing that counts.
+
+        Raises:
+            OptionError: the title is too long. DependencyError: what runs it in browsers is missing.
         """
-        title = " ".join(title.split()) or f"Find {_listed(references.names)}"
-        if len(title) > MOST_TITLE and title != f"Find {_listed(references.names)}":
+        title, usual = " ".join(title.split()), _listed(references.names)
+        if len(title) > MOST_TITLE:
             raise OptionError("the title is too long", given=title, expected=f"at most {MOST_TITLE} letters")
-        runtime, preset = Runtime.bundled(), reco.encoder.preset
-        graph = to_onnx(reco, references, method)
-        shrink(graph, weights)
-        packed = gzip.compress(graph.SerializeToString(), 9, mtime=0)
+        runtime, small = Runtime.bundled(), onnx.ModelProto()
+        small.CopyFrom(graph)
+        shrink(small, weights)
+        packed = gzip.compress(small.SerializeToString(), 6, mtime=0)
+        title = title or f"{usual[:1].upper()}{usual[1:]}"
         side, patch = preset.photo_side, preset.features.patch
         return cls(title, references.names, packed, credits_of(references, preset), side, patch, runtime)
 
@@ -78,7 +87,7 @@ class Page:
     @property
     def sentence(self) -> str:
         """What it does."""
-        return f"Finds {_listed(self.names)} in your photos."
+        return f"Give it photos, and it marks {_listed(self.names)}."
 
     def html(self, *, single: bool) -> str:
         """index.html; single: with all parts in it."""
@@ -118,6 +127,11 @@ class Page:
         """Write the files into a folder, index.html last; returns their bytes. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         files = self.files()
+        for name in self.parts:  # of a page that was here before
+            for old in {*folder.glob(f"{name}.*.bin"), *folder.glob(f"{name}.*.mjs")} - {
+                folder / file for file in files
+            }:
+                old.unlink()
         for name in sorted(files, key=lambda name: name == PAGE):
             atomic_write(folder / name, files[name])
         return sum(map(len, files.values()))

@@ -40,7 +40,7 @@ const script = content => URL.createObjectURL(new Blob([content], {type: 'text/j
 class Engine {
   constructor() {
     this.waiting = new Map();
-    this.worker = new Worker(script(document.getElementById('worker').textContent), {type: 'module'});
+    this.worker = new Worker(script(document.getElementById('worker').textContent));
     this.worker.addEventListener('message', ({data: {id, answer, error}}) => {
       const {resolve, reject} = this.waiting.get(id);
       this.waiting.delete(id);
@@ -67,8 +67,8 @@ class Engine {
     let so_far = 0;
     const count = bytes => told(Math.min(1, (so_far += bytes) / all));
     const [model, wasm, runtime] = await Promise.all(['model', 'wasm', 'runtime'].map(name => fetched(name, count).then(unpacked)));
-    const threads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
-    await this.ask('load', {runtime: script(runtime), wasm, model, threads}, [wasm, model]);
+    const threads = self.crossOriginIsolated ? Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 1) - 1)) : 1; // one core is the page's
+    await this.ask('load', {runtime, wasm, model, threads}, [runtime, wasm, model]);
   }
 
   // {width, height, pixels: RGB} -> {labels, presence}

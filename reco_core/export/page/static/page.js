@@ -79,7 +79,6 @@ const takePhotos = () => {
   input.addEventListener('change', () => {
     add(given(input.files)).finally(() => { input.value = ''; });
   });
-  at('viewer').addEventListener('click', event => event.target.closest('[data-choose]') && input.click());
   addEventListener('dragover', event => { event.preventDefault(); document.body.classList.add('over'); });
   addEventListener('dragleave', event => event.relatedTarget || document.body.classList.remove('over'));
   addEventListener('drop', event => {
@@ -103,7 +102,7 @@ const begin = () => {
     showView(empty(missing));
     return problem(missing);
   }
-  showView(empty('Drop a photo here'));
+  showView(empty('Drop photos here, or choose them'));
   takePhotos();
   engine = new Engine();
   loaded = load();

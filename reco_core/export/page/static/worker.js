@@ -3,7 +3,8 @@
 let ort = null, session = null;
 
 const load = async ({runtime, wasm, model, threads}) => {
-  ort = await import(runtime);
+  // An address of its own making: a page that was opened as a file may not hand one over.
+  ort = await import(URL.createObjectURL(new Blob([runtime], {type: 'text/javascript'})));
   Object.assign(ort.env.wasm, {numThreads: threads, wasmBinary: wasm, proxy: false});
   ort.env.logLevel = 'error';
   session = await ort.InferenceSession.create(new Uint8Array(model), {executionProviders: ['wasm'], graphOptimizationLevel: 'all'});

@@ -1,0 +1,54 @@
+"""The command `export`: names as a web page of their own."""
+
+import argparse
+import logging
+
+from reco_core.cli import options
+from reco_core.cli.learning import add_names, learn, tell_remarks
+from reco_core.export.page.builder import PAGE, Page
+from reco_core.export.page.graph import to_onnx
+from reco_core.export.page.weights import WEIGHTS
+from reco_core.methods import find_method
+from reco_core.utils.names import parse_names
+
+log = logging.getLogger("reco_core")
+
+
+def add_commands(commands: options.Commands) -> None:
+    """Add `export`."""
+    command = options.add_command(commands, "export", export)
+    command.add_argument("names", help='for example "fire hydrant, bench"')
+    options.add_out(command, "folder for the page")
+    command.add_argument("--title", default="", help="of the page (default: the names)")
+    command.add_argument("--single-file", action="store_true", help="one file, which opens by a double click")
+    command.add_argument(
+        "--weights-as",
+        choices=WEIGHTS,
+        default="int8",
+        help="float16 says what Python says, int8 nearly so in half the bytes (default: int8)",
+    )
+    command.add_argument("--method", help="without refinement (default: the preset's, reco2)")
+    add_names(command)
+
+
+def export(args: argparse.Namespace) -> None:
+    """Make a web page that finds named things in photos, on its visitor's device.
+
+    The page is a folder for any static server, such as GitHub Pages: it needs no server of its own, sends nothing
+    anywhere, and works without a network after the first visit. With --single-file it is one file.
+
+    Example: "fire hydrant, bench" --out page
+    """
+    parse_names(args.names)  # what is wrong with them, before models are loaded
+    asked = args.method and find_method(args.method)
+    reco = options.load(args)
+    method = asked or find_method(reco.encoder.preset.method)
+    reco, references, remarks = learn(reco, method.name, args)
+    log.info("making the page, which takes about half a minute")
+    graph = to_onnx(reco, references, method)
+    page = Page.of(graph, references, reco.encoder.preset, title=args.title, weights=args.weights_as)
+    size = page.write_single(args.out / PAGE) if args.single_file else page.write(args.out)
+    tell_remarks(references, remarks)
+    log.info("%s: %.1f MB", args.out / PAGE, size / 1e6)
+    if not args.single_file:
+        log.info("look at it: python -m http.server --directory %s", args.out)
