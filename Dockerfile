@@ -1,8 +1,6 @@
 # The app with its model and archive: it fetches nothing when it runs.
 #   docker build -t reco . && docker run -p 7860:7860 --memory 4g --read-only --tmpfs /tmp reco
 FROM python:3.11-slim AS build
-# pydensecrf2 is compiled when it is installed.
-RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /venv
 COPY requirements.lock .
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock

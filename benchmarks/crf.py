@@ -1,4 +1,6 @@
-"""The dense CRF on every pixel against the fast one: seconds, how often they agree, and quality.
+"""The paper's dense CRF, on every pixel, against the fast one (`segmentation/refinement.py`).
+
+Seconds, how often they agree, and quality:
 
     python benchmarks/crf.py [--photos FOLDER ...] [--limit 60]
     python benchmarks/crf.py --labelled FOLDER [--limit 60]
@@ -24,7 +26,7 @@ from reco_core.datasets.dataset import Dataset
 from reco_core.datasets.folder import open_folder
 from reco_core.methods import BACKGROUND_WORDS
 from reco_core.pipeline import WORKING_SIDE, ReCo
-from reco_core.segmentation import crf, metrics
+from reco_core.segmentation import crf, metrics, refinement
 from reco_core.types import MAX_LABELS
 from reco_core.utils.images import limit_size, read_photo, resize_labels
 
@@ -61,20 +63,24 @@ def unlabelled(folders: list[Path], limit: int) -> Iterator[np.ndarray]:
         yield from (getattr(skimage.data, name)() for name in CARRIED[:limit])
 
 
+def fast(photo: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    return refinement.refine(photo, torch.from_numpy(scores)).numpy()
+
+
 def measure(tally: Tally, photo: np.ndarray, scores: np.ndarray, truth: np.ndarray | None, rows: np.ndarray) -> None:
     """Add one photo: `photo` as large as its scores, `truth` (class of each pixel) as large as it likes."""
-    none, labels, ways = scores.argmax(0), {}, [crf.refine, crf.refine_fast]
+    none, labels, ways = scores.argmax(0), {}, [crf.refine, fast]
     for way in ways[:: 1 if tally.photos % 2 else -1]:
         started = time.perf_counter()
         labels[way] = way(photo, scores)
         tally.seconds[ways.index(way)] += time.perf_counter() - started
-    exact, fast = (labels[way] for way in ways)
-    same, changed = exact == fast, exact != none
-    either = changed | (fast != none)
+    exact, ours = (labels[way] for way in ways)
+    same, changed = exact == ours, exact != none
+    either = changed | (ours != none)
     tally.pixels += [same.size, changed.sum(), either.sum(), same.sum(), same[changed].sum(), same[either].sum()]
     tally.photos += 1
     if truth is not None:
-        for i, found in enumerate((none, exact, fast)):
+        for i, found in enumerate((none, exact, ours)):
             mapped = rows[resize_labels(found.astype(np.uint8), truth.shape)]
             tally.confusion[i] += metrics.confusion_matrix(truth, mapped, tally.confusion.shape[1])
 

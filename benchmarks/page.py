@@ -27,7 +27,7 @@ from reco_core.types import MAX_LABELS
 from reco_core.utils.images import resize_labels
 from reco_core.utils.panoramas import is_long
 
-METHOD = "reco2"
+METHOD = find_method("reco2_crf")
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     data, reco = open_folder(args.folder), ReCo.load(device="cpu")
     references = reco.prepare(data.words, method=METHOD, most=MAX_LABELS)
-    graph, sessions, sizes = to_onnx(reco, references, find_method(METHOD)), {}, {}
+    graph, sessions, sizes = to_onnx(reco, references, METHOD), {}, {}
     for weights in args.weights:
         small = copy.deepcopy(graph)
         shrink(small, weights)
@@ -57,7 +57,7 @@ def main() -> None:
         ours = reco.segment(small, references, method=METHOD)
         confusion["python"] += metrics.confusion_matrix(truth, rows[resize_labels(ours.labels, truth.shape)], classes)
         for weights, session in sessions.items():
-            labels, presence, scores = session.run(None, feeds(small, reco.encoder.preset))
+            labels, presence, scores = session.run(None, feeds(small, reco.encoder.preset, METHOD))
             confusion[weights] += metrics.confusion_matrix(truth, rows[resize_labels(labels, truth.shape)], classes)
             apart = float(np.abs(scores - ours.scores).max()), float(np.abs(presence - ours.presence).max())
             differences[weights].append((*apart, float((labels == ours.labels).mean())))

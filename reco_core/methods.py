@@ -66,7 +66,11 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Method:
-    """A named way through the pipeline. refine: "", "crf" (the paper's) or "fast_crf", at the photo's edges."""
+    """A named way through the pipeline.
+
+    refine: how labels are drawn along the photo's edges: not at all, by "crf" (the paper's, which needs a library) or
+        by "fast_crf" (ours, `segmentation.refinement`).
+    """
 
     name: str
     summary: str
@@ -115,9 +119,9 @@ METHODS = {
         Method("reco_no_lgc_ce", "without either", Learning(language_guidance=False, context_elimination=False)),
         Method("reco_no_text", "references alone at inference", scoring=Scoring(language=False)),
         Method("denseclip", "the language map alone (the baseline)", scoring=Scoring("denseclip")),
-        Method("reco_crf", "ReCo with a dense CRF", refine="crf"),
+        Method("reco_crf", "ReCo with the paper's dense CRF", refine="crf"),
         Method("reco2", _RECO2, _OURS, Scoring("reco2")),
-        Method("reco2_crf", "reco2 with a fast dense CRF", _OURS, Scoring("reco2"), "fast_crf"),
+        Method("reco2_crf", "reco2 with outlines along the photo's edges", _OURS, Scoring("reco2"), "fast_crf"),
     )
 }
 REFINEMENTS = ("crf", "fast_crf")

@@ -30,7 +30,7 @@ from reco_core.models.encoder import Encoder
 from reco_core.models.encoders import load_encoder
 from reco_core.photo_sources.source import path_inside
 from reco_core.presets import Preset, find_preset
-from reco_core.segmentation import crf
+from reco_core.segmentation import crf, refinement
 from reco_core.segmentation.decision import decision_maps, decision_size
 from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.surroundings import competing
@@ -46,7 +46,7 @@ from reco_core.utils.stopwatch import Stopwatch
 log = logging.getLogger(__name__)
 STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
 MOST_EXEMPLARS = 1000  # of a name: each is compared with each, so time and memory grow with the square
-WORKING_SIDE = 640  # scores and CRF work on the photo shrunk to this (`working_photo`); labels are enlarged again
+WORKING_SIDE = 640  # scores and CRFs work on the photo shrunk to this (`working_photo`); labels are enlarged again
 
 
 class ReCo:
@@ -223,8 +223,8 @@ class ReCo:
         encoded: what `encode` said of this photo, so that it need not be read again for other names.
 
         Raises:
-            PhotoError: it is no photo. OptionError: unknown method. DependencyError: the method wants a CRF that is not
-                installed.
+            PhotoError: it is no photo. OptionError: unknown method. DependencyError: the method wants the paper's CRF,
+                and its library is not installed.
         """
         method, photo = _method(method), as_photo(photo)
         timings = {"prepare": references.seconds}
@@ -235,12 +235,11 @@ class ReCo:
         clock.lap("encode")
         size = (working.shape[0], working.shape[1])
         scored = self.scorer.score(encoded, references, size, method.scoring)
-        scores, labels = scored.scores.cpu().numpy(), scored.scores.argmax(0).cpu().numpy()
         clock.lap("infer")
+        scores, labels = scored.scores.cpu().numpy(), _label(working, scored.scores, method)
         if method.refine:
-            labels = crf.REFINEMENTS[method.refine](working, scores)
             clock.lap("crf")
-        labels = resize_labels(labels.astype(np.uint8), photo.shape[:2])
+        labels = resize_labels(labels, photo.shape[:2])
         return Segmentation(labels, scores, references, tuple(torch.sigmoid(scored.log_odds).tolist()), timings)
 
     def explain(
@@ -286,9 +285,17 @@ def _method(method: str | Method) -> Method:
     return find_method(method) if isinstance(method, str) else method
 
 
+def _label(photo: np.ndarray, scores: Tensor, method: Method) -> np.ndarray:
+    """Labels (H, W) uint8 of a photo (H, W, 3) from scores (K, H, W), drawn along its edges as the method says."""
+    if method.refine == "crf":
+        return crf.refine(photo, scores.cpu().numpy()).astype(np.uint8)
+    labels = refinement.refine(photo, scores) if method.refine else scores.argmax(0)
+    return labels.byte().cpu().numpy()
+
+
 def usual_method(preset: Preset) -> str:
-    """What people get who name no method: the preset's, reco2 with its fast CRF where one is installed."""
-    return "reco2_crf" if preset.method == "reco2" and not crf.unavailable() else preset.method
+    """What people get who name no method: the preset's, with reco2's labels drawn along the edges."""
+    return "reco2_crf" if preset.method == "reco2" else preset.method
 
 
 def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:

@@ -20,7 +20,7 @@ import reco_core
 from reco_core.utils import paths
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ("requirements.txt", "requirements-data.txt", "requirements-cluster.txt", "requirements-dev.txt")
+REQUIREMENTS = tuple(f"requirements{use}.txt" for use in ("", "-data", "-cluster", "-crf", "-dev"))
 # Stands in a new environment: whatever wants the network is refused at once.
 OFFLINE = """
 import socket
@@ -94,7 +94,7 @@ def test_a_wheel_says_what_it_needs():
     assert core.version == reco_core.__version__
     assert {Requirement(line) for line in core.dependencies} == {*requirements("requirements.txt")}
     extras = {name: {Requirement(line) for line in lines} for name, lines in core.optional_dependencies.items()}
-    assert extras == {name: {*requirements(f"requirements-{name}.txt")} for name in ("data", "cluster")}
+    assert extras == {name: {*requirements(f"requirements-{name}.txt")} for name in ("data", "cluster", "crf")}
     for target in core.scripts.values():
         assert importlib.util.find_spec(target.partition(":")[0])
 

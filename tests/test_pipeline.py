@@ -9,7 +9,7 @@ import pytest
 import torch
 from support.recorder import Recorder
 
-from reco_core.errors import Cancelled, NamesError, OptionError
+from reco_core.errors import Cancelled, DependencyError, NamesError, OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, Temperatures
 from reco_core.pipeline import ReCo, usual_method
 from reco_core.presets import PRESETS
@@ -303,11 +303,18 @@ def test_names_in_one_text(reco):
     assert reco.understand("red car").names == ("car",)
 
 
-def test_people_get_the_fast_crf_where_there_is_one(monkeypatch):
+def test_people_get_outlines_along_edges():
     assert usual_method(PRESETS["mini"]) == "reco2_crf"
     assert usual_method(PRESETS["paper"]) == "reco"
+
+
+def test_only_the_papers_crf_needs_its_library(reco, cat, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
-    assert usual_method(PRESETS["mini"]) == "reco2"
+    references = reco.prepare(["cat"], method="reco2")
+    assert reco.segment(cat, references, method="reco2_crf").labels.any()
+    for method in ("reco_crf", "reco2+crf"):
+        with pytest.raises(DependencyError, match=r"paper's CRF .*pip install -r requirements-crf\.txt .*compiler"):
+            reco.segment(cat, references, method=method)
 
 
 def test_the_fast_crf_is_wired(reco, real_photos):

@@ -90,7 +90,7 @@ def differences(reports: dict[str, dict]) -> str:
 
 
 def crf(reports: dict[str, dict]) -> str:
-    """What the CRF does, and what it costs."""
+    """What CRFs do, and what they cost."""
 
     def cell(method: str, report: dict) -> str:
         row = report["methods"].get(method)

@@ -21,7 +21,6 @@ from reco_core.errors import RecoError
 
 SENT = ("app.py", "requirements.txt", "LICENSE", "NOTICE", "reco_app", "reco_core", "assets", "archives/mini")
 LEFT = ("__pycache__", ".pyi", ".lock", ".partial")  # parts of names of what is made while it runs
-PACKAGES = "g++\n"  # pydensecrf2 is compiled when it is installed
 OWN = ".gitattributes"  # the hub's, which stays
 FRONT = """---
 title: ReCo
@@ -47,7 +46,7 @@ Photos are deleted an hour after they were last used, and when the Space is rest
 def contents(hardware: str) -> dict[str, Path | bytes]:
     """What a Space holds, by path: the code, the bundled model and archive, and a card that says how to run them."""
     card = FRONT.format(gradio=version("gradio"), hardware=hardware, version=__version__)
-    sent: dict[str, Path | bytes] = {"README.md": card.encode(), "packages.txt": PACKAGES.encode()}
+    sent: dict[str, Path | bytes] = {"README.md": card.encode()}
     for place in (ROOT / name for name in SENT):
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
             path = file.relative_to(ROOT).as_posix()

@@ -21,7 +21,7 @@ METHOD = "How photo and name are compared. The first is the best; the others are
 FOUND = (
     "How sure ReCo must be, from 0 to 1, to say that something is there. Lower: more is found, and more that is wrong"
 )
-NO_CRF = "Methods with finer outlines (crf) are not available on this server."
+NO_CRF = "reco_crf, for comparison, is not installed on this server."
 
 
 class FindOptions:

@@ -42,7 +42,7 @@ class SegmentRequest:
 
 def offered() -> list[Method]:
     """The methods that can be chosen on this server."""
-    return [METHODS[name] for name in METHODS_OFFERED if not (METHODS[name].refine and crf.unavailable())]
+    return [METHODS[name] for name in METHODS_OFFERED if METHODS[name].refine != "crf" or not crf.unavailable()]
 
 
 def usual(preset: Preset, names: str = "") -> SegmentRequest:

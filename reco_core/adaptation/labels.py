@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 
 from reco_core.methods import Method
 from reco_core.models.encoders import Encoder
 from reco_core.pipeline import ReCo
-from reco_core.segmentation import crf
+from reco_core.segmentation import refinement
 from reco_core.types import References
 
 NONE = "background"  # label 0: what is none of the names
@@ -17,7 +18,7 @@ IGNORED = 255  # the label of pixels that teach nothing
 LEVELS = 256  # of confidence, uint8
 CERTAIN = 0.9  # pixels that are surer than this always teach
 RAREST = 1e-3  # share of pixels below which a label does not count more
-FLOOR = 1e-6  # of probabilities, whose logarithm the CRF is given
+FLOOR = 1e-6  # of probabilities, whose logarithm the refinement is given
 # A photo (H, W, 3) uint8 -> probabilities (K + 1, H, W), background first.
 Labeller = Callable[[np.ndarray], np.ndarray]
 
@@ -42,14 +43,14 @@ def views_of(reco: ReCo, references: References, method: Method, scales: Sequenc
 
 
 def label(photo: np.ndarray, views: Sequence[Labeller]) -> Labelled:
-    """Label a photo (H, W, 3) uint8: the mean of all views, of it and of its mirror image, refined by the CRF if
-    there is one.
+    """Label a photo (H, W, 3) uint8: the mean of all views, of it and of its mirror image, drawn along
+    its edges.
 
     What the views disagree about has a low probability in the mean, so confidence is also agreement.
     """
     mirrored = np.ascontiguousarray(photo[:, ::-1])
     mean = np.mean([seen for view in views for seen in (view(photo), view(mirrored)[:, :, ::-1])], axis=0)
-    labels = mean.argmax(0) if crf.unavailable() else crf.refine_fast(photo, np.log(mean + FLOOR))
+    labels = refinement.refine(photo, torch.from_numpy(np.log(mean + FLOOR))).numpy()
     chosen = np.take_along_axis(mean, labels[None].astype(np.int64), 0)[0]
     return Labelled(labels.astype(np.uint8), np.round(chosen * (LEVELS - 1)).astype(np.uint8))
 

@@ -31,9 +31,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--steps", type=int, help="in place of the recipe's")
     command.add_argument("--batch", type=int, help="in place of the recipe's")
     command.add_argument("--rounds", type=int, default=1, help="2: once more, from what the first specialist says")
-    command.add_argument(
-        "--method", default="", help="how ReCo labels (default: the preset's; reco2 with its fast CRF)"
-    )
+    command.add_argument("--method", default="", help="how ReCo labels (default: the preset's; reco2_crf for reco2)")
     command.add_argument("--random", action="store_true", help="begin with random weights")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--count", type=int, default=30, help=f"with {ARCHIVE}: photos of each name")

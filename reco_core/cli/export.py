@@ -9,6 +9,7 @@ from reco_core.export.page.builder import PAGE, Page
 from reco_core.export.page.graph import to_onnx
 from reco_core.export.page.weights import WEIGHTS
 from reco_core.methods import find_method
+from reco_core.pipeline import usual_method
 from reco_core.utils.names import parse_names
 
 log = logging.getLogger("reco_core")
@@ -27,7 +28,7 @@ def add_commands(commands: options.Commands) -> None:
         default="int8",
         help="float16 says what Python says, int8 nearly so in half the bytes (default: int8)",
     )
-    command.add_argument("--method", help="without refinement (default: the preset's, reco2)")
+    command.add_argument("--method", help="without the paper's CRF (default: reco2_crf)")
     add_names(command)
 
 
@@ -42,7 +43,7 @@ def export(args: argparse.Namespace) -> None:
     parse_names(args.names)  # what is wrong with them, before models are loaded
     asked = args.method and find_method(args.method)
     reco = options.load(args)
-    method = asked or find_method(reco.encoder.preset.method)
+    method = asked or find_method(usual_method(reco.encoder.preset))
     reco, references, remarks = learn(reco, method.name, args)
     log.info("making the page, which takes about half a minute")
     graph = to_onnx(reco, references, method)

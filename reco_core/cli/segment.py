@@ -38,7 +38,7 @@ def add_commands(commands: options.Commands) -> None:
     options.add_out(command, "folder for the results")
     listed = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     command.add_argument("--also", default="", help=f"write besides, with commas, or {ALL}: {listed}")
-    command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2 with its fast CRF)")
+    command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2_crf for reco2)")
     add_names(command)
 
     command = options.add_command(commands, "predict", predict)

@@ -20,7 +20,7 @@ from torch import Tensor
 from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, find_method
 from reco_core.pipeline import ReCo, working_photo
-from reco_core.segmentation import crf, score_maps
+from reco_core.segmentation import refinement, score_maps
 from reco_core.types import MAX_LABELS, Discovery, Segment, check_shape
 from reco_core.utils.images import resize_labels
 from reco_core.utils.pixels import as_photo
@@ -296,5 +296,5 @@ def _draw(reading: Reading, groups: list[Group]) -> tuple[list[Group], np.ndarra
 
 
 def _label(reading: Reading, groups: list[Group]) -> np.ndarray:
-    scores = torch.stack([reading.belongs[sorted(group.parts)].logsumexp(0) for group in groups]).numpy()
-    return scores.argmax(0) if crf.unavailable() else crf.refine_fast(reading.photo, scores)
+    scores = torch.stack([reading.belongs[sorted(group.parts)].logsumexp(0) for group in groups])
+    return refinement.refine(reading.photo, scores).numpy()

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from reco_core.adaptation.labels import IGNORED, Labelled, Tally, keep_sure, label, views_of
 from reco_core.methods import find_method
-from reco_core.segmentation import crf
+from reco_core.segmentation import refinement
 
 
 def noise(seed: int, classes: int = 5, size: tuple[int, int] = (23, 31)) -> Labelled:
@@ -117,15 +118,16 @@ def of_place(photo: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def no_crf(monkeypatch) -> None:
-    monkeypatch.setattr(crf, "unavailable", lambda: "not today")
+def as_it_is(monkeypatch) -> None:
+    """Without outlines along edges."""
+    monkeypatch.setattr(refinement, "refine", lambda photo, scores: scores.argmax(0))
 
 
 def random_photo(size: tuple[int, int] = (12, 17)) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (*size, 3)).astype(np.uint8)
 
 
-def test_what_a_view_says_of_the_mirror_image_is_mirrored_back(no_crf):
+def test_what_a_view_says_of_the_mirror_image_is_mirrored_back(as_it_is):
     """Of a view that only looks at pixels, the mean with its mirror image is itself."""
     photo = random_photo()
     found = label(photo, [of_red])
@@ -135,14 +137,14 @@ def test_what_a_view_says_of_the_mirror_image_is_mirrored_back(no_crf):
     assert found.labels.dtype == found.confidence.dtype == np.uint8
 
 
-def test_a_view_that_is_not_symmetric_is_asked_both_ways(no_crf):
+def test_a_view_that_is_not_symmetric_is_asked_both_ways(as_it_is):
     photo = random_photo((4, 9))
     found = label(photo, [of_place])
     assert (found.labels == 0).all(), "0.45 everywhere"
     assert (found.confidence == round(0.55 * 255)).all()
 
 
-def test_mean_of_views_and_mirror_images_against_a_loop(no_crf):
+def test_mean_of_views_and_mirror_images_against_a_loop(as_it_is):
     photo = random_photo()
 
     def third(seen: np.ndarray) -> np.ndarray:
@@ -162,31 +164,29 @@ def test_mean_of_views_and_mirror_images_against_a_loop(no_crf):
     assert len(np.unique(found.labels)) == 3
 
 
-def test_views_that_disagree_are_not_sure(no_crf):
+def test_views_that_disagree_are_not_sure(as_it_is):
     photo = np.full((4, 4, 3), 255, np.uint8)
     assert (label(photo, [of_red]).confidence == 255).all()
     against = label(photo, [of_red, lambda seen: of_red(seen)[::-1]])
     assert (against.confidence == 128).all()
 
 
-def test_the_crf_refines_and_confidence_is_of_what_it_chose():
+def test_outlines_are_refined_and_confidence_is_of_what_it_chose():
     """The views are five pixels off the photo's edge; there the probability of the label is small."""
-    assert not crf.unavailable(), "it is among the requirements of these tests"
-    photo = np.zeros((40, 60, 3), np.uint8)
-    photo[:, 31:] = 220
+    photo = np.zeros((160, 240, 3), np.uint8)
+    photo[:, 124:] = 220
 
     def view(seen: np.ndarray) -> np.ndarray:
-        off = 36 if seen[0, -1, 0] else 60 - 36
-        dark = np.broadcast_to((np.arange(60) < off) == bool(seen[0, -1, 0]), (40, 60))
-        return np.stack([np.where(dark, 0.88, 0.12), np.where(dark, 0.12, 0.88)])
+        off = 129 if seen[0, -1, 0] else 240 - 129
+        dark = np.broadcast_to((np.arange(240) < off) == bool(seen[0, -1, 0]), (160, 240))
+        return np.stack([np.where(dark, 0.8, 0.2), np.where(dark, 0.2, 0.8)])
 
-    found = label(photo, [view])
-    assert (found.labels == (np.arange(60) >= 31)).mean() > 0.99
-    between, rest = found.confidence[:, 31:36], np.delete(found.confidence, np.s_[31:36], 1)
-    assert (between == round(0.12 * 255)).mean() > 0.9 and (rest == round(0.88 * 255)).mean() > 0.99
+    found, moved = label(photo, [view]), label(photo, [view]).labels != view(photo).argmax(0)
+    assert (found.labels == (np.arange(240) >= 124)).mean() > 0.98 and moved[:, 124:129].mean() > 0.25
+    assert (found.confidence == np.where(moved, round(0.2 * 255), round(0.8 * 255))).all()
 
 
-def test_the_crf_is_the_fast_one(cat):
+def test_outlines_are_those_of_refinement(cat):
     photo = np.ascontiguousarray(cat[::2, ::2])
     seen = photo.mean(-1) / 255
 
@@ -196,8 +196,8 @@ def test_the_crf_is_the_fast_one(cat):
 
     found = label(photo, [view]).labels
     scores = np.log(np.stack([1 - seen, seen]) + 1e-6)
-    np.testing.assert_array_equal(found, crf.refine_fast(photo, scores))
-    assert (found != crf.refine(photo, scores)).any()
+    np.testing.assert_array_equal(found, refinement.refine(photo, torch.from_numpy(scores)))
+    assert (found != scores.argmax(0)).any()
 
 
 def test_views_of_reco_at_several_sizes(reco, cat, monkeypatch):

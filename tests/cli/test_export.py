@@ -26,7 +26,7 @@ def traced(monkeypatch) -> list:
 def test_a_folder(traced, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     assert main(["export", "cat, red cup", "--out", str(tmp_path / "page"), "--title", "Mine"]) == 0
-    assert traced == [(("cat", "cup"), "reco2")]
+    assert traced == [(("cat", "cup"), "reco2_crf")]
     html = (tmp_path / "page" / "index.html").read_text()
     assert "<title>Mine</title>" in html and "marks cat and cup" in html
     assert (tmp_path / "page" / "offline.js").is_file()
@@ -36,7 +36,7 @@ def test_a_folder(traced, tmp_path, caplog):
 def test_one_file_with_what_was_taught(traced, tmp_path, photo_folder):
     teach = f"zorbl={photo_folder}"
     assert main(["export", "zorbl", "--teach", teach, "--single-file", "--out", str(tmp_path / "page")]) == 0
-    assert traced == [(("zorbl",), "reco2")]
+    assert traced == [(("zorbl",), "reco2_crf")]
     assert [file.name for file in (tmp_path / "page").iterdir()] == ["index.html"]
     assert "a photo that was given" in (tmp_path / "page" / "index.html").read_text()
 
@@ -56,5 +56,5 @@ def test_what_is_wrong_is_said(more, said, traced, tmp_path, caplog):
 
 
 def test_a_method_with_refinement_is_refused(tmp_path, caplog):
-    assert main(["export", "cat", "--out", str(tmp_path / "page"), "--method", "reco2_crf"]) == 2
+    assert main(["export", "cat", "--out", str(tmp_path / "page"), "--method", "reco_crf"]) == 2
     assert "this method cannot be exported" in caplog.text

@@ -16,11 +16,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reco_core.errors import OptionError
 from reco_core.export.answers import FOUND_FROM, LEAST_SHARE, LESS_SURE
 from reco_core.export.page.credits import credits_of
+from reco_core.export.page.graph import CELLS
 from reco_core.export.page.runtime import Runtime
 from reco_core.export.page.viewer_files import SCRIPTS, STYLES, viewer_text
 from reco_core.export.page.weights import Weights, shrink
 from reco_core.pipeline import WORKING_SIDE
 from reco_core.presets import Preset
+from reco_core.segmentation.refinement import POSITIONS
 from reco_core.types import References
 from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import MAX_ASPECT, MIN_SIDE
@@ -41,7 +43,7 @@ TEXTS = PAGE, CREDITS, LICENCES, README = "index.html", "CREDITS.txt", "LICENCES
 
 @dataclass(frozen=True)
 class Page:
-    """All that a page is made of. graph: ONNX, packed with gzip. credits: plain text."""
+    """All that a page is made of. graph: ONNX, packed with gzip. credits: plain text. outlines: it draws them."""
 
     title: str
     names: tuple[str, ...]
@@ -49,6 +51,7 @@ class Page:
     credits: str
     side: int
     patch: int
+    outlines: bool
     runtime: Runtime
 
     @classmethod
@@ -77,7 +80,8 @@ class Page:
         packed = gzip.compress(small.SerializeToString(), 6, mtime=0)
         title = title or f"{usual[:1].upper()}{usual[1:]}"
         side, patch = preset.photo_side, preset.features.patch
-        return cls(title, references.names, packed, credits_of(references, preset), side, patch, runtime)
+        outlines = CELLS[0] in {one.name for one in graph.graph.input}
+        return cls(title, references.names, packed, credits_of(references, preset), side, patch, outlines, runtime)
 
     @property
     def parts(self) -> dict[str, bytes]:
@@ -154,6 +158,7 @@ class Page:
             "side": self.side,
             "patch": self.patch,
             "aspect": MAX_ASPECT,
+            "positions": POSITIONS if self.outlines else 0,
             "working": WORKING_SIDE,
             "shown": SHOWN_SIDE,
             "least_pixels": MIN_SIDE,

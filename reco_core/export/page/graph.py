@@ -4,6 +4,7 @@
 |---|---|
 | photo (H, W, 3) uint8 | RGB, at the size that labels are to have: `pipeline.working_photo` |
 | rows (16 h,), columns (16 w,) float32 | their lengths say at what size the network sees it: `images.model_size` |
+| cell_rows (y,), cell_columns (x,) float32 | with outlines: their lengths are `refinement.coarse_size` |
 
 | output | |
 |---|---|
@@ -29,18 +30,19 @@ from reco_core.methods import Method
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.pipeline import ReCo
 from reco_core.presets import Preset
+from reco_core.segmentation import refinement
 from reco_core.types import References
 from reco_core.utils.images import model_size
 from reco_core.utils.quiet_loggers import quiet_loggers
 
 OPSET = 20
-INPUTS, OUTPUTS = ("photo", "rows", "columns"), ("labels", "presence", "scores")
+INPUTS, CELLS, OUTPUTS = ("photo", "rows", "columns"), ("cell_rows", "cell_columns"), ("labels", "presence", "scores")
 LEAST_PIXELS, MOST_PIXELS = 16, 8192  # of a photo's sides
 LONGEST = 4  # aspect of what the network sees: see `images.MAX_ASPECT`
 
 
 class PhotoGraph(nn.Module):
-    """A ReCo, its references and a method without refinement, as one module; of the preset mini."""
+    """A ReCo, its references and a method, as one module; of the preset mini."""
 
     def __init__(self, reco: ReCo, references: References, method: Method) -> None:
         """Raises OptionError: a preset or a method that cannot become a graph."""
@@ -48,14 +50,20 @@ class PhotoGraph(nn.Module):
         encoder = reco.encoder
         if not isinstance(encoder, MiniEncoder):
             raise OptionError("this preset cannot be exported", given=encoder.preset.name, expected="mini")
-        if method.refine:
-            raise OptionError(
-                "this method cannot be exported", given=method.name, expected="one without a CRF, as reco2"
-            )
+        if method.refine not in ("", "fast_crf"):
+            expected = "one without the paper's CRF"
+            raise OptionError("this method cannot be exported", given=method.name, expected=expected)
         self.network = encoder.network
         self.encoder, self.scorer, self.references, self.method = encoder, reco.scorer, references, method
 
-    def forward(self, photo: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self,
+        photo: Tensor,
+        rows: Tensor,
+        columns: Tensor,
+        cell_rows: Tensor | None = None,
+        cell_columns: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """See the top of this file. Resized in bytes, as Pillow does."""
         model, size = self.encoder.preset.features, (photo.shape[0], photo.shape[1])
         seen_size = (rows.shape[0], columns.shape[0])
@@ -63,7 +71,12 @@ class PhotoGraph(nn.Module):
         mean, std = (torch.tensor(values)[:, None, None] for values in (model.mean, model.std))
         encoded = self.encoder.encode_image((seen - mean) / std)  # (1, 3, 16 h, 16 w)
         scores, log_odds = self.scorer.score(encoded, self.references, size, self.method.scoring)
-        return scores.argmax(0).to(torch.uint8), log_odds.sigmoid(), scores
+        if cell_rows is None or cell_columns is None:
+            labels = scores.argmax(0)
+        else:
+            grid = (cell_rows.shape[0], cell_columns.shape[0])
+            labels = refinement.outlined(photo.permute(2, 0, 1).float() / 255, scores, grid)
+        return labels.to(torch.uint8), log_odds.sigmoid(), scores
 
 
 def to_onnx(reco: ReCo, references: References, method: Method) -> onnx.ModelProto:
@@ -83,24 +96,32 @@ def to_onnx(reco: ReCo, references: References, method: Method) -> onnx.ModelPro
         "rows": {0: patch * dim("h", **grids)},
         "columns": {0: patch * dim("w", **grids)},
     }
-    example = (
+    inputs = [
         torch.zeros(90, 140, 3, dtype=torch.uint8),
         torch.zeros((short + 2) * patch),
         torch.zeros((short + 5) * patch),
-    )
-    ends = dict[str, Any](input_names=INPUTS, output_names=OUTPUTS, dynamic_shapes=sizes)
+    ]
+    if method.refine:
+        inputs += [torch.zeros(41), torch.zeros(65)]
+        sizes |= {name: {0: dim(name, min=2, max=refinement.POSITIONS)} for name in CELLS}
+    names = (*INPUTS, *CELLS)[: len(inputs)]
+    ends = dict[str, Any](input_names=names, output_names=OUTPUTS, dynamic_shapes=sizes)
     with quiet_loggers(logging.WARNING, "onnx_ir", "onnxscript"), torch.no_grad():
-        program: Any = torch.onnx.export(module, example, **ends, opset_version=OPSET, verbose=False)
+        program: Any = torch.onnx.export(module, tuple(inputs), **ends, opset_version=OPSET, verbose=False)
     model = _folded(program.model_proto)
     about = {"names": json.dumps(references.names, ensure_ascii=False), "method": method.name}
     onnx.helper.set_model_props(model, about)
     return model
 
 
-def feeds(photo: np.ndarray, preset: Preset) -> dict[str, np.ndarray]:
+def feeds(photo: np.ndarray, preset: Preset, method: Method) -> dict[str, np.ndarray]:
     """The graph's inputs for a photo (H, W, 3) uint8 of the size that labels are to have."""
-    height, width = model_size(photo.shape[0], photo.shape[1], preset.photo_side, preset.features.patch)
-    return {"photo": photo, "rows": np.zeros(height, np.float32), "columns": np.zeros(width, np.float32)}
+    height, width = photo.shape[:2]
+    sides: tuple[int, ...] = model_size(height, width, preset.photo_side, preset.features.patch)
+    if method.refine:
+        sides += refinement.coarse_size(height, width)
+    lengths = zip((*INPUTS[1:], *CELLS), sides, strict=False)
+    return {"photo": photo, **{name: np.zeros(side, np.float32) for name, side in lengths}}
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -22,7 +22,7 @@ from reco_core.pipeline import ReCo
 from reco_core.types import References
 
 NAMES = ("cat", "person", "cup")
-METHOD = "reco2"
+METHOD = "reco2_crf"
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from reco_core.pipeline import working_photo
 from reco_core.types import Segmentation
 from reco_core.utils.pixels import as_photo
 
+METHOD = find_method("reco2_crf")
 PHOTOS = (
     "astronaut",
     "chelsea",
@@ -34,18 +35,20 @@ PHOTOS = (
 def said(reco, references) -> dict[str, tuple[np.ndarray, Segmentation]]:
     """Photos, and what Python says of each."""
     photos = {name: working_photo(as_photo(getattr(skimage.data, name)())) for name in PHOTOS}
-    return {name: (photo, reco.segment(photo, references, method="reco2")) for name, photo in photos.items()}
+    return {name: (photo, reco.segment(photo, references, method=METHOD)) for name, photo in photos.items()}
 
 
 @pytest.mark.parametrize(
     ("weights", "scores", "presence", "least", "mean"),
-    [("float16", 0.05, 1e-3, 0.999, 0.9995), ("int8", 2.0, 0.03, 0.98, 0.995)],
+    [("float16", 0.05, 1e-3, 0.98, 0.998), ("int8", 2.0, 0.03, 0.96, 0.995)],
 )
 def test_it_says_what_python_says(weights, scores, presence, least, mean, session, reco, said):
-    """Scores differ where resizing rounds a pixel to its neighbour among 256 values, and Pillow to the other."""
+    """Scores differ where resizing rounds a pixel to its neighbour among 256 values, and Pillow to the other;
+    where little speaks for a name, its mask with outlines may come or go.
+    """
     apart = []
     for photo, ours in said.values():
-        labels, sure, theirs = session(weights).run(None, feeds(photo, reco.encoder.preset))
+        labels, sure, theirs = session(weights).run(None, feeds(photo, reco.encoder.preset, METHOD))
         assert (labels.dtype, labels.shape) == (np.uint8, photo.shape[:2])
         assert theirs.shape == ours.scores.shape
         alike = (labels == ours.labels).mean()
@@ -59,8 +62,8 @@ def test_it_says_what_python_says(weights, scores, presence, least, mean, sessio
 
 def test_what_need_not_be_resized_has_the_same_scores(session, reco, references):
     photo = skimage.data.coffee()[:336, :448]
-    ours = reco.segment(photo, references, method="reco2")
-    labels, presence, scores = session("float32").run(None, feeds(photo, reco.encoder.preset))
+    ours = reco.segment(photo, references, method=METHOD)
+    labels, presence, scores = session("float32").run(None, feeds(photo, reco.encoder.preset, METHOD))
     np.testing.assert_allclose(scores, ours.scores, atol=1e-3)
     np.testing.assert_allclose(presence, ours.presence, atol=1e-4)
     assert (labels == ours.labels).mean() > 0.9999
@@ -70,15 +73,15 @@ def test_it_is_plain_and_says_what_it_knows(graph):
     """Standard operators alone, and constants in place of all that depends on names only."""
     onnx.checker.check_model(graph)
     assert {node.domain for node in graph.graph.node} <= {"", "ai.onnx"}
-    assert [one.name for one in graph.graph.input] == ["photo", "rows", "columns"]
+    assert [one.name for one in graph.graph.input] == ["photo", "rows", "columns", "cell_rows", "cell_columns"]
     assert [one.name for one in graph.graph.output] == ["labels", "presence", "scores"]
     assert {entry.key: entry.value for entry in graph.metadata_props}["names"] == '["cat", "person", "cup"]'
     assert max(np.prod(constant.dims) for constant in graph.graph.initializer) < 600_000
 
 
 def test_what_cannot_be_exported_is_said(reco, references):
-    with pytest.raises(OptionError, match=r"this method cannot be exported. Given: reco2_crf. Expected: one without"):
-        to_onnx(reco, references, find_method("reco2_crf"))
+    with pytest.raises(OptionError, match=r"this method cannot be exported. Given: reco_crf. Expected: one without"):
+        to_onnx(reco, references, find_method("reco_crf"))
     other = type(reco).__new__(type(reco))
     other.encoder = type("Other", (), {"preset": replace(reco.encoder.preset, name="other")})()
     with pytest.raises(OptionError, match=r"this preset cannot be exported. Given: other. Expected: mini"):

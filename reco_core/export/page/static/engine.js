@@ -73,8 +73,9 @@ class Engine {
 
   // {width, height, pixels: RGB} -> {labels, presence}
   segment({width, height, pixels}) {
-    const [rows, columns] = seenSize(height, width);
-    return this.ask('segment', {pixels, width, height, rows, columns}, [pixels.buffer]);
+    const [rows, columns] = seenSize(height, width), [cell_rows, cell_columns] = coarseSize(height, width);
+    const sides = about.positions ? {rows, columns, cell_rows, cell_columns} : {rows, columns};
+    return this.ask('segment', {pixels, width, height, sides}, [pixels.buffer]);
   }
 }
 
@@ -85,4 +86,10 @@ const seenSize = (height, width) => {
   const wide = Math.min(aspect, Math.max(height, width) / Math.min(height, width));
   const long = Math.max(patch, evened(side * wide / patch) * patch);
   return height > width ? [long, short] : [short, long];
+};
+
+// On what grid outlines are found: `refinement.coarse_size`.
+const coarseSize = (height, width) => {
+  const {positions} = about, cell = Math.max(1, Math.sqrt(height * width / positions), Math.max(height, width) / positions);
+  return [Math.max(1, evened(height / cell)), Math.max(1, evened(width / cell))];
 };

@@ -11,10 +11,11 @@ const load = async ({runtime, wasm, model, threads}) => {
   return {};
 };
 
-const segment = async ({pixels, width, height, rows, columns}) => {
+const segment = async ({pixels, width, height, sides}) => {
   const floats = length => new ort.Tensor('float32', new Float32Array(length), [length]);
   const photo = new ort.Tensor('uint8', pixels, [height, width, 3]);
-  const {labels, presence} = await session.run({photo, rows: floats(rows), columns: floats(columns)}, ['labels', 'presence']);
+  const given = Object.fromEntries(Object.entries(sides).map(([name, length]) => [name, floats(length)]));
+  const {labels, presence} = await session.run({photo, ...given}, ['labels', 'presence']);
   return {labels: new Uint8Array(labels.data), presence: [...presence.data]};
 };
 
