@@ -11,6 +11,7 @@ from reco_app.context import AppContext
 from reco_app.discover.tab import DiscoverTab
 from reco_app.fair_queue import FairQueue
 from reco_app.hosting.arguments import TITLE
+from reco_app.messages import never_silent
 from reco_app.page import Page, Tab
 from reco_app.segment.tab import SegmentTab
 from reco_app.session import session_state
@@ -35,4 +36,5 @@ def build_app(context: AppContext) -> gr.Blocks:
             tab.connect(context, page)
     blocks.queue(default_concurrency_limit=1, api_open=False)  # nothing goes past the queue
     blocks._queue = FairQueue(blocks, context.clients)
+    never_silent(blocks)
     return blocks

@@ -19,7 +19,7 @@ from reco_core.adaptation.recipe import QUICK, Recipe
 class AppContext:
     """What all visitors of a server share, and nothing of any one of them.
 
-    photos: folder with the archive's photos, for the gallery; None: from where they were published. device: None is a
+    photos: folder with the archive's photos, for the gallery; None: the archive's thumbnails. device: None is a
     GPU if there is one. may_install: whether visitors may install presets. recipe: of specialists, but for their steps.
     cache: the folder that Gradio serves results from. warm_ups: what is done once the models are loaded.
     """

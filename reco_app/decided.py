@@ -1,14 +1,19 @@
 """How a name was decided, as the viewer shows it; computed when it is asked for."""
 
+from __future__ import annotations
+
 import base64
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from reco_core.methods import Method
-from reco_core.pipeline import ReCo
 from reco_core.types import Encoded, References
+
+if TYPE_CHECKING:
+    from reco_core.pipeline import ReCo
 
 
 def decided(

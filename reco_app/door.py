@@ -7,6 +7,7 @@ from typing import Any, cast
 from urllib.parse import parse_qs
 
 import gradio as gr
+from python_multipart.multipart import parse_options_header
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +16,7 @@ from reco_app.clients import Clients, Refused, TooLarge, who
 from reco_app.context import AppContext
 from reco_app.fair_queue import FairQueue
 from reco_app.hosting.guard import INSIDE
-from reco_app.messages import sentence
+from reco_app.messages import BAD_REQUEST, sentence
 from reco_core.errors import NoSpaceError
 from reco_core.utils.disk_space import is_full
 
@@ -23,7 +24,24 @@ API = "/gradio_api/"
 CALLS = ("run", "api")  # what is done at once, past the queue
 WORKSHOP = ("process_recording", "vibe-edit", "undo-vibe-edit", "vibe-code", "vibe-starter-queries", "proxy=")
 UNUSED = (*WORKSHOP, "mcp/sse", "mcp/messages")  # MCP's old way, whose calls outlive their requests
+GONE = "There is no such call, or its answer has been fetched already. Begin it again."
 SMALL = 1_000_000  # bytes of what is done at once
+
+
+class FileCount:
+    """How many parts a form has, counted while it comes."""
+
+    def __init__(self, scope: Scope) -> None:
+        _, options = parse_options_header(dict(scope["headers"]).get(b"content-type", b""))
+        self.mark, self.count, self._end = b"--" + options.get(b"boundary", b""), -1, b""  # the last mark ends the form
+
+    def add(self, body: bytes) -> int:
+        """The next bytes; returns how many parts begin in them."""
+        body = self._end + body
+        self._end = body[1 - len(self.mark) :]  # shorter than a mark, so that none is counted twice
+        new = body.count(self.mark)
+        self.count += new
+        return new
 
 
 class Door:
@@ -62,7 +80,9 @@ class Door:
         elif scope["method"] == "POST" and INSIDE not in scope:
             self.clients.call(client)
             await self._posted(path, client, scope, receive, send)
-        elif key := _listened(path, scope):
+        elif (event := _event(path)) and not self.queue.known(event):
+            await JSONResponse({"error": GONE}, 404)(scope, receive, send)
+        elif key := event or _session_heard(path, scope):
             with self.queue.listening(key):
                 await self.app(scope, receive, send)
         else:
@@ -76,16 +96,20 @@ class Door:
             raise _too_large(most)
         if upload and shutil.disk_usage(self.cache).free < limits.free_bytes + stated:
             raise NoSpaceError("the disk is full", remedy="Try again in a few minutes")
-        read = 0
+        read, files = 0, FileCount(scope) if upload else None
 
         async def counted() -> Message:
             nonlocal read
             message = await receive()
-            size = len(message.get("body", b""))
+            body = message.get("body", b"")
+            size = len(body)
             read += size
             if read > most:
                 raise _too_large(most)
-            self.clients.bring(client, size)
+            new = files.add(body) if files else 0
+            if files and files.count > limits.upload_files:
+                raise TooLarge("these are too many files", expected=f"at most {limits.upload_files} at once")
+            self.clients.bring(client, size + new * limits.file_bytes)
             return message
 
         if upload:
@@ -95,7 +119,7 @@ class Door:
             body = await _whole(counted)
             if session := _session(body):
                 self.clients.session(client, session)
-            await self.app(scope, _replayed(body, receive), send)
+            await self.app(scope, _replayed(body, receive), _blaming(send))
         else:
             await self.app(scope, counted, send)
 
@@ -105,12 +129,16 @@ def at_the_door(blocks: gr.Blocks, context: AppContext) -> Middleware:
     return Middleware(Door, context.clients, cast(FairQueue, blocks._queue), context.cache)
 
 
-def _listened(path: str, scope: Scope) -> str:
-    """Whose answers a request waits for: a session's, or one event's; "" if it does not."""
-    if path == "queue/data":
-        return parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+def _event(path: str) -> str:
+    """The event whose answer a request waits for; "" if it waits for none."""
     parts = path.split("/")
     return parts[-1] if parts[0] == "call" and len(parts) >= 3 else ""
+
+
+def _session_heard(path: str, scope: Scope) -> str:
+    """The session whose answers a request waits for; "" if it waits for none."""
+    asked = scope["query_string"].decode("latin-1") if path == "queue/data" else ""
+    return parse_qs(asked).get("session_hash", [""])[0]
 
 
 def _too_large(most: float) -> TooLarge:
@@ -134,6 +162,29 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return replay
+
+
+def _blaming(send: Send) -> Send:
+    """Gradio answers every error of what is done at once with 500; the caller's faults are 400."""
+    begun: list[Message] = []
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            begun.append(message)
+            return
+        if begun:
+            start = begun.pop()
+            await send({**start, "status": 400} if _title(message.get("body", b"")) == BAD_REQUEST else start)
+        await send(message)
+
+    return sent
+
+
+def _title(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["title"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _session(body: bytes) -> str:

@@ -13,6 +13,7 @@ from fastapi import HTTPException
 from gradio.context import LocalContext
 from gradio.queueing import Event, EventQueue, Queue
 
+from reco_app.api.arguments import in_order
 from reco_app.clients import Clients, Refused, who
 from reco_app.messages import sentence
 
@@ -47,6 +48,8 @@ class FairQueue(Queue):
                 self._admit(str(fn.concurrency_id), address_of(request), body.session_hash)
         except Refused as error:
             raise HTTPException(429, sentence(error), {"Retry-After": str(error.wait)}) from error
+        if fn is not None and fn.api_visibility == "public":
+            body.data = in_order(body.data, len(fn.inputs))
         return await super().push(body, request, username)
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
@@ -85,6 +88,14 @@ class FairQueue(Queue):
             self._listeners[key] -= 1
             if not self._listeners[key]:
                 del self._listeners[key]
+                if not self.pending_event_ids_session.get(key, True):  # Gradio would keep it for ever
+                    del self.pending_event_ids_session[key]
+
+    def known(self, event: str) -> bool:
+        """Whether an event's answer can still be fetched."""
+        return event in self.event_ids_to_events or any(
+            event in ids for ids in list(self.pending_event_ids_session.values())
+        )
 
     def unheard(self, event: Event) -> bool:
         """Whether nobody waits for an event's answer any more."""

@@ -1,5 +1,7 @@
 """Starting the app: arguments, logging, launch. `python app.py` in a clone, `reco-app` where it is installed."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import logging
@@ -8,11 +10,13 @@ import signal
 import sys
 import threading
 from contextlib import redirect_stdout
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+from reco_app.hosting.environment import take_out
 
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
 # another program wants the same cores.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+GIVEN = take_out(os.environ)
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -25,7 +29,7 @@ from reco_app.app import build_app
 from reco_app.context import AppContext
 from reco_app.door import at_the_door
 from reco_app.events import Options
-from reco_app.hosting import logs
+from reco_app.hosting import logs, memory
 from reco_app.hosting.arguments import parse
 from reco_app.hosting.metrics import Metrics
 from reco_app.hosting.server import served
@@ -35,9 +39,11 @@ from reco_app.templates import stylesheet, text
 from reco_app.temporary import TemporaryFiles, temporary_files
 from reco_core.adaptation.recipe import QUICK, Recipe
 from reco_core.errors import RecoError
-from reco_core.pipeline import ReCo
 from reco_core.presets import find_preset
 from reco_core.utils.paths import cache_folder
+
+if TYPE_CHECKING:
+    from reco_core.pipeline import ReCo
 
 log = logging.getLogger("reco_app")
 
@@ -51,6 +57,8 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
     find_preset(args.preset)
 
     def load(name: str) -> ReCo:
+        from reco_core.pipeline import ReCo
+
         archive = args.archive if name == args.preset else None
         return ReCo.load(name, archive=archive, device=args.device, fetch=False)
 
@@ -81,7 +89,7 @@ def launch(app: gr.Blocks, context: AppContext, args: argparse.Namespace) -> Non
 def main(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> int:
     """Serve the app until it is ended; 2 if it cannot start."""
     try:
-        args = parse(arguments)
+        args = parse(arguments, {**GIVEN, **os.environ})
         logs.configure(args.log == "json")
         # uvicorn reads it, and would else believe whoever comes from this machine.
         os.environ["FORWARDED_ALLOW_IPS"] = args.behind_proxy or os.environ.get("FORWARDED_ALLOW_IPS", "")
@@ -114,6 +122,7 @@ def run(arguments: list[str] | None = None, recipe: Recipe = QUICK) -> NoReturn:
 
 def _serve(args: argparse.Namespace, recipe: Recipe, files: TemporaryFiles) -> None:
     """Serve until somebody ends it; raises what keeps it from starting."""
+    memory.tidy()
     context = make_context(args, recipe)
     app = build_app(context)
     files.settle()

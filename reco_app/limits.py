@@ -15,7 +15,7 @@ class Limits:
     user_photos: int = 200  # of a visitor
     user_bytes: int = 100_000_000  # of a visitor's photos as they are kept, and of what a zip unpacks to
     user_words: int = 1000  # of a visitor's own vocabulary
-    readings: int = 40  # photos read for Discover, of all visitors at once, up to 20 MB each
+    reading_bytes: int = 200_000_000  # of memory for photos read for Discover, of all visitors at once
     specialist_names: int = 30
     job_seconds: float = 1800  # of one training; then it ends with the best that there is
     jobs: int = 20  # on a server: the one that runs, and those that wait
@@ -30,6 +30,8 @@ class Limits:
     client_jobs: int = 2  # trainings of an address
     client_sessions: int = 60  # new sessions of an address within `keep_seconds`
     client_uploads: int = 6  # files that an address sends at once
+    upload_files: int = 300  # in one request
+    file_bytes: int = 50_000  # that a file counts beside its own, since a disk also runs out of files
     client_bytes: int = 1_000_000_000  # that an address sends within `keep_seconds`
     client_calls: float = 20.0  # of an address in a second, in the mean
     body_bytes: int = 45_000_000  # of a request that is no upload: a photo as text

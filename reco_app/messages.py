@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import TypeVar
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 import gradio as gr
 from markupsafe import Markup
 
-from reco_app.hosting.logs import note
+from reco_app.hosting.logs import note, unread
 from reco_app.templates import render
 from reco_core.errors import ArchiveError, NoSpaceError, RecoError, WeightsError
 from reco_core.utils.disk_space import is_full
@@ -18,6 +19,8 @@ from reco_core.utils.disk_space import is_full
 log = logging.getLogger("reco_app")
 T = TypeVar("T")
 UNEXPECTED = "Something went wrong here; it has been logged. Please try again."
+BAD_REQUEST = HTTPStatus.BAD_REQUEST.phrase
+UNREAD = "This request is not one of this app's."
 DISK_FULL = "The server's disk is full. Please try again in a few minutes."
 # Sentences for whoever has the machine, not for who looks at the page.
 COMMAND = re.compile(r"[^.]*\b(?:reco [a-z]+|pip install|--[a-z]+)\b.*$", re.DOTALL)
@@ -59,6 +62,25 @@ def user_errors() -> Iterator[None]:
         raise gr.Error(shown, title="Please check", print_exception=False) from error
     except Exception as error:
         raise gr.Error(sentence(error), title="Sorry", print_exception=False) from error
+
+
+def never_silent(blocks: gr.Blocks) -> None:
+    """Have Gradio say a sentence of each error, too, that was none of ours to word: it would tell nothing."""
+    process = blocks.process_api
+
+    async def spoken(*given: Any, **options: Any) -> dict[str, Any]:
+        try:
+            return await process(*given, **options)
+        except gr.Error:
+            raise
+        except Exception as error:
+            if unread(error):
+                note("refused", kind="Request")
+                raise gr.Error(UNREAD, title=BAD_REQUEST, print_exception=False) from error
+            with user_errors():
+                raise
+
+    blocks.process_api = spoken  # type: ignore[method-assign]
 
 
 def or_refused(do: Callable[[], T], refused: Callable[[Markup], T]) -> T:

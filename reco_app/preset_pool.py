@@ -1,11 +1,16 @@
 """Loaded presets, shared by all users of a server."""
 
+from __future__ import annotations
+
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
-from reco_core.pipeline import ReCo
+if TYPE_CHECKING:
+    from reco_core.pipeline import ReCo
+
 
 MOST = 2  # presets in memory at once, besides the first
 

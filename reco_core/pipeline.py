@@ -35,7 +35,7 @@ from reco_core.segmentation.decision import decision_maps, decision_size
 from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.surroundings import competing
 from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
-from reco_core.utils.images import limit_size, read_photo, resize_labels
+from reco_core.utils.images import limit_size, read_small, resize_labels
 from reco_core.utils.names import MAX_NAMES, clean_names
 from reco_core.utils.panoramas import is_long, working_side
 from reco_core.utils.paths import find_folder
@@ -293,14 +293,10 @@ def _label(photo: np.ndarray, scores: Tensor, method: Method) -> np.ndarray:
     return labels.byte().cpu().numpy()
 
 
-def usual_method(preset: Preset) -> str:
-    """What people get who name no method: the preset's, with reco2's labels drawn along the edges."""
-    return "reco2_crf" if preset.method == "reco2" else preset.method
-
-
 def _read_maps(encoder: Encoder, photos: Path, records: Sequence[PhotoRecord]) -> list[dict[str, Tensor]]:
     """Dense maps (positions, C) of archive photos from their files."""
-    encoded = encoder.encode_archive([read_photo(path_inside(photos, record.file)) for record in records])
+    side = encoder.archive_side  # as `archives.embedding` reads them
+    encoded = encoder.encode_archive([read_small(path_inside(photos, record.file), side)[0] for record in records])
     return [
         {"features": encoded.features[i].flatten(0, 1).cpu(), "language": encoded.language[i].flatten(0, 1).cpu()}
         for i in range(len(records))

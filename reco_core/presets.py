@@ -160,3 +160,8 @@ def find_preset(name: str) -> Preset:
         OptionError: there is none; the message suggests the nearest.
     """
     return find(name, PRESETS, "preset")
+
+
+def usual_method(preset: Preset) -> str:
+    """What people get who name no method: the preset's, with reco2's labels drawn along the photo's edges."""
+    return "reco2_crf" if preset.method == "reco2" else preset.method

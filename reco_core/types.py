@@ -1,13 +1,17 @@
 """What the stages hand on to each other: small, frozen, checked when made."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from reco_core.errors import OptionError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_LABELS = 255  # labels are uint8, and 0 is the background
 Why = Literal["looks", "title", "both", "given"]  # why a photo is an exemplar, see `Exemplar`
@@ -44,7 +48,7 @@ class PhotoRecord:
     open_licence: str = ""
 
     @classmethod
-    def of(cls, row: Mapping[str, str]) -> "PhotoRecord":
+    def of(cls, row: Mapping[str, str]) -> PhotoRecord:
         """From a table row by column names; what the row does not have stays empty."""
         texts = {f.name: row.get(f.name) or "" for f in fields(cls) if f.name not in ("width", "height")}
         return cls(width=int(row.get("width") or 0), height=int(row.get("height") or 0), **texts)

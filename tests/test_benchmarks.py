@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from PIL import Image
 from support.labelled import three
 
 FILES = sorted((Path(__file__).resolve().parents[1] / "benchmarks").glob("*.py"))
@@ -49,6 +50,41 @@ def test_every_benchmark_has_help(capsys):
         assert f"usage: {name}.py" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("as_script")
+def test_growth_is_drawn_and_told_and_what_was_not_measured_stays(tmp_path):
+    names = {str(n): {"network": 0.1, "scores": 0.01 * n, "refinement": 0.05} for n in (1, 10, 2)}
+    searched = {
+        "7000": {"search": 2e-4, "megabytes not mapped": 5.2},
+        "1e+06": {"search": 0.02, "megabytes not mapped": 1},
+    }
+    machine = {"cpu": "AMD EPYC", "cores": 2, "threads": 2, "gpu": "none"}
+    report = {"machine": machine, "parts": {"names": names, "archive": searched, "visitors": {}}}
+    (tmp_path / "r.json").write_text(json.dumps(report))
+    page = tmp_path / "performance.md"
+    page.write_text((FILES[0].parents[1] / "docs" / "performance.md").read_text())
+    before = page.read_text().partition("<!-- figures: visitors -->")[2]
+    run("growth_figure", "--json", tmp_path / "r.json", "--docs", tmp_path)
+    text = page.read_text()
+    assert "Measured on 2 cores of an AMD EPYC, no GPU." in text
+    assert "| 2 | 100 ms | 20 ms | 50 ms |\n| 10 | 100 ms | 100 ms | 50 ms |" in text  # in order
+    assert "| 1,000,000 | 20 ms | 1 MB |" in text
+    assert text.partition("<!-- figures: visitors -->")[2] == before
+    assert Image.open(tmp_path / "performance.webp").width > 1000
+    assert (tmp_path / "performance.webp").stat().st_size < 100_000
+
+
+@pytest.mark.usefixtures("as_script")
+def test_growth_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    growth, measured = load("growth"), []
+    monkeypatch.setattr(growth, "archive", lambda count: measured.append(count) or {"search": 0.1})
+    given = ["growth.py", "--parts", "archive", "--json", str(tmp_path / "r.json"), "--most"]
+    for most in ("30000", "100000"):
+        monkeypatch.setattr(sys, "argv", [*given, most])
+        growth.main()
+    assert measured == [7_000, 30_000, 100_000]
+    assert set(json.loads((tmp_path / "r.json").read_text())["parts"]["archive"]) == {"7000", "30000", "100000"}
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("as_script")
 @pytest.mark.parametrize(
@@ -76,6 +112,7 @@ def test_every_benchmark_has_help(capsys):
             "OUT/r.json",
         ),
         ("compression", "PHOTOS", "--out", "OUT", "--names", "12", "--labelled", "SET", "--limit", "1"),
+        ("growth", "--json", "OUT/r.json", "--most", "1", "--repeats", "1"),
         ("cosegmentation", "--images", "4", "--grid", "6", "--channels", "8", "--repeats", "1"),
     ],
     ids=lambda arguments: " ".join(arguments[:2]),

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reco_core.pipeline import ReCo, usual_method
-from reco_core.presets import PRESETS
+from reco_core.pipeline import ReCo
+from reco_core.presets import PRESETS, usual_method
 
 GOLDEN = Path(__file__).parent / "golden" / "segmentations.json"
 ASKED = {

@@ -11,8 +11,8 @@ from support.recorder import Recorder
 
 from reco_core.errors import Cancelled, DependencyError, NamesError, OptionError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, Temperatures
-from reco_core.pipeline import ReCo, usual_method
-from reco_core.presets import PRESETS
+from reco_core.pipeline import ReCo
+from reco_core.presets import PRESETS, usual_method
 from reco_core.segmentation import cosegmentation, presence, score_maps
 from reco_core.types import check_shape
 

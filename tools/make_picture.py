@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from reco_core.pipeline import ReCo, usual_method
+from reco_core.pipeline import ReCo
+from reco_core.presets import usual_method
 from reco_core.utils.visualize import colour, overlay, tag
 from reco_core.zeroguidance.discovery import Discoverer
 

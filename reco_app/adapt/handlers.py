@@ -19,12 +19,9 @@ from reco_app.jobs.training_job import DONE, EXPORTING, FAILED, TRAINING, Traini
 from reco_app.messages import or_refused, reason_card, user_errors
 from reco_app.templates import render
 from reco_app.visitor.uploads import Uploads, read_upload
-from reco_core.adaptation import specialist_card
-from reco_core.adaptation.job import Job, adapt
-from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import OptionError, RecoError
 from reco_core.methods import BACKGROUND_WORDS, with_titles
-from reco_core.pipeline import usual_method
+from reco_core.presets import usual_method
 from reco_core.types import Segmentation
 from reco_core.utils.images import limit_size
 from reco_core.utils.names import parse_names
@@ -119,6 +116,8 @@ class AdaptHandlers:
         """Mark a photo with the specialist and with ReCo."""
 
         def compared() -> Markup:
+            from reco_core.adaptation.specialist import Specialist
+
             job = session.job if session else None
             if job is None or job.at.stage != DONE:
                 raise OptionError("there is no specialist, or it is no longer kept", remedy="Train one first")
@@ -143,6 +142,8 @@ class AdaptHandlers:
         self, names: str, steps: int, background: tuple[str, ...], preset: str
     ) -> tuple[TrainingJob, tuple[str, ...]]:
         """A job that has no photos yet, and what of the names is not understood."""
+        from reco_core.adaptation.job import Job, adapt
+
         parse_names(names or "", self.context.limits.specialist_names)  # what is wrong, before models are loaded
         recipe = replace(self.context.recipe, steps=steps, check=max(LEAST_STEPS, steps // CHECKS))
         reco = self.presets.get(preset)
@@ -165,7 +166,9 @@ class AdaptHandlers:
             problem = or_refused(job.raise_problem, lambda reason: reason)
             return session, *_changed(**buttons, report=problem, training=render("adapt/plan.html"))
         if at.stage == DONE:
-            learned = view.learned(job, (job.out / specialist_card.EXAMPLES).read_bytes())
+            from reco_core.adaptation.specialist_card import EXAMPLES
+
+            learned = view.learned(job, (job.out / EXAMPLES).read_bytes())
             result: dict[str, Any] = {"training": learned, "result": gr.Column(visible=True), "compared": ""}
             report, download = render("adapt/left_out.html", files=job.left_out), gr.DownloadButton(value=str(job.zip))
             return session, *_changed(**buttons, **result, report=report, download=download)

@@ -29,6 +29,11 @@ def bound(function: Callable, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def in_order(given: list[Any], count: int) -> list[Any]:
+    """So many arguments: what is not given is null, and no file is Gradio's. Then we say what is wrong, not Gradio."""
+    return [*map(_plain, given), *[None] * (count - len(given))]
+
+
 def checked(name: str, kind: Any, value: Any) -> Any:
     """A value of this type; whole numbers may come as 5.0, numbers as 5. Other types than those of `KINDS` pass.
 
@@ -55,3 +60,10 @@ def _text(name: str, value: str) -> str:
     if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
         raise OptionError(f"{name} has half a character in it", expected="text in Unicode")
     return value
+
+
+def _plain(value: Any, depth: int = 3) -> Any:
+    """A value without what makes a file Gradio's. depth: of lists in lists; what is deeper is no argument of ours."""
+    if isinstance(value, list):
+        return [_plain(one, depth - 1) for one in value] if depth else None
+    return {"path": value.get("path")} if isinstance(value, dict) else value

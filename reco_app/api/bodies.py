@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from reco_app.api.arguments import FILES
 from reco_app.clients import TooLarge
 from reco_core.errors import OptionError
 
@@ -56,19 +57,28 @@ async def _form(request: Request, function: Callable, most_bytes: int) -> dict[s
         kinds = {name: one.annotation for name, one in inspect.signature(function).parameters.items()}
         given: dict[str, Any] = {}
         for name in form:
-            values = [await _value(value, kinds.get(name)) for value in form.getlist(name)]
+            values = [await _value(name, value, kinds.get(name)) for value in form.getlist(name)]
             given[name] = values if get_origin(kinds.get(name)) is list else values[-1]
         return given
     finally:
         await form.close()
 
 
-async def _value(value: UploadFile | str, kind: Any) -> Any:
+async def _value(name: str, value: UploadFile | str, kind: Any) -> Any:
     if isinstance(value, UploadFile):
-        return base64.b64encode(await value.read()).decode()
+        data = await value.read()
+        return base64.b64encode(data).decode() if name in FILES else _text(name, data)
     if kind is bool:
         return WORDS.get(value.strip().lower(), value)
     try:
         return float(value) if kind in (int, float) else value
     except ValueError:
         return value
+
+
+def _text(name: str, data: bytes) -> str:
+    """A file where words are wanted, as `-F names=@names.txt` sends it."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OptionError(f"the file for {name} is no text", expected="UTF-8") from error

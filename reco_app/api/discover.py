@@ -13,7 +13,7 @@ from reco_app.discover.session import painted
 from reco_app.formats import SHOWN_SIDE
 from reco_core.export import describe_discovery
 from reco_core.utils.images import limit_size, read_with_remarks
-from reco_core.zeroguidance.discovery import PARTS
+from reco_core.zeroguidance.parts import PARTS
 
 
 class DiscoverEndpoint:

@@ -29,7 +29,7 @@ SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 URL_SAFE = str.maketrans("-_", "+/")
 
 
-def data_of(given: Given | None, limits: Limits, what: str = "photo") -> bytes:
+def data_of(given: Given | None, limits: Limits, what: str = "the photo") -> bytes:
     """The bytes of a photo or zip.
 
     what: what they are called in an error.
@@ -38,23 +38,21 @@ def data_of(given: Given | None, limits: Limits, what: str = "photo") -> bytes:
         PhotoError: there are none, or it is another address or path. TooLarge: too many.
     """
     if not given:
-        raise PhotoError(f"there is no {what}", expected=FORMS)
+        raise PhotoError(f"there is no {what.removeprefix('the ')}", expected=FORMS)
     if isinstance(given, dict):
         return _upload(given.get("path"), limits, what)
     if not isinstance(given, str):
-        raise PhotoError(f"the {what} is no text", given=type(given).__name__, expected=FORMS)
+        raise PhotoError(f"{what} is no text", given=type(given).__name__, expected=FORMS)
     head = given[:2000]
     if UPLOADED in head:
         return _upload(unquote(head.partition(UPLOADED)[2].partition("?")[0]), limits, what)
     if head.lstrip()[:5].lower() == "data:":
         kind, _, text = given.partition(",")
         if not kind.lower().endswith(";base64"):
-            raise PhotoError(
-                f"the {what} is a data URL of another kind", given=kind[:80], expected="data:...;base64,..."
-            )
+            raise PhotoError(f"{what} is a data URL of another kind", given=kind[:80], expected="data:...;base64,...")
         return _decoded(text, limits, what)
     if SCHEME.match(head):
-        raise PhotoError(f"the {what} is an address", given=shorten(head, 80), expected=FORMS, remedy=NO_ADDRESS)
+        raise PhotoError(f"{what} is an address", given=shorten(head, 80), expected=FORMS, remedy=NO_ADDRESS)
     return _decoded(given, limits, what)
 
 
@@ -70,9 +68,9 @@ def small_photos(given: Sequence[Given], limits: Limits) -> list[SmallPhoto | Le
         raise TooLarge("these are too many photos", given=len(given), expected=f"at most {limits.user_photos}")
     size, small, budget = 0, [], Budget(limits)
     for number, one in enumerate(given, 1):
-        data = data_of(one, limits)
+        data = data_of(one, limits, f"photo {number}")
         size += len(data)
-        _check_size(size, limits.user_bytes, "photos are")
+        _check_size(size, limits.user_bytes, "the photos are")
         budget.spend(data)
         one_small = small_photo(f"photo {number}", data)
         small.append(replace(one_small, title="") if isinstance(one_small, SmallPhoto) else one_small)
@@ -89,12 +87,12 @@ def _decoded(text: str, limits: Limits, what: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()).translate(URL_SAFE), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise PhotoError(f"the {what} is no base64", given=shorten(text, 40), expected=FORMS) from error
+        raise PhotoError(f"{what} is no base64", given=shorten(text, 40), expected=FORMS) from error
 
 
 def _upload(path: object, limits: Limits, what: str) -> bytes:
     """A file that Gradio has taken as an upload; any other path is as good as one that does not exist."""
-    gone = PhotoError(f"the {what} is no upload, or no longer kept", expected=FORMS, remedy="Upload it again")
+    gone = PhotoError(f"{what} is no upload, or no longer kept", expected=FORMS, remedy="Upload it again")
     try:
         file, folder = Path(str(path)).resolve(), Path(get_upload_folder()).resolve()
         if not (isinstance(path, str) and file.is_relative_to(folder) and file.is_file()):
@@ -108,4 +106,4 @@ def _upload(path: object, limits: Limits, what: str) -> bytes:
 def _check_size(size: int, most: int, what: str) -> None:
     if size > most:
         given, expected = f"{size / 1e6:,.1f} MB", f"at most {most // 1_000_000} MB"
-        raise TooLarge(f"the {what} too large", given=given, expected=expected)
+        raise TooLarge(f"{what} too large", given=given, expected=expected)

@@ -27,6 +27,9 @@ from reco_core.errors import OptionError, find
 PREFIX, CALL = "/api/v1", "/gradio_api/call"
 CARRIED = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path", "state")  # of a request's scope
 OTHER_HEADERS = (b"content-length", b"content-type", b"accept-encoding")  # are not those of the inner request
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+NOT_POSTED = "This is called by POST, with a form or a JSON object; see docs/api.md."
+NOWHERE = f"There is nothing at this address. Endpoints are called by POST {PREFIX}/NAME; see docs/api.md."
 RETRY = "30"  # seconds
 BUSY = "Too many requests are waiting on this server. Try again in half a minute."
 
@@ -47,8 +50,16 @@ class Routes:
 
     @property
     def routes(self) -> list[Route]:
-        """For FastAPI."""
-        return [Route(f"{PREFIX}/{{name}}", self.answer, methods=["POST"])]
+        """For FastAPI; the last says what is wrong with all other requests."""
+        mine = [Route(f"{PREFIX}/{{name}}{end}", self.answer, methods=["POST"]) for end in ("", "/")]
+        return [*mine, Route("/api/{path:path}", self.nothing, methods=METHODS)]
+
+    async def nothing(self, request: Request) -> JSONResponse:
+        """The sentence for what is no endpoint, or an endpoint that is not called so."""
+        known = [f"{PREFIX}/{name}" for name in offered(request.app.get_blocks())]
+        if f"/api/{request.path_params['path']}".rstrip("/") in known:
+            return JSONResponse({"error": NOT_POSTED}, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "POST"})
+        return _error(HTTPStatus.NOT_FOUND, NOWHERE)
 
     async def answer(self, request: Request) -> JSONResponse:
         """The endpoint's answer; or the sentence that says what is wrong, as "error"."""
@@ -68,7 +79,7 @@ class Routes:
 
 async def called(request: Request, name: str, values: Iterable[Any]) -> JSONResponse:
     """What an endpoint answers to a caller. values: its arguments, in order."""
-    body = json.dumps({"data": list(map(_plain, values))}).encode()
+    body = json.dumps({"data": list(values)}).encode()
     begun = await inside(request, "POST", f"{CALL}/{name}", body)
     if begun.status != HTTPStatus.OK:
         return _refused(begun)
@@ -101,13 +112,6 @@ async def inside(request: Request, method: str, path: str, body: bytes = b"") ->
 
     await request.app(scope, receive, send)
     return Reply(status, bytes(said), wait)
-
-
-def _plain(value: Any) -> Any:
-    """Without what makes a file Gradio's: then we say what is wrong with it, and not Gradio."""
-    if isinstance(value, list):
-        return list(map(_plain, value))
-    return {"path": value.get("path")} if isinstance(value, dict) else value
 
 
 def _finished(reply: Reply) -> JSONResponse:

@@ -18,7 +18,7 @@ class SearchEndpoint:
         self.defaults: dict[str, Any] = {"preset": context.presets.first}
 
     def search(
-        self, words: str = "", photo: Given = "", k: int = RESULTS, preset: str = "mini", taught: str = ""
+        self, words: str = "", photo: Given = "", k: int = RESULTS, preset: str = "mini", taught: Given = ""
     ) -> dict:
         """Find photos in the archive by words, by a photo, or by both.
 
@@ -29,7 +29,7 @@ class SearchEndpoint:
                 as a data URL, or a file that was uploaded to this server; or nothing.
             k: how many photos to return, 1 to 60.
             preset: which models, and with them which archive: mini, or another one that this server has.
-            taught: what the endpoint teach has returned as "taught", or nothing.
+            taught: what the endpoint teach has returned as "taught", or that zip as an upload, or nothing.
 
         Returns:
             photos: the nearest ones and those that are called so, best first: similarity (cosine, -1 to 1), why it was

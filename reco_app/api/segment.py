@@ -36,7 +36,7 @@ class SegmentEndpoint:
         preset: str = "mini",
         titles: bool = True,
         found_from: float = FOUND_FROM,
-        taught: str = "",
+        taught: Given = "",
         scores: bool = False,
         exemplars: bool = False,
     ) -> dict:
@@ -55,7 +55,7 @@ class SegmentEndpoint:
             preset: which models, and with them which archive: mini, or another one that this server has.
             titles: whether reco2 and reco2_crf also learn from photos whose titles have the name in them.
             found_from: the presence, 0.05 to 0.95, from which a name is said to be found.
-            taught: what the endpoint teach has returned as "taught", or nothing.
+            taught: what the endpoint teach has returned as "taught", or that zip as an upload, or nothing.
             scores: whether to return, for each name, how much of each pixel is its: a grey PNG, 255 is all of it.
             exemplars: whether to return the photos that each name was learned from, with authors and licences.
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reco_app.api.given import Given, data_of, small_photos, told_left_out
 from reco_app.api.inline import zip_url
@@ -14,7 +14,9 @@ from reco_app.context import AppContext
 from reco_app.visitor.bundle import read_bundle, write_bundle
 from reco_app.visitor.user_photos import SmallPhoto, UserPhotos, one_name
 from reco_core.errors import ArchiveError, OptionError, PhotoError
-from reco_core.models.encoder import Encoder
+
+if TYPE_CHECKING:
+    from reco_core.models.encoder import Encoder
 
 
 class Taught:
@@ -24,7 +26,7 @@ class Taught:
         self.presets, self.limits = context.presets, context.limits
 
     @contextmanager
-    def photos(self, taught: str, preset: str) -> Iterator[UserPhotos | None]:
+    def photos(self, taught: Given, preset: str) -> Iterator[UserPhotos | None]:
         """The photos of a zip as `TeachEndpoint.teach` returns it; None if nothing is given.
 
         Raises:
@@ -40,8 +42,8 @@ class Taught:
         finally:
             own.close()
 
-    def _saved(self, taught: str, preset: str) -> list[SmallPhoto]:
-        data = data_of(taught, self.limits, "taught zip")
+    def _saved(self, taught: Given, preset: str) -> list[SmallPhoto]:
+        data = data_of(taught, self.limits, "the taught zip")
         with tempfile.TemporaryDirectory(prefix="reco-taught-") as folder:
             file = Path(folder) / "taught"
             file.write_bytes(data)
@@ -58,7 +60,7 @@ class TeachEndpoint:
         self.context, self.limits, self.taught = context, context.limits, Taught(context)
         self.defaults: dict[str, Any] = {"preset": context.presets.first}
 
-    def teach(self, name: str, photos: list[Given], taught: str = "", preset: str = "mini") -> dict:
+    def teach(self, name: str, photos: list[Given], taught: Given = "", preset: str = "mini") -> dict:
         """Learn what a thing looks like from photos of it, whatever it is called.
 
         Args:
@@ -89,7 +91,7 @@ class TeachEndpoint:
                 own.close()
 
 
-def _packed(own: UserPhotos, encoder: Encoder) -> bytes:
+def _packed(own: UserPhotos, encoder: "Encoder") -> bytes:
     with tempfile.TemporaryDirectory(prefix="reco-taught-") as folder:
         file = Path(folder) / "taught.zip"
         write_bundle(own, encoder, file)

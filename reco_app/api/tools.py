@@ -14,7 +14,7 @@ from mcp.types import ImageContent, TextContent
 from starlette.requests import Request
 
 from reco_app.api.arguments import bound
-from reco_app.api.endpoint import offered
+from reco_app.api.endpoint import Call, offered
 from reco_app.api.inline import PNG
 from reco_app.api.routes import called
 from reco_app.messages import sentence
@@ -26,8 +26,10 @@ class ToolError(Exception):
 
 
 def show_as_tools(app: gr.Blocks) -> None:
-    """Have an app that was launched with `mcp_server` answer so."""
+    """Have an app that was launched with `mcp_server` answer so, and show no other endpoint as a tool."""
     if server := getattr(app, "mcp_server_obj", None):
+        known = server.tool_to_endpoint.items()
+        server.tool_to_endpoint = {tool: name for tool, name in known if name.strip("/") in tools(app)}
 
         async def call(tool: str, given: dict[str, Any]) -> list[ImageContent | TextContent]:
             name = server.tool_to_endpoint.get(tool, tool).strip("/")
@@ -36,11 +38,15 @@ def show_as_tools(app: gr.Blocks) -> None:
         server.mcp_server.call_tool()(call)  # in place of Gradio's own
 
 
+def tools(app: gr.Blocks) -> dict[str, Call]:
+    """The endpoints that assistants may call, by name."""
+    return {name: call for name, call in offered(app).items() if getattr(call, "_mcp_type", "") == "tool"}
+
+
 async def answered(app: gr.Blocks, asked: Request, name: str, given: dict[str, Any]) -> dict[str, Any]:
     """What an endpoint answers to an assistant, for whom it counts. Raises ToolError: it was refused."""
-    tools = {one: fn for one, fn in offered(app).items() if getattr(fn, "_mcp_type", "") == "tool"}
     try:
-        values = bound(find(name[:80], tools, "tool"), given).values()
+        values = bound(find(name[:80], tools(app), "tool"), given).values()
     except RecoError as error:
         raise ToolError(sentence(error)) from error
     # MCP's requests are of an app within the app.

@@ -9,7 +9,7 @@ import numpy as np
 from gradio import Progress
 from markupsafe import Markup
 
-from reco_app.components.exemplar_grid import ArchivePhotos
+from reco_app.components.archive_photos import ArchivePhotos
 from reco_app.context import AppContext
 from reco_app.formats import photo_url
 from reco_app.messages import or_refused, user_errors
@@ -74,9 +74,21 @@ class ArchiveHandlers:
         return or_refused(added, lambda reason: (gr.skip(), gr.skip(), *_unchanged(kept, reason)))
 
     def cancel(self, user_photos: Kept) -> None:
-        """Stop what is being added."""
+        """Stop what is being added, or waits for its turn."""
         if user_photos:
             user_photos.cancel()
+
+    def begin_adding(self, user_photos: Kept) -> dict:
+        """Show the button Cancel, which stops nothing that was asked for before."""
+        if user_photos:
+            user_photos.resume()
+        return gr.update(visible=True)
+
+    def end_adding(self, user_photos: Kept) -> dict:
+        """Hide it; it stops nothing that is asked for from now on."""
+        if user_photos:
+            user_photos.resume()
+        return gr.update(visible=False)
 
     def remove(self, user_photos: Kept, event: gr.EventData) -> Shown:
         """Remove a photo, a name with its photos, or everything."""

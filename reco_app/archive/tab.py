@@ -1,6 +1,5 @@
 """The tab Teach's controls."""
 
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -76,7 +75,7 @@ class ArchiveTab:
 
     def _cancellable(self, event: Any, call: Any, inputs: list[Any], outputs: list[Any]) -> None:
         """With the button Cancel for as long as it takes."""
-        show, hide = (partial(gr.update, visible=visible) for visible in (True, False))
-        begun = event(show, None, self.cancel, **AT_ONCE)
+        do, kept = self.handlers, inputs[-1]
+        begun = event(do.begin_adding, kept, self.cancel, **AT_ONCE)
         done = begun.then(call, inputs, outputs, show_progress_on=self.report, **PHOTOS)
-        done.then(hide, None, self.cancel, **AT_ONCE)
+        done.then(do.end_adding, kept, self.cancel, **AT_ONCE)

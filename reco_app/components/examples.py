@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import skimage.data
+import skimage
 from PIL import Image
 
 from reco_app.formats import square_url
+from reco_core.utils.images import read_photo
+
+PHOTOS = Path(skimage.__file__).parent / "data"
 
 
 class Example(NamedTuple):
@@ -22,11 +25,11 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (
-    ("rocket", skimage.data.rocket, "rocket, sky, crane"),
-    ("coffee", skimage.data.coffee, "cup, plate, spoon"),
-    ("motorcycle", lambda: skimage.data.stereo_motorcycle()[0], "motorcycle, floor, cabinet"),
-    ("chelsea", skimage.data.chelsea, "cat, wall, dog"),
-    ("astronaut", skimage.data.astronaut, "spacesuit, flag, rocket"),
+    ("rocket", "rocket.jpg", "rocket, sky, crane"),
+    ("coffee", "coffee.png", "cup, plate, spoon"),
+    ("motorcycle", "motorcycle_left.png", "motorcycle, floor, cabinet"),
+    ("chelsea", "chelsea.png", "cat, wall, dog"),
+    ("astronaut", "astronaut.png", "spacesuit, flag, rocket"),
 )
 WELCOME = "rocket"  # what a first visit shows: several names, all of them found
 SIDE = 144  # pixels of a small picture
@@ -43,7 +46,7 @@ class Examples:
     def all(self) -> dict[str, Example]:
         """By key; written the first time that they are asked for."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return {key: self._example(key, load(), names) for key, load, names in EXAMPLES}
+        return {key: self._example(key, read_photo(PHOTOS / file), names) for key, file, names in EXAMPLES}
 
     def key_of(self, photo: str | None) -> str:
         """Which example's photo a file is; "" if of none. Gradio hands files on as copies."""

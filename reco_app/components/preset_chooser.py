@@ -1,11 +1,12 @@
 """Choosing models: which presets there are, what each needs, and installing one."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import torch
 from markupsafe import Markup
 
 from reco_app.components.controls import html
@@ -15,10 +16,10 @@ from reco_app.messages import user_errors
 from reco_app.page import Page
 from reco_app.templates import render
 from reco_core.errors import RecoError
-from reco_core.install import Installation, Missing, missing
-from reco_core.models.weights import address, place
-from reco_core.pipeline import usual_method
-from reco_core.presets import PRESETS, Preset, find_preset
+from reco_core.presets import PRESETS, Preset, find_preset, usual_method
+
+if TYPE_CHECKING:
+    from reco_core.install import Installation, Missing
 
 Card = tuple[Any, ...]  # card, Install, Cancel, status
 Step = tuple[str, int, int]  # what, done, of how many
@@ -35,6 +36,8 @@ class PresetHandlers:
 
     def status(self, name: str = "") -> Markup:
         """What is in use, once it runs."""
+        import torch
+
         with user_errors():
             reco = self.presets.get(name)
             device = str(reco.encoder.device)
@@ -43,6 +46,8 @@ class PresetHandlers:
 
     def choose(self, name: str) -> tuple:
         """Show a preset; load it if nothing is missing. Its own method and k are set too."""
+        from reco_core.install import missing
+
         with user_errors():
             preset = find_preset(name)
             lacks = None if self.presets.loaded(name) or name == self.presets.first else missing(preset)
@@ -53,6 +58,8 @@ class PresetHandlers:
 
     def install(self, name: str, request: gr.Request | None = None) -> Iterator[Card]:
         """Fetch and build what a preset lacks, telling how far it is; then load it."""
+        from reco_core.install import Installation, missing
+
         with user_errors():
             preset = find_preset(name)
             lacks = missing(preset)
@@ -128,6 +135,8 @@ def missing_card(
 
     problem: why it was not installed. step: how far an installation is.
     """
+    from reco_core.models.weights import address, place
+
     files = [(place(file), address(file), file) for file in lacks.weights]
     card = "components/missing_card.html"
     return render(card, preset=preset, lacks=lacks, files=files, may_install=may_install, problem=problem, step=step)

@@ -1,9 +1,11 @@
 """What the tab What's in it?'s controls call."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -24,8 +26,10 @@ from reco_core.types import Discovery
 from reco_core.utils.images import limit_size
 from reco_core.utils.names import join_names, parse_names
 from reco_core.utils.run_control import RunControl
-from reco_core.zeroguidance.discovery import Discoverer, Reading, check_parts
-from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
+from reco_core.zeroguidance.parts import check_parts
+
+if TYPE_CHECKING:
+    from reco_core.zeroguidance.discovery import Discoverer, Reading
 
 GONE = "This photo is no longer kept. Give it again."
 Session = DiscoverySession | None  # None: it is no longer kept
@@ -97,7 +101,7 @@ class DiscoverHandlers:
     def divide(self, session: Session, parts: int, ticked: list[str]) -> tuple:
         """The same photo in fewer or more parts; nothing is read again."""
         with user_errors():
-            if session is None or session.found is None or session.parts == parts:
+            if session is None or not session.source or session.parts == parts:
                 return session, *UNCHANGED
             with session.lock:
                 reading = session.kept()
@@ -110,9 +114,11 @@ class DiscoverHandlers:
     def rename(self, session: Session, ticked: list[str], event: gr.EventData) -> tuple:
         """Another name for what is called `event.old`; without that, all names as they were found."""
         with user_errors():
-            if session is None or session.found is None:
+            if session is None or not session.source:
                 return session, *UNCHANGED
             with session.lock:
+                if session.found is None:
+                    raise gr.Error(GONE, print_exception=False)
                 before = session.names
                 if event.old:
                     session.rename(str(event.old), one_name(str(event.name)))
@@ -157,6 +163,9 @@ class DiscoverHandlers:
 
     def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: Progress = Progress()) -> Discoverer:
         """names: a visitor's words, in a vocabulary that is theirs alone; none: the one that all share."""
+        from reco_core.zeroguidance.discovery import Discoverer
+        from reco_core.zeroguidance.vocabulary import load_vocabulary, user_words
+
         reco = self.presets.get(preset)
         if names:
             shown = shown_on(progress, "words", "Embedding your words")
@@ -176,6 +185,8 @@ class DiscoverHandlers:
     def _again(self, session: DiscoverySession) -> Discoverer:
         if session.vocabulary is None:
             return self._discoverer(session.preset)
+        from reco_core.zeroguidance.discovery import Discoverer
+
         return Discoverer(self.presets.get(session.preset), session.vocabulary)
 
     def _keep(self, session: DiscoverySession, reading: Reading) -> None:
@@ -183,10 +194,12 @@ class DiscoverHandlers:
         session.keep(reading)
         with self._keeping:
             others = [other for other in self._newest if other is not session and other.reading is not None]
-            newest, most = [*others, session], self.context.limits.readings
-            self._newest = newest[-most:]
-            for old in newest[:-most]:
-                old.reading = None
+            self._newest = [*others, session]
+            size = sum(one.bytes for one in self._newest)
+            while size > self.context.limits.reading_bytes and len(self._newest) > 1:
+                oldest = self._newest.pop(0)
+                size -= oldest.bytes
+                oldest.forget()
 
 
 def _shown(session: DiscoverySession, off: Collection[str] = ()) -> Shown:

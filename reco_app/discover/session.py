@@ -1,25 +1,29 @@
 """What a visitor owns in the tab What's in it?: a photo, what was found in it, and how its names were changed."""
 
+from __future__ import annotations
+
 import shutil
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from reco_app.result_files import write_labels, write_overlay
 from reco_app.session import private_folder
 from reco_app.temporary import new_folder
 from reco_core.export import describe_discovery
 from reco_core.types import Discovery, Segment
+from reco_core.utils.byte_cache import held
 from reco_core.utils.images import resize_labels
 from reco_core.utils.visualize import overlay, tag
-from reco_core.zeroguidance.discovery import Reading
-from reco_core.zeroguidance.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from reco_core.zeroguidance.discovery import Reading
+    from reco_core.zeroguidance.vocabulary import Vocabulary
 
 OPACITY = 0.5  # every pixel is coloured, so less than where most of the photo is background
 Files = tuple[str, str, str]  # to download: overlay, labels, description
@@ -29,8 +33,8 @@ class DiscoverySession:
     """A visitor's photo and what was found in it. Everything on disk goes with the object at the latest.
 
     source: the uploaded file. photo: (h, w, 3) uint8, as large as shown. vocabulary: the visitor's own words; None: the
-    bundled ones. reading: None when it is no longer kept. found: as divided into `parts`. new_names: by the name that
-    was found, the visitor's.
+    bundled ones. reading; found: as divided into `parts`; these two and photo are None when they are no longer kept.
+    new_names: by the name that was found, the visitor's.
     """
 
     def __init__(self, cache: Path) -> None:
@@ -49,9 +53,18 @@ class DiscoverySession:
         """Of its files."""
         return private_folder(self, self.cache)
 
+    @property
+    def bytes(self) -> int:
+        """Of memory for the photo and what is known of it."""
+        return held((self.reading, self.found, self.photo))
+
+    def forget(self) -> None:
+        """Let the photo and what is known of it go; the files stay."""
+        self.reading = self.found = self.photo = None
+
     def close(self) -> None:
         """Delete everything."""
-        self.reading = self.found = self.photo = None
+        self.forget()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def keep(self, reading: Reading) -> None:
@@ -95,6 +108,9 @@ def renamed(found: Discovery, names: Mapping[str, str]) -> Discovery:
     """
     if not any(name in names for name in found.names):
         return found
+    import torch
+    import torch.nn.functional as F
+
     alike: dict[str, list[int]] = {}
     for row, name in enumerate(found.names):
         alike.setdefault(names.get(name, name).casefold(), []).append(row)

@@ -10,7 +10,7 @@ from reco_app.events import LIGHT, MODEL, Options
 from reco_app.page import Page
 from reco_app.session import session_state
 from reco_app.templates import render, text
-from reco_core.zeroguidance.discovery import MOST_PARTS, PARTS
+from reco_core.zeroguidance.parts import MOST_PARTS, PARTS
 
 WORDS = (
     "What things may be called, with commas, up to {most:,}. Empty: 18,000 nouns. Words for surroundings, such as wall "

@@ -11,11 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reco_app.hosting.logs import note, unread
-from reco_app.messages import UNEXPECTED
+from reco_app.messages import UNEXPECTED, UNREAD
 
 INSIDE = "reco.inside"  # in the scope of what the server asks itself, for a request that has passed here
 SAFE = ("GET", "HEAD")
-UNREAD = "This request is not one of this app's."
 FOREIGN = "Pages of other sites may not use this server."
 PREFLIGHT = {"Access-Control-Allow-Methods": "GET, POST, OPTIONS", "Access-Control-Max-Age": "600"}
 

@@ -17,6 +17,7 @@ FRAMES = 6  # of an error, the innermost
 LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access")
 # Functions of Gradio that read a request.
 READING = {"upload_fn", "get_fn", "compile_gr_request", "preprocess_data", "validate_inputs"}
+CALLING = "call_function"  # calls ours; what it raises itself is that a request is for none
 log = logging.getLogger("reco_app")
 
 
@@ -29,7 +30,8 @@ def unread(error: BaseException) -> bool:
     """Whether Gradio could not make out a request, before any of our code was asked; or refused what is in it."""
     if type(error).__module__.startswith("gradio."):
         return True
-    return bool(READING & {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)})
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(READING & {*names}) or names[-1:] == [CALLING]
 
 
 def places(trace: TracebackType | None) -> str:
@@ -81,7 +83,9 @@ def configure(as_json: bool = False, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(as_json))
     logging.basicConfig(level=level, handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it says every address that is asked
+    for name in ("httpx", "faiss.loader"):  # every address that is asked; every library that is not there
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # and this what was asked for; refusals are logged by us
     logging.captureWarnings(True)
     traceback.print_exc = _printed  # what Gradio calls, with a visitor's words in what it prints
     threading.excepthook = lambda given: log.error("unexpected error", exc_info=given.exc_value)

@@ -1,5 +1,7 @@
 """A training of a specialist, from photos to a zip: how far it is, how long it takes, how it ends."""
 
+from __future__ import annotations
+
 import secrets
 import shutil
 import threading
@@ -8,27 +10,28 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reco_app.limits import Limits
 from reco_app.session import private_folder
 from reco_app.visitor.user_photos import AUTHOR, LICENCE, SmallPhoto
-from reco_core.adaptation.crops import Example
 from reco_core.adaptation.curve import Curve
-from reco_core.adaptation.job import WORK, Job, held_out
-from reco_core.adaptation.specialist import Specialist
 from reco_core.errors import Cancelled, OptionError, PhotoError
 from reco_core.photo_sources.source import Files
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.images import read_photo
 from reco_core.utils.run_control import RunControl
 
+if TYPE_CHECKING:
+    from reco_core.adaptation.job import Job
+    from reco_core.adaptation.specialist import Specialist
+
 PREVIEWED = 2  # photos whose marks are shown while it learns
 WAITING, DONE, FAILED = "waiting", "done", "failed"
 LABELLING, TRAINING, EXPORTING = "labelling", "training", "exporting"  # as `adaptation.job.adapt` reports them
-Adapt = Callable[..., Specialist]  # `adaptation.job.adapt`, its models given
+Adapt = Callable[..., "Specialist"]  # `adaptation.job.adapt`, its models given
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,9 @@ class TrainingJob(RunControl):
             at = StageProgress(stage, 0, 0, time.monotonic())
         self.at = replace(at, done=done, of=total)
         if stage == LABELLING:
+            from reco_core.adaptation.crops import Example
+            from reco_core.adaptation.job import WORK, held_out
+
             held = held_out(self._photos) or self._photos  # type: ignore[arg-type]  # of any list
             shown = held[:: max(1, len(held) // PREVIEWED)][:PREVIEWED]
             labelled = Example.at(self.out / WORK / "labels-1", f"{done - 1:05d}")

@@ -16,7 +16,6 @@ from reco_app.visitor.uploads import read_upload
 from reco_app.visitor.user_archive import UserArchive
 from reco_app.visitor.user_photos import UserPhotos, with_user_photos
 from reco_core.errors import OptionError
-from reco_core.install import missing
 from reco_core.presets import find_preset
 from reco_core.types import References, Segmentation
 from reco_core.utils.names import parse_names
@@ -87,6 +86,8 @@ class Answering:
         presets = self.context.presets
         if not name or name == presets.first or presets.loaded(name):
             return
+        from reco_core.install import missing
+
         if missing(find_preset(name)):
             remedy = "Press Install under Options, or choose others there"
             raise OptionError(f"the models {name} are not on this machine yet", remedy=remedy)

@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 from gradio import Progress
 
+from reco_app.components.archive_photos import ArchivePhotos
 from reco_app.components.downloads.downloads import Downloads, links
 from reco_app.components.evidence.view import evidence
-from reco_app.components.exemplar_grid import ArchivePhotos
 from reco_app.components.names_input.names_input import NamesInput
 from reco_app.components.viewer import View, empty, failed
 from reco_app.context import AppContext

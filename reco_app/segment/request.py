@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 from reco_core.export import FOUND_FROM
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, METHODS, Method, with_titles
-from reco_core.pipeline import usual_method
-from reco_core.presets import PRESETS, Preset, find_preset
+from reco_core.presets import PRESETS, Preset, find_preset, usual_method
 from reco_core.segmentation import crf
 from reco_core.utils.names import MAX_TEXT
 

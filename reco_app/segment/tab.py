@@ -86,6 +86,7 @@ class SegmentTab:
         # Who asks for something else before the example is there does not get that afterwards.
         opened = gr.State()  # what it changes to is looked for
         arriving = page.blocks.load(self.welcome.arrive, None, [*self.shown, *settings, opened], **LIGHT)
+        arriving.failure(None, None, None, js=unless_asked(self.viewer.tell_refusal(NOT_DONE)), **PRIVATE)
         looking = opened.change(self.welcome.look, [opened, *self.mine], self.shown, **MODEL, show_progress="hidden")
         looking.failure(None, None, None, js=unless_asked(self.viewer.tell("empty", NOT_DONE)), **PRIVATE)
         self.first = [arriving, looking]

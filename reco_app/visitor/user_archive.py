@@ -1,20 +1,22 @@
 """A preset's models and archive together with a visitor's own photos: what is searched and learned from."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
-from reco_core.archives.archive import Archive
-from reco_core.archives.exemplar_search import NamedPhotos
 from reco_core.methods import CONTEXT_WORDS, find_method
-from reco_core.pipeline import ReCo
 from reco_core.types import Concept, Exemplar, Retrieved
+
+if TYPE_CHECKING:
+    from reco_core.archives.archive import Archive
+    from reco_core.pipeline import ReCo
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ class UserArchive:
         Raises:
             OptionError: neither words nor a photo.
         """
+        import torch
+        import torch.nn.functional as F
+
         archive, words = self.reco.archive, " ".join(words.split())
         if rows := self._by_name.get(words.casefold()):
             parts = [F.normalize(archive.embeddings(np.array(rows)).mean(0), dim=0)]
@@ -106,6 +111,8 @@ def search(reco: ReCo, words: str, photo: np.ndarray | None, k: int) -> list[Exe
     Raises:
         OptionError: neither words nor a photo.
     """
+    from reco_core.archives.exemplar_search import NamedPhotos
+
     archive, query = reco.archive, reco.encoder.query(words, photo)
     if photo is not None:
         return _exemplars(archive, archive.search(query, k))

@@ -4,6 +4,8 @@ The truth of a session is its photos, kept small, and their names. Archives are 
 that is asked for and when it is asked for: adding, removing, loading and switching the preset need no care.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import shutil
@@ -14,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from PIL import Image
@@ -22,18 +25,17 @@ from reco_app.events import shown_on
 from reco_app.limits import Limits
 from reco_app.session import private_folder
 from reco_app.visitor.user_archive import UserArchive
-from reco_core.archives.archive import Archive
-from reco_core.archives.near_duplicates import BITS, perceptual_hash
-from reco_core.archives.writer import Options, write_archive
 from reco_core.errors import Cancelled, OptionError, PhotoError
-from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Files
 from reco_core.photo_sources.titles import file_title
-from reco_core.pipeline import ReCo
 from reco_core.types import LeftOut, PhotoRecord
 from reco_core.utils.images import read_photo
 from reco_core.utils.names import MAX_LENGTH, parse_names
 from reco_core.utils.run_control import RunControl
+
+if TYPE_CHECKING:
+    from reco_core.models.encoders import Encoder
+    from reco_core.pipeline import ReCo
 
 SIDE = 448  # short side of a kept photo: models see no more
 AUTHOR, LICENCE = "you", "yours, not published"
@@ -91,9 +93,12 @@ class UserPhotos:
         return self.folder / "photos" / photo.file
 
     def cancel(self) -> None:
-        """Stop what is being added."""
-        if self._changing.locked():
-            self._stop.set()
+        """Stop what is being added, or waits for its turn to be."""
+        self._stop.set()
+
+    def resume(self) -> None:
+        """What is asked for from now on was not cancelled."""
+        self._stop.clear()
 
     def add(
         self, given: Iterable[SmallPhoto | LeftOut], name: str = "", learn: Callable[[], object] = lambda: None
@@ -145,6 +150,8 @@ class UserPhotos:
         Raises:
             ArchiveError: what is wrong. Cancelled: `cancel` was called.
         """
+        from reco_core.archives.archive import Archive
+
         with self._deriving:
             photos = self.photos
             if not photos:
@@ -170,13 +177,14 @@ class UserPhotos:
         if not self._changing.acquire(blocking=False):
             raise OptionError("your photos are being changed already", remedy="Wait for it, or cancel it")
         try:
-            self._stop.clear()
             yield
         finally:
             self._stop.clear()
             self._changing.release()
 
     def _archive(self, encoder: Encoder, photos: tuple[UserPhoto, ...], control: RunControl) -> Path:
+        from reco_core.archives.writer import Options, write_archive
+
         digest = hashlib.sha256(repr((encoder.hash, photos)).encode()).hexdigest()[:16]
         folder = self.folder / "archives" / encoder.preset.name / digest
 
@@ -196,6 +204,8 @@ class UserPhotos:
 
     def _keep(self, small: SmallPhoto, name: str, kept: dict[str, UserPhoto]) -> str:
         """Put a photo among those kept; or say why not."""
+        from reco_core.archives.near_duplicates import BITS, perceptual_hash
+
         try:
             phash = perceptual_hash(read_photo(small.data))
         except PhotoError as error:

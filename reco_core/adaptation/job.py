@@ -24,7 +24,8 @@ from reco_core.errors import NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.models.encoders import choose_device
 from reco_core.photo_sources.source import Source
-from reco_core.pipeline import WORKING_SIDE, ReCo, usual_method
+from reco_core.pipeline import WORKING_SIDE, ReCo
+from reco_core.presets import usual_method
 from reco_core.types import LeftOut
 from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import limit_size, read_photo

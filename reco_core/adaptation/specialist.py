@@ -9,6 +9,7 @@ README.md, curve.png, examples.jpg   its card, for people
 
 import json
 import logging
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -192,6 +193,7 @@ def compare(network: DeepLab, file: Path) -> float:
 
 def _open(file: Path) -> Any:
     """A session of onnxruntime on the CPU."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it tells its makers of every session
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

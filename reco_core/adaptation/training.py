@@ -23,10 +23,11 @@ from reco_core.adaptation.recipe import Recipe
 from reco_core.errors import OptionError
 from reco_core.models.weights import write_tensors
 from reco_core.segmentation import metrics
-from reco_core.utils.images import model_size, to_tensor
+from reco_core.utils.images import model_size
 from reco_core.utils.panoramas import is_long, windowed_size
 from reco_core.utils.prefetch import prefetch
 from reco_core.utils.run_control import RunControl
+from reco_core.utils.tensors import to_tensor
 
 log = logging.getLogger(__name__)
 POWER = 0.9  # of the rate's fall

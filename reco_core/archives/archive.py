@@ -19,7 +19,7 @@ import copy
 import itertools
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +37,10 @@ from reco_core.archives.vectors import Vectors
 from reco_core.errors import ArchiveError
 from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.types import PhotoRecord, Retrieved
+from reco_core.utils.byte_cache import ByteCache
 from reco_core.utils.photo_files import spelled
 
-DENSE_CACHE = 256  # photos whose maps were computed on demand
+DENSE_BYTES = 256_000_000  # of maps that were computed on demand
 Dense = dict[str, Tensor]
 Compute = Callable[[Sequence[PhotoRecord]], list[Dense]]  # features and language, each (positions, C), of photos
 READ_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, IndexError, zipfile.BadZipFile, SafetensorError)
@@ -148,8 +149,8 @@ class Archive:
 
     def with_maps_from(self, compute: Compute) -> "Archive":
         """The same archive, which has dense maps that it does not store computed when they are asked for."""
-        twin = copy.copy(self)
-        twin._compute = lru_cache(DENSE_CACHE)(lambda record: compute([record])[0])
+        twin, kept = copy.copy(self), ByteCache[Dense](DENSE_BYTES)
+        twin._compute = lambda record: kept.get(record) or kept.put(record, compute([record])[0])
         return twin
 
     def check_model(self, preset: str, weights: str | None = None) -> None:

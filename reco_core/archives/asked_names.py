@@ -1,14 +1,18 @@
 """What a user asks for: the things to look for, what of the text is not understood, and words that are misspelt."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from __future__ import annotations
 
-from reco_core.archives.archive import Archive
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
 from reco_core.errors import NamesError
 from reco_core.utils.known_words import known_names, misspelt
 from reco_core.utils.names import MAX_NAMES, clean_names, quoted_names
 from reco_core.utils.phrases import is_negation, read_phrase
 from reco_core.utils.words import words_of
+
+if TYPE_CHECKING:
+    from reco_core.archives.archive import Archive
 
 
 class AskedNames(NamedTuple):

@@ -1,7 +1,5 @@
 """The concepts of an archive: stored beside it, learned before, or learned now."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,9 +17,10 @@ from reco_core.models.encoder import Encoder
 from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.segmentation.concept_learner import NEAREST, ConceptLearner
 from reco_core.types import Concept, ExemplarMaps, Retrieved, Why
+from reco_core.utils.byte_cache import ByteCache
 from reco_core.utils.photo_files import spelled
 
-CACHED_CONCEPTS = 2048
+CACHED_BYTES = 50_000_000  # of learned concepts, some 10 KB each
 UNRELATED = 64  # photos that stand for the archive, at equal distances in it
 
 
@@ -34,8 +33,7 @@ class ConceptLibrary:
         self.learner = self._make_learner()
         self.surroundings = surroundings or self
         self.stored = {} if surroundings else self._read_stored()
-        self._cache: OrderedDict[ConceptKey, Concept] = OrderedDict()
-        self._lock = threading.Lock()
+        self._learned = ByteCache[Concept](CACHED_BYTES)
 
     def get(
         self,
@@ -63,11 +61,7 @@ class ConceptLibrary:
             words = [word.casefold() for word in context]
             known = words.index(key.name) if key.name in words else len(words)  # a context word knows those before it
             concept = self._learn(name, k, learning, self._around(context[:known], key, learning), exclude)
-        with self._lock:
-            self._cache[key] = concept
-            self._cache.move_to_end(key)
-            while len(self._cache) > CACHED_CONCEPTS:
-                self._cache.popitem(last=False)
+            self._learned.put(key, concept)
         return replace(concept, name=name)
 
     def teach(self, name: str, rows: Sequence[int], k: int, learning: Learning, context: tuple[str, ...]) -> Concept:
@@ -100,8 +94,7 @@ class ConceptLibrary:
         return {spelled(self.archive.records[row].file) for row in (*rows, *called)}
 
     def _known(self, key: ConceptKey) -> Concept | None:
-        with self._lock:
-            return self._cache.get(key) or self.stored.get(key)
+        return self._learned.get(key) or self.stored.get(key)
 
     def _query(self, name: str) -> Tensor:
         """What the archive is searched by; alone: in a batch, padding would change the last digits."""

@@ -19,7 +19,7 @@ from reco_core.errors import PhotoError
 from reco_core.models.encoders import Encoder
 from reco_core.photo_sources.source import Source
 from reco_core.types import LeftOut, PhotoRecord
-from reco_core.utils.images import read_photo
+from reco_core.utils.images import read_small
 from reco_core.utils.photo_files import writable
 from reco_core.utils.prefetch import prefetch
 
@@ -58,10 +58,9 @@ class _Photo(NamedTuple):
 def _read(source: Source, encoder: Encoder, pictured: str, i: int) -> _Photo | LeftOut:
     record = source.records[i]
     try:
-        photo = read_photo(data := source.read(i), record.file)
+        photo, (height, width) = read_small(data := source.read(i), encoder.archive_side, record.file)
     except PhotoError as error:
         return LeftOut(record.file, writable(f"unreadable: {error}"))
-    height, width = photo.shape[:2]
     sha256 = record.sha256 or hashlib.sha256(data).hexdigest()
     record = replace(record, width=record.width or width, height=record.height or height, sha256=sha256)
     thumbnail = thumbnails.encode(photo) if thumbnails.which(pictured)(record) else thumbnails.nothing()

@@ -1,14 +1,18 @@
 """What is said of names while they are typed: misspelt, not understood, or not known."""
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from __future__ import annotations
 
-from reco_core.archives.archive import Archive
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
 from reco_core.archives.asked_names import read_name
 from reco_core.errors import NamesError
 from reco_core.utils.known_words import english_words, known_names
 from reco_core.utils.names import MAX_LENGTH, clean_names
 from reco_core.utils.words import WORD
+
+if TYPE_CHECKING:
+    from reco_core.archives.archive import Archive
 
 
 class NameRemark(NamedTuple):

@@ -22,7 +22,7 @@ def perceptual_hash(photo: np.ndarray) -> int:
 
 def colours(photo: np.ndarray) -> int:
     """64 bits of a photo's (H, W, 3) uint8 colours: the mean Cb and Cr, a byte each, of its four quarters."""
-    quarters = Image.fromarray(photo).convert("YCbCr").resize((2, 2), Image.Resampling.BOX)
+    quarters = Image.fromarray(photo).resize((2, 2), Image.Resampling.BOX).convert("YCbCr")
     return int.from_bytes(np.asarray(quarters)[..., 1:].tobytes(), "little")
 
 

@@ -1,14 +1,19 @@
 """Names to choose from while one is typed."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from heapq import nsmallest
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
-from reco_core.archives.archive import Archive
 from reco_core.utils.known_words import SHORTEST, slips, usual_names
 from reco_core.utils.words import WORD, folded
+
+if TYPE_CHECKING:
+    from reco_core.archives.archive import Archive
 
 MOST = 8
 LONGEST = 40  # letters of what is typed, for which slips are tried: their number grows with it

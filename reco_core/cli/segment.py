@@ -19,7 +19,8 @@ from reco_core.export.results_folder import ALL, FORMATS, ResultsFolder, parse_f
 from reco_core.export.stored_result import REPORT, read_result
 from reco_core.methods import METHODS
 from reco_core.photo_sources.source import is_file
-from reco_core.pipeline import ReCo, usual_method
+from reco_core.pipeline import ReCo
+from reco_core.presets import usual_method
 from reco_core.types import References, Segmentation
 from reco_core.utils.hashing import digest, sha256
 from reco_core.utils.images import read_with_remarks

@@ -22,6 +22,7 @@ from reco_core.presets import IMAGENET_MEAN, IMAGENET_STD
 from reco_core.segmentation import cosegmentation
 from reco_core.segmentation.concept_learner import ConceptLearner
 from reco_core.segmentation.cosegmentation import Cosegmented, image_maxima
+from reco_core.segmentation.rounding import rounded
 from reco_core.segmentation.score_maps import resize
 from reco_core.types import Concept
 
@@ -72,7 +73,7 @@ def span_maxima(maxima: Tensor) -> Tensor:
 def cosegment(features: Tensor, weights: Tensor, authors: AuthorsCode) -> Cosegmented:
     """As `cosegmentation.cosegment`, of features (k, n, C) and column weights (k, n), the authors' way."""
     unit = F.normalize(features.float(), dim=-1)
-    maxima = image_maxima(unit * weights[..., None])  # (k, n, k)
+    maxima = image_maxima(rounded(unit * weights[..., None], torch.float32))  # (k, n, k)
     support = (span_maxima(maxima) if authors.span else maxima).mean(-1) / weights  # (k, n)
     seeds = support.argmax(-1)  # (k,)
     picked = (features.float() if authors.raw_seeds else unit)[torch.arange(len(features)), seeds]  # (k, C)

@@ -13,7 +13,7 @@ from reco_core.datasets.imagenet import ClassedPhotos
 from reco_core.errors import DatasetError, OptionError, PhotoError
 from reco_core.models.encoders import Encoder
 from reco_core.utils.hashing import digest
-from reco_core.utils.images import read_photo
+from reco_core.utils.images import read_small
 from reco_core.utils.prefetch import prefetch
 from reco_core.utils.run_control import RunControl
 
@@ -144,6 +144,6 @@ def _batches(
 def _read(encoder: Encoder, file: Path) -> tuple[Tensor, ...] | None:
     """A photo's crops, or None if it cannot be read."""
     try:
-        return encoder.crops(read_photo(file))
+        return encoder.crops(read_small(file, encoder.archive_side)[0])
     except PhotoError:
         return None

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import minimum_filter
 
 from reco_core.export.answers import is_found
 from reco_core.export.cutouts import STEPS, smooth_edge
@@ -100,6 +99,8 @@ def _covers(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Of each name the colour (3,), and how much of each pixel it and its outline cover: (H, W, 1) float32, 0..1."""
     at = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+    from scipy.ndimage import minimum_filter  # takes a while, and few need it
+
     step = max(size) / min(STEPS, max(labels.shape))
     for thing in told:
         cover = smooth_edge(at == thing.label, max(1.0, step)).astype(np.float32) / 255

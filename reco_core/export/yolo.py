@@ -1,12 +1,12 @@
-"""YOLO's segmentation labels: a text file a photo, a line a region, corners as shares of width and height."""
+"""YOLO's segmentation labels: a text file a photo, a line a region, corners as shares of width and height.
+
+SciPy and scikit-image take a second to import: what works with them does it.
+"""
 
 import json
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import find_objects, label
-from scipy.spatial import cKDTree
-from skimage.measure import approximate_polygon, find_contours
 
 from reco_core.export.stored_result import StoredResult
 
@@ -19,6 +19,9 @@ def polygons(mask: np.ndarray) -> list[np.ndarray]:
 
     A hole, which the format does not know, is joined to the outline by a cut of no width. Specks are left out.
     """
+    from scipy.ndimage import find_objects, label
+    from skimage.measure import find_contours
+
     regions, _ = label(mask)
     found = []
     for i, place in enumerate(find_objects(regions), 1):
@@ -40,12 +43,16 @@ def _box(ring: np.ndarray) -> float:
 
 def _simple(ring: np.ndarray) -> np.ndarray:
     """A closed ring with fewer corners, the first not repeated."""
+    from skimage.measure import approximate_polygon
+
     fewer = approximate_polygon(ring, TOLERANCE)
     return fewer[:-1] if len(fewer) > 3 else ring[:-1]
 
 
 def _joined(outline: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """An outline (n, 2) that goes to the nearest corner of a hole (m, 2), around it, and back."""
+    from scipy.spatial import cKDTree
+
     apart, nearest = cKDTree(outline).query(hole)
     j = int(apart.argmin())
     i = int(nearest[j])

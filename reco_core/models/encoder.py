@@ -16,8 +16,9 @@ from reco_core.errors import OptionError
 from reco_core.models.sliding_window import read_long
 from reco_core.presets import Model, Preset
 from reco_core.types import Encoded, Words
-from reco_core.utils.images import centre_crop, model_size, to_tensor
+from reco_core.utils.images import centre_crop, model_size
 from reco_core.utils.panoramas import windowed_size
+from reco_core.utils.tensors import to_tensor
 
 STRIDE = 2 / 3  # of a window over a long photo, from one to the next
 
@@ -44,6 +45,11 @@ class Encoder(ABC):
     def words(self) -> Words | None:
         """The words that the model was taught to find, if it was."""
         return None
+
+    @property
+    def archive_side(self) -> int:
+        """The largest side at which any of the models sees an archive photo's centre crop."""
+        return max(model.archive_side for model in self.preset.models)
 
     def at_side(self, side: int) -> Self:
         """The same models, shown a user's photo with another short side."""

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from reco_core.models.vit import VisionTransformer
+
 PATCH = 16
+SIDE = 14  # patches of the photos that it was taught with
 NAMES = 1000  # ImageNet's
 KEY_BLOCK = 8  # 0-based: keys of this block separate objects best (later ones drift towards classes)
 TOP_NAMES = 10
@@ -64,16 +66,11 @@ class MiniNetwork(nn.Module):
     attention stay where they are), keeping residual and MLP; keys from block `KEY_BLOCK`.
     """
 
-    vit: Any  # timm leaves the types of its parts open
     word_prior: Tensor  # (W,): log-odds that a caption mentions the word, which is in `photo_words`, `patch_words`
 
-    def __init__(self, image_size: int = 224, names: int = NAMES, words: int = 0) -> None:
+    def __init__(self, names: int = NAMES, words: int = 0) -> None:
         super().__init__()
-        shape: dict[str, Any] = {"patch_size": PATCH, "embed_dim": 192, "depth": 12, "num_heads": 3}
-        vit: Any = VisionTransformer(img_size=image_size, num_classes=names, dynamic_img_size=True, **shape)
-        for block in vit.blocks:
-            block.attn.fused_attn = False  # at these lengths plain matrix products are 2-4 times faster on a CPU
-        self.vit = vit
+        self.vit = vit = VisionTransformer(SIDE, PATCH, width=192, depth=12, heads=3, names=names)
         self.photo_words, self.patch_words = (nn.Linear(vit.embed_dim, words) if words else None for _ in range(2))
         self.register_buffer("word_prior", torch.full((words,), USUAL) if words else None)
 
@@ -112,8 +109,8 @@ class MiniNetwork(nn.Module):
         return self.speak(tokens[:, 0])
 
     def embed(self, images: Tensor) -> Tensor:
-        """Photos -> tokens (B, 1 + h w, 192) with positions, interpolated where the size differs."""
-        return self.vit._pos_embed(self.vit.patch_embed(images))
+        """Photos -> tokens (B, 1 + h w, 192) with positions."""
+        return self.vit.embed(images)
 
     def value_path(self, tokens: Tensor) -> Tensor:
         """The last block without its attention: every token keeps its own value; (B, 1 + h w, 192)."""

@@ -1,15 +1,18 @@
 """The text encoder of the preset mini: all-MiniLM-L6-v2, verified before it is used."""
 
+import json
 import logging
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from reco_core.errors import WeightsError
+from reco_core.models.bert import Bert
 from reco_core.utils.hashing import weights_sha256
 
 log = logging.getLogger(__name__)
@@ -27,18 +30,14 @@ class MiniLM:
     """Sentences -> embeddings of 384 numbers and norm 1 (mean of the last layer's tokens)."""
 
     def __init__(self, folder: Path, device: str = "cpu") -> None:
-        from safetensors.torch import load_file
-        from tokenizers import Tokenizer
-        from transformers import BertConfig, BertModel
-
         self.device = device
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(MAX_TOKENS)
         self.tokenizer.enable_padding()
-        model: Any = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
-        weights = load_file(folder / "model.safetensors")
-        model.load_state_dict({name: weights[name] for name in model.state_dict()})
-        self.model = model.to(device).eval()
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        weights = load_file(folder / "model.safetensors")  # on a CPU not copied, but mapped: a word's row
+        weights = {name: tensor.to(device) for name, tensor in weights.items()}  # safetensors knows fewer devices
+        self.model = Bert(weights, config["num_attention_heads"], config["layer_norm_eps"])
 
     @torch.inference_mode()
     def __call__(self, sentences: list[str]) -> Tensor:
@@ -48,7 +47,7 @@ class MiniLM:
             batch = self.tokenizer.encode_batch(sentences[start : start + BATCH])
             ids = torch.tensor([e.ids for e in batch], device=self.device)
             mask = torch.tensor([e.attention_mask for e in batch], device=self.device)
-            tokens = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+            tokens = self.model(ids, mask)
             mean = (tokens * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
             rows.append(F.normalize(mean.float(), dim=-1).cpu())
         return torch.cat(rows)

@@ -4,7 +4,6 @@ import inspect
 import threading
 from typing import Any
 
-import timm
 from torch import Tensor
 
 from reco_core.errors import OptionError
@@ -22,6 +21,8 @@ class Backbone:
 
     def __init__(self, name: str, read: str = "tokens", block: int = -1) -> None:
         """Raises OptionError: timm has no such network, or it has no such block or no keys."""
+        import timm  # takes two seconds, which users of mini need not wait
+
         if not timm.is_model(name):
             raise OptionError("timm has no such model", given=name, expected="one that timm.list_models() names")
         if read not in READS:

@@ -5,8 +5,8 @@ section 3.2. Features are L2-normalised, so A(p, q) = f_p . f_q is a cosine.
 
 The support of a position p is the mean over images j of max over q in j of A(p, q) w_q. With
 G = w f, B = G G^T is symmetric and A(p, q) w_q = B(p, q) / w_p: one triangle of B gives the maxima
-of both directions, nothing is multiplied element by element, and only one block of B exists at a
-time.
+of both directions, and only one block of B exists at a time. B may be computed of rounded features
+(`rounding`): every position that could still be the seed is then scored again in float32.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reco_core.errors import OptionError
+from reco_core.segmentation.rounding import STORED, Rounded, fastest, products, rounded
 
 LANGUAGE_GAIN = 10.0  # the paper's temperature: sigmoid(10 cos)
 HALF_GUIDANCE = 2.0  # standard deviations above the mean at which calibrated guidance is one half
@@ -24,7 +25,8 @@ SAME_MEANING = 0.4  # cosine of two names' texts from which a context word is sp
 BLOCK_BYTES = 4 << 20  # of B at a time on a CPU: stays in the last-level cache
 RELEASED_BYTES = 31 << 20  # just below the largest threshold that glibc adopts
 DEVICE_BLOCK_BYTES = 1 << 30  # on a GPU: enough to fill it
-BF16_ERROR = 2.0**-8  # of a support computed in bfloat16, in units of its weights: over eight standard deviations
+RESCORED = 1024  # positions that are scored again at a time
+FLOAT32_ERROR = 1e-5  # of a product of unit vectors, however it is summed up
 
 
 class Cosegmented(NamedTuple):
@@ -82,19 +84,15 @@ def usual_cosine(texts: Tensor) -> float:
 
 
 def cosegment(
-    features: Tensor,
-    weights: Tensor | None = None,
-    *,
-    precision: torch.dtype = torch.float32,
-    weight_rows: bool = False,
+    features: Tensor, weights: Tensor | None = None, *, precision: torch.dtype | None = None, weight_rows: bool = False
 ) -> Cosegmented:
     """Seeds, their support and the reference embedding of what k images share.
 
     Args:
         features: (k, n, C) float, n = h w positions; need not be normalised.
         weights: (k, n) column weights in (0, 1], LGC x CE; None means ones.
-        precision: float32, or bfloat16: B is computed in bfloat16 and every position that could
-            still be the seed is scored again in float32, so that seeds are those of float32.
+        precision: of B: float32, bfloat16, or int8 (on a CPU); None means `rounding.fastest`. Seeds, their support
+            and the reference are float32's in each; the support of other positions is as exact as B.
         weight_rows: also multiply the support of p by w_p (neither the text nor the code does).
 
     Raises:
@@ -102,74 +100,67 @@ def cosegment(
     """
     if features.ndim != 3 or 0 in features.shape:
         raise OptionError("features must be (k, n, C)", given=tuple(features.shape))
-    if precision not in (torch.float32, torch.bfloat16):
-        raise OptionError("unknown precision", given=precision, expected="float32 or bfloat16")
+    precision = precision or fastest(features.device)
+    if precision not in STORED or (precision == torch.int8 and features.device.type != "cpu"):
+        raise OptionError("unknown precision", given=precision, expected="float32, bfloat16, or on a CPU int8")
     k, n, _ = features.shape
-    unit = F.normalize(features.float(), dim=-1)
     weights = torch.ones(k, n, device=features.device) if weights is None else weights.float()
     if weights.shape != (k, n) or not bool((weights > 0).all()):
         raise OptionError(
             "weights must be positive, one per position", given=tuple(weights.shape), expected=f"({k}, {n})"
         )
-    rows = weights if weight_rows else torch.ones_like(weights)
-    weighted = unit * weights[..., None]
-    scale = rows / weights
-    support = image_maxima(weighted.to(precision)).mean(-1) * scale  # (k, n)
-    if precision == torch.bfloat16:
-        support = rescore(support, weighted, scale)
+    scale = torch.ones_like(weights) if weight_rows else 1 / weights
+    weighted = F.normalize(features.float(), dim=-1).mul_(weights[..., None])  # (k, n, C)
+    factors = rounded(weighted, precision)
+    support = image_maxima(factors).mean(-1) * scale  # (k, n)
+    if precision != torch.float32:
+        support = rescore(support, weighted, factors, scale, STORED[precision])
     seeds = support.argmax(-1)  # (k,)
-    picked = unit[torch.arange(k, device=features.device), seeds]  # (k, C)
+    picked = F.normalize(features[torch.arange(k, device=features.device), seeds].float(), dim=-1)  # (k, C)
     return Cosegmented(F.normalize(picked.mean(0), dim=-1), seeds, support)
 
 
-def image_maxima(weighted: Tensor) -> Tensor:
+def image_maxima(factors: Rounded) -> Tensor:
     """max over q in image j of g_p . g_q for every position p and image j.
 
-    weighted: (k, n, C). Returns (k, n, k) float32. One triangle, a block of images at a time.
+    factors: g, (k, n, C). Returns (k, n, k) float32. One triangle, a block of images at a time.
     """
-    k, n, channels = weighted.shape
-    budget = BLOCK_BYTES if weighted.device.type == "cpu" else DEVICE_BLOCK_BYTES
-    width = max(1, budget // (n * n * weighted.element_size()))
-    out = torch.empty(k, n, k, device=weighted.device)
-    if weighted.device.type == "cpu":
+    k, n, _ = factors.values.shape
+    on_cpu = factors.values.device.type == "cpu"
+    width = max(1, (BLOCK_BYTES if on_cpu else DEVICE_BLOCK_BYTES) // (4 * n * n))
+    out = torch.empty(k, n, k, device=factors.values.device)
+    if on_cpu:
         # glibc gives freed blocks back to the kernel, which clears each anew, until one as large as this
         # was freed: without it a first call takes half as long again
         torch.empty(RELEASED_BYTES, dtype=torch.uint8)
     for i in range(k):
         for start in range(i, k, width):
-            stop = min(k, start + width)
-            block = products(weighted[start:stop].reshape(-1, channels), weighted[i]).view(-1, n, n)
-            out[i, :, start:stop] = block.amax(1).T
-            out[start:stop, :, i] = block.amax(-1)
+            images = slice(start, min(k, start + width))
+            block = factors.products(images, i)
+            out[i, :, images] = block.amax(1).T
+            out[images, :, i] = block.amax(-1)
     return out
 
 
-def products(left: Tensor, right: Tensor) -> Tensor:
-    """left right^T for (m, C) and (n, C).
-
-    For float32 on a CPU through oneDNN, which torch asks only for tensors in its own layout: on
-    AMD processors it is 2-3 times faster than the MKL behind torch.mm.
-    """
-    if left.device.type == "cpu" and left.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        return F.linear(left.to_mkldnn(), right.to_mkldnn()).to_dense()
-    return left @ right.T
-
-
-def rescore(support: Tensor, weighted: Tensor, scale: Tensor) -> Tensor:
+def rescore(support: Tensor, weighted: Tensor, factors: Rounded, scale: Tensor, stored: float) -> Tensor:
     """Replace support by its float32 value wherever rounding could hide the seed.
 
-    support: (k, n) from bfloat16. weighted: (k, n, C) float32, of which it was made.
+    support: (k, n) from `factors`, which were made of weighted, (k, n, C). stored: of `STORED`. A position stays out
+    if even the upper bound of its support is below the float32 support of its image's best by what is known so far.
     """
-    k, n, channels = weighted.shape
-    norms = weighted.norm(dim=-1)
-    doubt = BF16_ERROR * norms.amax(-1).mean() * scale * norms
-    floor = (support - doubt).amax(-1, keepdim=True)
-    image, position = torch.nonzero(support + doubt >= floor, as_tuple=True)
-    columns = weighted.reshape(-1, channels)
+    norms = weighted.norm(dim=-1)  # (k, n)
+    largest, lost = norms.amax(-1).mean(), factors.error.amax(-1).mean()
+    doubt = factors.error * largest + (norms + factors.error) * (lost + (stored + FLOAT32_ERROR) * largest)
+    images, best = torch.arange(len(support), device=support.device), support.argmax(-1)
+    floor = exact_support(weighted, images, best) * scale[images, best]  # (k,)
+    image, position = torch.nonzero(support + doubt * scale >= floor[:, None], as_tuple=True)
     exact = support.clone()
-    step = max(1, (64 << 20) // (4 * k * n))
-    for start in range(0, len(image), step):
-        i, p = image[start : start + step], position[start : start + step]
-        maxima = products(weighted[i, p], columns).view(-1, k, n).amax(-1)
-        exact[i, p] = maxima.mean(-1) * scale[i, p]
+    for i, p in zip(image.split(RESCORED), position.split(RESCORED), strict=True):
+        exact[i, p] = exact_support(weighted, i, p) * scale[i, p]
     return exact
+
+
+def exact_support(weighted: Tensor, image: Tensor, position: Tensor) -> Tensor:
+    """The mean over images of float32 maxima at m positions: (m,). weighted: (k, n, C), image and position: (m,)."""
+    rows = weighted[image, position]
+    return torch.stack([products(rows, columns).amax(-1) for columns in weighted]).mean(0)

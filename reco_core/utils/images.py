@@ -6,17 +6,16 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from pillow_heif import register_heif_opener
-from torch import Tensor
 
 from reco_core.errors import PhotoError
 from reco_core.utils.bare_files import TIFF, Bare, bare, orientation
 from reco_core.utils.colour_profiles import to_srgb
-from reco_core.utils.large_photos import decode_smaller, most_pixels, reduced
+from reco_core.utils.large_photos import decode_for, decode_smaller, most_pixels, reduced
 from reco_core.utils.odd_tiffs import read_odd_tiff
 from reco_core.utils.pixel_values import has_other_values, to_bytes, values_of, with_all_bits
 
@@ -40,6 +39,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+LAID_DOWN = frozenset(TURNS[tag] for tag in (5, 6, 7, 8))  # turns that make width of height
 
 
 def read_photo(source: str | Path | bytes | Image.Image, name: str = "") -> np.ndarray:
@@ -55,6 +55,18 @@ def read_photo(source: str | Path | bytes | Image.Image, name: str = "") -> np.n
     return read_with_remarks(source, name)[0]
 
 
+def read_small(source: str | Path | bytes, side: int, name: str = "") -> tuple[np.ndarray, tuple[int, int]]:
+    """A photo as `read_photo` gives it, for who looks at it at that side, and its own (height, width).
+
+    A large JPEG is decoded smaller (`large_photos.decode_for`), its short side still twice that; others as they are.
+
+    Raises:
+        PhotoError: as there.
+    """
+    read = _read(source, name, side=side)
+    return read.photo, read.size
+
+
 def read_with_remarks(
     source: str | Path | bytes | Image.Image, name: str = "", *, reduce: bool = False
 ) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -67,15 +79,30 @@ def read_with_remarks(
     Raises:
         PhotoError: as there.
     """
+    read = _read(source, name, reduce=reduce)
+    return read.photo, read.remarks
+
+
+class _Read(NamedTuple):
+    """size: (height, width) of the photo as its file has it, upright."""
+
+    photo: np.ndarray
+    remarks: tuple[str, ...]
+    size: tuple[int, int]
+
+
+def _read(
+    source: str | Path | bytes | Image.Image, name: str, *, reduce: bool = False, side: int | None = None
+) -> _Read:
     what = "the photo" if isinstance(source, bytes | Image.Image) else Path(source).name
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which we check, and of metadata, which we do not need
             if isinstance(source, Image.Image):
-                photo, remarks = _decoded(what, source, reduce)
+                read = _decoded(what, source, reduce, side)
             else:
                 data = source if isinstance(source, bytes) else _bytes(Path(source))
-                photo, remarks = _decoded(what, bare(data), reduce)
+                read = _decoded(what, bare(data), reduce, side)
     except PhotoError:
         raise
     except FileNotFoundError as error:
@@ -90,9 +117,9 @@ def read_with_remarks(
         raise PhotoError(f"{what} is not an image of a kind that is read", expected=ACCEPTED) from error
     except Exception as error:  # decoders raise all there is: RuntimeError, struct.error, TypeError, ...
         raise PhotoError(f"{what} is damaged or cut short", given=error, remedy="Save or upload it again") from error
-    for remark in remarks:
+    for remark in read.remarks:
         log.info("%s: %s", name or what, remark)
-    return photo, remarks
+    return read
 
 
 def _bytes(file: Path) -> bytes:
@@ -101,7 +128,7 @@ def _bytes(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _decoded(what: str, source: Bare | Image.Image, reduce: bool) -> tuple[np.ndarray, tuple[str, ...]]:
+def _decoded(what: str, source: Bare | Image.Image, reduce: bool, side: int | None) -> _Read:
     def opened() -> Image.Image:
         return source if isinstance(source, Image.Image) else Image.open(io.BytesIO(source.data), formats=FORMATS)
 
@@ -113,7 +140,11 @@ def _decoded(what: str, source: Bare | Image.Image, reduce: bool) -> tuple[np.nd
     image = opened()
     most, pixels = most_pixels(image) if reduce else MAX_PIXELS, image.width * image.height
     _check_size(what, image.size, most)
+    own = image.size
     decode_smaller(image, MAX_PIXELS)
+    if side is not None:
+        decode_for(image, side)
+    smaller = image.size != own
     loaded, remark = to_bytes(values_of(image)) if has_other_values(image) else with_all_bits(image, opened)
     _check_size(what, loaded.size, most)  # some files say another size than they have
     exif = source.exif if isinstance(source, Bare) else b""
@@ -122,7 +153,8 @@ def _decoded(what: str, source: Bare | Image.Image, reduce: bool) -> tuple[np.nd
     if pixels > MAX_PIXELS:
         loaded = _with_info(reduced(_in_colours(loaded), MAX_PIXELS), image)
         scaled = f"the photo has {pixels / 1e6:.0f} megapixels; it was scaled down to at most {MAX_PIXELS / 1e6:.0f}"
-    return _finished(loaded, turn, frame, scaled, remark)
+    read = _finished(loaded, turn, frame, scaled, remark)
+    return read._replace(size=own if turn in LAID_DOWN else own[::-1]) if smaller else read
 
 
 def _known_to_pillow(opened: Callable[[], Image.Image]) -> bool:
@@ -133,13 +165,12 @@ def _known_to_pillow(opened: Callable[[], Image.Image]) -> bool:
     return tags.get(PLANES) != 2 or set(tags.get(BITS, ())) == {8}  # of planes with more bits it makes noise
 
 
-def _finished(
-    image: Image.Image, turn: Image.Transpose | None, frame: int, *remarks: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _finished(image: Image.Image, turn: Image.Transpose | None, frame: int, *remarks: str) -> _Read:
     """frame: which one of several it is, from 1; 0 if it is the only one."""
     taken = f"there are several frames or pages; number {frame} was taken" if frame else ""
     upright = image if turn is None else image.transpose(turn)
-    return np.ascontiguousarray(_to_rgb(upright)), tuple(filter(None, (*remarks, taken)))
+    photo = np.ascontiguousarray(_to_rgb(upright))
+    return _Read(photo, tuple(filter(None, (*remarks, taken))), (photo.shape[0], photo.shape[1]))
 
 
 def _turn(image: Image.Image, exif: bytes) -> Image.Transpose | None:
@@ -206,22 +237,6 @@ def model_size(height: int, width: int, short_side: int, patch: int) -> tuple[in
     aspect = min(MAX_ASPECT, max(height, width) / min(height, width))
     long = max(patch, round(short_side * aspect / patch) * patch)
     return (long, short) if height > width else (short, long)
-
-
-def to_tensor(
-    photo: np.ndarray,
-    size: tuple[int, int],
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    resample: int = Image.Resampling.BICUBIC,
-) -> Tensor:
-    """Resize to (height, width) and normalise: (3, height, width) float32."""
-    resized = Image.fromarray(photo).resize((size[1], size[0]), resample)
-    # There are only 256 values: a table is quicker than arithmetic, and keeps torch's threads for the models.
-    values = np.arange(256, dtype=np.float32) / np.float32(255)
-    tables = (values - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
-    pixels = np.asarray(resized)
-    return torch.from_numpy(np.stack([table[pixels[..., i]] for i, table in enumerate(tables)]))
 
 
 def centre_crop(photo: np.ndarray) -> np.ndarray:

@@ -1,15 +1,21 @@
-"""Pictures of results: colours, overlays, feature pictures. Pure functions on arrays."""
+"""Pictures of results: colours, overlays, feature pictures. Pure functions on arrays.
+
+Pages and templates want the colours at once; what takes a second to import is imported by what works with it.
+"""
+
+from __future__ import annotations
 
 import colorsys
 from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
-from scipy.ndimage import distance_transform_edt
-from skimage.measure import find_contours
 
 from reco_core.utils.fonts import can_write, name_font
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The first twelve are apart from one another and from the app's rose for all eyes: in CIE Lab by 24 or more, also as
 # people without red or without green cones see them (tests/utils/test_palette.py). Index 0 is the first concept.
@@ -77,6 +83,8 @@ def tag(picture: np.ndarray, labels: np.ndarray, texts: Sequence[str]) -> np.nda
     Labels without pixels get none. Names are moved into the picture; one that is wider than it is cut off. For a name
     with signs that the font has not got, its label's number is written.
     """
+    from scipy.ndimage import distance_transform_edt
+
     height, width = labels.shape
     image = Image.fromarray(picture)
     pen, font = ImageDraw.Draw(image), name_font(max(LEAST_TAG, round(max(height, width) / TAG)))
@@ -120,6 +128,8 @@ def dashes(region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _curves(region: np.ndarray, reach: int) -> Iterator[np.ndarray]:
     """A region's closed outlines, (n, 2) as (y, x), each point averaged with `reach` others to either side."""
+    from skimage.measure import find_contours
+
     step = -(-max(region.shape) // 800)  # large photos: coarser, in a fraction of the time
     for curve in find_contours(np.pad(region[::step, ::step], 1).astype(np.float32), 0.5):
         ring, window = (curve[:-1] - 1) * step, 2 * reach + 1
@@ -147,11 +157,13 @@ def outlines(labels: np.ndarray) -> np.ndarray:
     return edge
 
 
-def feature_picture(features: torch.Tensor, grid: tuple[int, int]) -> np.ndarray:
+def feature_picture(features: Tensor, grid: tuple[int, int]) -> np.ndarray:
     """What the model sees, as a picture: the three main directions of features as RGB.
 
     features: (h w, C). Returns (h, w, 3) uint8. Signs are fixed, so the picture is the same each time.
     """
+    import torch
+
     centred = features.float() - features.float().mean(0)
     _, _, directions = torch.linalg.svd(centred, full_matrices=False)
     directions = directions[:3]

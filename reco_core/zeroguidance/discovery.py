@@ -30,11 +30,10 @@ from reco_core.zeroguidance import merging, naming
 from reco_core.zeroguidance.clustering import Tree, grow_tree, part_affinities
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
 from reco_core.zeroguidance.merging import Group
+from reco_core.zeroguidance.parts import MOST_PARTS, PARTS, check_parts
 from reco_core.zeroguidance.vocabulary import Vocabulary, load_vocabulary
 
 METHOD = "reco2"
-MOST_PARTS = 20  # of a photo at the finest
-PARTS = 8  # by default
 CANDIDATES = 8  # names that ReCo learns for a photo
 BACKGROUND = (*BACKGROUND_WORDS, "person")  # compete in every photo; what archives know of them lies beside them
 FLOOR = 0.02  # of what a reading says for a name, so that it alone rules none out
@@ -276,12 +275,6 @@ def _given(regions: np.ndarray, size: tuple[int, ...]) -> tuple[Tree, Tensor]:
     parts = parts.reshape(size)
     sure = torch.from_numpy(parts[None] == np.arange(len(used))[:, None, None])
     return Tree(parts, ()), torch.where(sure, 0.0, -torch.inf)
-
-
-def check_parts(parts: int) -> None:
-    """Raise OptionError unless a photo can be cut into so many parts."""
-    if not 1 <= parts <= MOST_PARTS:
-        raise OptionError("the number of parts is out of range", given=parts, expected=f"1 to {MOST_PARTS}")
 
 
 def _draw(reading: Reading, groups: list[Group]) -> tuple[list[Group], np.ndarray]:

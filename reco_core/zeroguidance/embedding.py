@@ -16,7 +16,8 @@ from reco_core.models.mini_vit import conse
 from reco_core.models.prompts import embed_names
 from reco_core.presets import IMAGENET_TEMPLATES, Preset
 from reco_core.utils.hashing import digest
-from reco_core.utils.images import model_size, to_tensor
+from reco_core.utils.images import model_size
+from reco_core.utils.tensors import to_tensor
 
 OUTSIDE = 0.1  # how much mini counts what lies outside a segment; a compromise, see docs/discover.md
 LEAST_SIDE = 64  # pixels; smaller segments are seen with some of what is around them

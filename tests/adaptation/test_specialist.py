@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from support.adapting import COLOURS, NAMES, TINY, made
+from support.server import ROOT
 
 from reco_core.adaptation import deeplab, specialist
 from reco_core.adaptation.deeplab import DeepLab
@@ -260,3 +263,13 @@ def test_colours_are_far_apart():
     """What the tests of training rely on."""
     assert min(np.abs(a.astype(int) - b).sum() for i, a in enumerate(COLOURS) for b in COLOURS[:i]) > 200
     assert deeplab.MULTIPLE == 32 and MiniNetwork().vit.patch_embed.patch_size == (16, 16)
+
+
+def test_the_runtime_tells_nobody_of_it(folder, tmp_path):
+    """onnxruntime would report each session to its makers; while it does, it keeps a file among what is temporary."""
+    code = "import sys; from reco_core.adaptation.specialist import Specialist; Specialist(sys.argv[1], 'cpu')"
+    nobody = "http://127.0.0.1:9"
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "https_proxy": nobody, "http_proxy": nobody}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code, str(folder)], env=environment, cwd=ROOT, check=True)
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import pytest
 
 from reco_app.api.search import SearchEndpoint
 from reco_app.archive.handlers import ArchiveHandlers, photo_list
-from reco_app.components.exemplar_grid import Tile
+from reco_app.components.archive_photos import Tile
 from reco_app.templates import render
 from reco_app.visitor.user_photos import UserPhoto
 from reco_core.errors import OptionError

@@ -84,6 +84,8 @@ def test_a_zip_from_before_there_were_titles(user_photos, reco, tmp_path):
         lambda files: {**files, "photos.json": json.dumps([{"file": "../../x", "name": ""}] * 5).encode()},
         lambda files: {**files, "photos.json": files["photos.json"].replace(b"Zorbl", b"a, b")},
         lambda files: {**files, "photos.json": files["photos.json"].replace(b'"cup"', b"7")},
+        lambda files: {**files, "photos.json": files["photos.json"].replace(b'"cup"', b"[5]")},
+        lambda files: {**files, "photos.json": b'["cup", "cup", "cup", "cup", "cup"]'},
         lambda files: {**files, "manifest.json": b"{}"},
         lambda files: {name: data for name, data in files.items() if not name.startswith("typical")},
         lambda files: {
@@ -101,4 +103,18 @@ def test_what_was_not_saved_here_is_refused(user_photos, reco, tmp_path, change)
     with pytest.raises(ArchiveError, match=r"changed.zip is not what was saved here") as refused:
         read_bundle(zipped(tmp_path / "changed.zip", change(files)), reco.encoder)
     assert "/tmp" not in str(refused.value)
+    for python in ("object", "argument", "indices", "recursion", "int", "NoneType"):
+        assert f" {python} " not in str(refused.value)
     assert not (tmp_path.parent / "evil.txt").exists()
+
+
+@pytest.mark.parametrize("weights", [5, None, {"a": 1}])
+def test_weights_of_any_kind_are_other_models(user_photos, reco, tmp_path, weights):
+    write_bundle(user_photos, reco.encoder, tmp_path / "mine.zip")
+    with zipfile.ZipFile(tmp_path / "mine.zip") as opened:
+        files = {name: opened.read(name) for name in opened.namelist()}
+    manifest = json.loads(files["manifest.json"]) | {"weights": weights}
+    with pytest.raises(ArchiveError, match=r"saved with other models|not what was saved"):
+        read_bundle(
+            zipped(tmp_path / "changed.zip", {**files, "manifest.json": json.dumps(manifest).encode()}), reco.encoder
+        )

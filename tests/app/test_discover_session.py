@@ -38,12 +38,15 @@ def test_every_text_is_escaped():
 
 
 def test_only_the_newest_readings_are_kept(context, chelsea):
-    handlers = DiscoverHandlers(replace(context, limits=Limits(readings=1)))
+    handlers = DiscoverHandlers(replace(context, limits=Limits(reading_bytes=1)))
     first, second = (handlers.run(str(chelsea), 8, "cat, wall, dog", "", None)[0] for _ in range(2))
     assert (first.reading is None, second.reading is None) == (True, False)
     assert second.folder.is_dir()
     with pytest.raises(gr.Error, match="no longer kept"):
         handlers.divide(first, 2, [])
+    assert (first.photo, first.found, first.bytes < 200) == (None, None, True)
+    with pytest.raises(gr.Error, match="no longer kept"):
+        handlers.rename(first, [], gr.EventData(None, {"old": "cat", "name": "Minka"}))
     again, *_ = handlers.divide(second, 2, list(second.names))
     assert again is second
     assert len(second.names) <= 2

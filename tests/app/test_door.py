@@ -10,6 +10,7 @@ import pytest
 from gradio import route_utils
 from support.quick_blocks import QuickApp
 
+from reco_app.door import GONE
 from reco_app.limits import Limits
 from reco_app.messages import DISK_FULL
 from reco_app.temporary import TemporaryFiles
@@ -43,6 +44,22 @@ def test_an_address_sends_so_many_bytes(serve):
     assert upload(app, 2_000_000).status_code == 413  # by what it says of itself
 
 
+def test_files_are_bounded_however_small(serve):
+    app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
+    many = [("files", (f"{i}.jpg", b"x")) for i in range(21)]
+    refused = httpx.post(f"{app.url}upload", files=many, timeout=30)
+    assert refused.status_code == 413
+    assert refused.text == "These are too many files. Expected: at most 20 at once."
+    app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
+    for boundary in ("boundary", "Boundary"):  # the name of the field may be written in any way
+        form = {"Content-Type": f"multipart/form-data; {boundary}=q"}
+        body = b"".join(b'--q\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nx\r\n' for _ in many)
+        assert httpx.post(f"{app.url}upload", content=body + b"--q--\r\n", headers=form, timeout=30).status_code == 413
+    app = serve(upload_files=20, file_bytes=50_000, client_bytes=1_200_000)
+    assert httpx.post(f"{app.url}upload", files=many[:20], timeout=30).status_code == 200
+    assert httpx.post(f"{app.url}upload", files=many[:20], timeout=30).status_code == 429
+
+
 def test_what_does_not_say_how_large_it_is_is_counted(serve):
     app = serve(client_bytes=1_000_000)
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
@@ -68,6 +85,17 @@ def test_calls_of_an_address(serve):
     app = serve(client_calls=0.2)
     codes = [httpx.post(f"{app.url}call/work", json={"data": ["x"]}).status_code for _ in range(5)]
     assert codes[:2] == [200, 200] and codes[-1] == 429
+
+
+def test_an_answer_is_fetched_once(serve, caplog):
+    app = serve()
+    event = httpx.post(f"{app.url}call/work", json={"data": ["x"]}).json()["event_id"]
+    assert '["x"]' in httpx.get(f"{app.url}call/work/{event}", timeout=30).text
+    for gone in (event, "NOSUCH"):
+        reply = httpx.get(f"{app.url}call/work/{gone}")
+        assert (reply.status_code, reply.json()) == (404, {"error": GONE})
+    assert app.queue.pending_event_ids_session == {}
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_gradios_own_workshop_is_closed(serve):

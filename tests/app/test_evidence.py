@@ -6,9 +6,9 @@ from functools import partial
 import gradio as gr
 import pytest
 
+from reco_app.components.archive_photos import ArchivePhotos
 from reco_app.components.evidence.evidence import Evidence
 from reco_app.components.evidence.view import MOST_PICTURES, evidence
-from reco_app.components.exemplar_grid import ArchivePhotos
 from reco_app.preset_pool import PresetPool
 from reco_app.templates import stylesheet
 from reco_app.visitor.user_photos import with_user_photos

@@ -87,6 +87,7 @@ def test_other_names_dim_the_old_result_and_the_same_again_do_not(visit):
     expect(find).not_to_have_class(re.compile("stale"))
 
 
+@pytest.mark.slow
 def test_errors_stand_where_they_belong_and_go_with_the_next_run(visit, chelsea, tmp_path):
     page = visit()
     found(page, "rocket", "sky", "crane")
@@ -169,6 +170,23 @@ def test_what_gradio_refuses_leaves_the_page_as_it_was(visit):
     found(page, "rocket", "sky")
 
 
+def test_a_page_that_is_refused_says_so_once(visit):
+    why = "This address has opened too many pages. Please try again in 60 minutes."
+    page = visit(
+        script=f"""
+        const asked = window.fetch, refused = {json.dumps(json.dumps({"detail": why}))};
+        window.fetch = (...given) => String(given[0]?.url ?? given[0]).includes('queue/join')
+            ? Promise.resolve(new Response(refused, {{status: 429}})) : asked(...given);"""
+    )
+    for _ in range(2):
+        state(page, "error")
+        expect(page.locator("#viewer .message")).to_have_text(why)
+        expect(page.locator("#stop")).to_be_hidden()
+        expect(page.get_by_test_id("toast-text").filter(visible=True)).to_have_count(1)
+        page.locator("#segment").click()
+
+
+@pytest.mark.slow
 def test_history_several_photos_and_cancel(visit, chelsea, table):
     page = visit()
     found(page, "rocket", "sky", "crane")

@@ -16,7 +16,6 @@ from support.page import PATIENCE, ask, found, state
 from support.server import serving
 from support.web import Web
 
-from reco_app.components import preset_chooser
 from reco_app.components.preset_chooser import PresetHandlers, missing_card, preset_card
 from reco_core.install import Missing
 from reco_core.presets import CLIP, PAPER
@@ -143,7 +142,7 @@ def test_only_who_began_an_installation_cancels_it(context, monkeypatch):
         def cancel(self) -> None:
             self.cancelled = True
 
-    monkeypatch.setattr(preset_chooser, "Installation", Endless)
+    monkeypatch.setattr("reco_core.install.Installation", Endless)
     mine, other = (SimpleNamespace(session_hash=name) for name in ("mine", "other"))
     choosing = PresetHandlers(replace(context, may_install=True))
     installing = choosing.install("paper", mine)

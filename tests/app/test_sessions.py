@@ -24,6 +24,8 @@ BORROWED = {  # what events use without keeping it longer
     ("learned", "user photos"),  # follows `remove`
     ("save", "user photos"),
     ("cancel", "user photos"),
+    ("begin_adding", "user photos"),  # before `add` or `load`, which keep it
+    ("end_adding", "user photos"),
     ("cancel", "training"),
     ("finish", "training"),
 }

@@ -9,7 +9,7 @@ import skimage.data
 from PIL import Image
 from support.photos import packed, pattern
 
-from reco_app.components.exemplar_grid import ArchivePhotos
+from reco_app.components.archive_photos import ArchivePhotos
 from reco_app.limits import Limits
 from reco_app.preset_pool import PresetPool
 from reco_app.visitor.uploads import Uploads
@@ -122,7 +122,12 @@ def test_cancelling_keeps_what_was_there(user_photos, reco):
     with pytest.raises(Cancelled):
         user_photos.add([pattern(3)], learn=learn)
     assert user_photos.photos == before
-    user_photos.cancel()  # nothing to cancel
+    user_photos.cancel()  # while it waits for its turn
+    with pytest.raises(Cancelled):
+        user_photos.add([pattern(4)])
+    assert user_photos.photos == before
+    user_photos.cancel()  # when there was nothing left to cancel
+    user_photos.resume()
     assert user_photos.add([pattern(4)], learn=lambda: with_user_photos(reco, user_photos)) == (1, [])
 
 

@@ -147,7 +147,7 @@ def test_context_and_background_do_not_go_by_titles(reco, monkeypatch):
     monkeypatch.setattr(fresh.concepts, "stored", {})
     prepared = fresh.prepare(["okapi"], method="reco2+titles", background=("house", "person"))
     assert {exemplar.why for concept in prepared.background for exemplar in concept.exemplars} == {"looks"}
-    ways = {key.name: key.learning for key in fresh.concepts._cache}
+    ways = {key.name: key.learning for key in fresh.concepts._learned._values}
     assert "titles" in ways["okapi"]
     assert not any("titles" in ways[word] for word in CONTEXT_WORDS)
 

@@ -39,7 +39,7 @@ EVENTS = ("open", "os.", "shutil.", "mmap.")  # audit events around which someth
 class PixelEncoder:
     """Knows a photo by its pixels: quick, and all that archives need of an encoder."""
 
-    preset, hash, names = SimpleNamespace(name="pixels"), "0" * 64, None
+    preset, hash, names, archive_side = SimpleNamespace(name="pixels"), "0" * 64, None, 224
 
     def crops(self, photo: np.ndarray) -> np.ndarray:
         return photo

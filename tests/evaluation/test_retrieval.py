@@ -118,11 +118,12 @@ def test_photos_are_searched_by_the_retrieval_model(class_folder, monkeypatch):
     data = open_class_folder(class_folder)
     stored = {file.name: np.eye(5, dtype=np.float32)[index] for file, index in data.photos}
     monkeypatch.setattr(retrieval, "WORDS", 2)
-    monkeypatch.setattr(retrieval, "read_photo", lambda file: file)
+    monkeypatch.setattr(retrieval, "read_small", lambda file, side: (file, (1, 1)))
     encoder = SimpleNamespace(
         preset=SimpleNamespace(name="two models"),
         hash="",
         device="cpu",
+        archive_side=224,
         crops=lambda file: (torch.from_numpy(stored[file.name]),),
         encode_crops=lambda crops: SimpleNamespace(
             retrieval=torch.stack([c for (c,) in crops]), embedding=-torch.stack([c for (c,) in crops])

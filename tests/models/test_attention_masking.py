@@ -15,7 +15,7 @@ from support.towers import small_tower
 from reco_core.errors import OptionError
 from reco_core.models.attention_masking import AT_ONCE, embed_segments, masked_attention
 from reco_core.presets import CLIP_MEAN, CLIP_STD, PAPER
-from reco_core.utils.images import to_tensor
+from reco_core.utils.tensors import to_tensor
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from reco_core.models.dense_clip import (
     read_values,
 )
 from reco_core.presets import CLIP_MEAN, CLIP_STD, PAPER
-from reco_core.utils.images import to_tensor
+from reco_core.utils.tensors import to_tensor
 
 
 def photo(size: tuple[int, int]) -> torch.Tensor:

@@ -14,7 +14,7 @@ from reco_core.models import clip_encoder
 from reco_core.models.clip_encoder import ClipEncoder
 from reco_core.models.prompts import expand
 from reco_core.presets import CLIP, CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD, PAPER
-from reco_core.utils.images import to_tensor
+from reco_core.utils.tensors import to_tensor
 
 
 def image(photo: np.ndarray, size: tuple[int, int], mean, std) -> torch.Tensor:

@@ -11,8 +11,8 @@ from reco_core.models.encoders import choose_device
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.mini_vit import EVENED, KEY_BLOCK, NAME_BIAS, USUAL, MiniNetwork, Spoken, conse
 from reco_core.presets import MINI, MINI_NETWORK
-from reco_core.utils.images import to_tensor
 from reco_core.utils.paths import bundled_folder
+from reco_core.utils.tensors import to_tensor
 
 
 def layer_norm(x, weight, bias):

@@ -55,6 +55,10 @@ def test_equals_sentence_transformers():
     assert np.isfinite(ours[2]).all()
 
 
+def test_any_name_of_the_cpu():
+    assert torch.equal(sentence_encoder.load("cpu:0")(["a cat"]), sentence_encoder.load()(["a cat"]))
+
+
 def test_meaning(reco):
     cat, kitten, bridge = reco.encoder.embed_names(("cat", "kitten", "bridge"))
     assert cat @ kitten > 0.5 > cat @ bridge

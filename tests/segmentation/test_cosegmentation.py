@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from reco_core.errors import OptionError
+from reco_core.evaluation.authors_code import AuthorsCode
+from reco_core.evaluation.authors_code import cosegment as authors_cosegment
 from reco_core.segmentation import cosegmentation
 from reco_core.segmentation.cosegmentation import (
     calibrated_guidance,
@@ -16,6 +18,9 @@ from reco_core.segmentation.cosegmentation import (
     cosegment,
     language_guidance,
 )
+from reco_core.segmentation.rounding import rounded
+
+LOW = (torch.bfloat16, torch.int8)
 
 
 def naive_support(features: np.ndarray, weights: np.ndarray, rows: bool = False) -> np.ndarray:
@@ -42,7 +47,7 @@ def random_case(seed: int, k: int = 5, n: int = 12, channels: int = 16) -> tuple
 def test_support_and_seeds_equal_naive_loops(seed, options):
     features, weights = random_case(seed)
     expected = naive_support(features.numpy(), weights.double().numpy(), options.get("weight_rows", False))
-    result = cosegment(features, weights, **options)
+    result = cosegment(features, weights, precision=torch.float32, **options)
     np.testing.assert_allclose(result.support.numpy(), expected, atol=1e-5)
     assert result.seeds.tolist() == expected.argmax(-1).tolist()
     picked = F.normalize(features, dim=-1)[torch.arange(5), result.seeds]
@@ -52,32 +57,59 @@ def test_support_and_seeds_equal_naive_loops(seed, options):
 @pytest.mark.parametrize("block", [1, 40_000, 10**9])
 def test_block_size_changes_nothing(monkeypatch, block):
     features, weights = random_case(7, k=9, n=30)
-    expected = cosegment(features, weights)
+    expected = cosegment(features, weights, precision=torch.float32)
     monkeypatch.setattr(cosegmentation, "BLOCK_BYTES", block)
-    result = cosegment(features, weights)
+    result = cosegment(features, weights, precision=torch.float32)
     torch.testing.assert_close(result.support, expected.support)
     assert torch.equal(result.seeds, expected.seeds)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_bf16_finds_the_float32_seeds_even_when_they_are_close(seed):
+def near_ties(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    shared = torch.randn(64, generator=generator)
-    features = shared + 0.05 * torch.randn(8, 60, 64, generator=generator)  # near ties everywhere
-    weights = 0.5 + 0.001 * torch.rand(8, 60, generator=generator)
-    exact, fast = cosegment(features, weights), cosegment(features, weights, precision=torch.bfloat16)
+    features = torch.randn(64, generator=generator) + 0.05 * torch.randn(8, 60, 64, generator=generator)
+    return features, 0.5 + 0.001 * torch.rand(8, 60, generator=generator)
+
+
+@pytest.mark.parametrize("precision", LOW)
+@pytest.mark.parametrize("options", [{}, {"weight_rows": True}])
+@pytest.mark.parametrize("seed", range(6))
+def test_low_precision_finds_the_float32_seeds_even_when_they_are_close(seed, options, precision):
+    features, weights = near_ties(seed)
+    exact = cosegment(features, weights, precision=torch.float32, **options)
+    fast = cosegment(features, weights, precision=precision, **options)
     assert torch.equal(exact.seeds, fast.seeds)
     torch.testing.assert_close(exact.reference, fast.reference)
+    at = torch.arange(8), exact.seeds
+    torch.testing.assert_close(exact.support[at], fast.support[at], rtol=1e-6, atol=1e-6)
 
 
-def test_bf16_needs_its_rescoring():
-    """The case above is one that bfloat16 alone gets wrong; otherwise that test would show nothing."""
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(64, generator=generator) + 0.05 * torch.randn(8, 60, 64, generator=generator)
-    weights = 0.5 + 0.001 * torch.rand(8, 60, generator=generator)
-    weighted = F.normalize(features, dim=-1) * weights[..., None]
-    rounded = (cosegmentation.image_maxima(weighted.bfloat16()).mean(-1) / weights).argmax(-1)
-    assert not torch.equal(rounded, cosegment(features, weights).seeds)
+@pytest.mark.parametrize("precision", LOW)
+def test_low_precision_needs_its_rescoring(precision):
+    """The cases above are such that low precision alone gets some wrong; otherwise that test would show nothing."""
+    wrong = 0
+    for seed in range(6):
+        features, weights = near_ties(seed)
+        weighted = F.normalize(features, dim=-1) * weights[..., None]
+        alone = (cosegmentation.image_maxima(rounded(weighted, precision)).mean(-1) / weights).argmax(-1)
+        wrong += not torch.equal(alone, cosegment(features, weights, precision=torch.float32).seeds)
+    assert wrong
+
+
+@pytest.mark.parametrize("precision", LOW)
+def test_few_positions_are_scored_again(monkeypatch, precision):
+    scored = []
+    exact = cosegmentation.exact_support
+    monkeypatch.setattr(cosegmentation, "exact_support", lambda w, i, p: scored.append(len(i)) or exact(w, i, p))
+    features, weights = random_case(3, k=6, n=200, channels=64)
+    cosegment(features, weights, precision=precision)
+    assert 6 <= sum(scored) < 0.1 * 6 * 200
+
+
+def test_the_seeds_are_those_of_the_authors_way_but_for_their_span():
+    features, weights = random_case(11, k=7, n=40)
+    theirs = authors_cosegment(features, weights, AuthorsCode(raw_seeds=True))
+    for precision in (None, torch.float32, *LOW):
+        assert torch.equal(cosegment(features, weights, precision=precision).seeds, theirs.seeds)
 
 
 def test_real_features_give_the_seeds_of_naive_loops(reco):
@@ -86,7 +118,7 @@ def test_real_features_give_the_seeds_of_naive_loops(reco):
     features = reco.archive.features(rows)[:, ::4]
     weights = language_guidance(reco.archive.language(rows)[:, ::4], text)
     expected = naive_support(features.numpy(), weights.double().numpy())
-    for precision in (torch.float32, torch.bfloat16):
+    for precision in (torch.float32, *LOW):
         result = cosegment(features, weights, precision=precision)
         assert result.seeds.tolist() == expected.argmax(-1).tolist()
 

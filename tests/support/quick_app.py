@@ -1,4 +1,4 @@
-"""The app as it is, but its specialists learn in seconds, and nothing much.
+"""The app as it is, but its specialists learn nothing much, in a minute at most, unless they are told to end.
 
 python tests/support/quick_app.py --port N
 """
@@ -12,4 +12,4 @@ from reco_app import launch
 from reco_core.adaptation.recipe import QUICK
 
 if __name__ == "__main__":
-    launch.run(recipe=replace(QUICK, views=(1.0,), side=96, crop=64, batch=2, channels=16))
+    launch.run(recipe=replace(QUICK, views=(1.0,), side=96, crop=64, batch=8, channels=16, patience=1000))

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from reco_core.errors import PhotoError
-from reco_core.utils.images import centre_crop, limit_size, model_size, read_photo, to_tensor
+from reco_core.utils.images import centre_crop, limit_size, model_size, read_photo
+from reco_core.utils.tensors import to_tensor
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:

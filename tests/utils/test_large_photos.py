@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 from reco_core.errors import PhotoError
 from reco_core.utils import images, large_photos
-from reco_core.utils.images import read_photo, read_with_remarks
+from reco_core.utils.images import read_photo, read_small, read_with_remarks
 
 Y, X = np.mgrid[0:96, 0:64]
 GREY = (Y + X).astype(np.uint8)
@@ -92,3 +92,49 @@ def test_several_may_read_one_large_photo_at_once(few, tmp_path):
     with ThreadPoolExecutor(4) as pool:
         read = list(pool.map(lambda _: read_with_remarks(file, reduce=True)[0], range(12)))
     assert all(np.array_equal(one, read[0]) for one in read)
+
+
+def jpeg(photo: np.ndarray, **options) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(photo).save(out, "JPEG", quality=92, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_that_is_looked_at_small_is_decoded_smaller_and_is_the_same_photo(cat, orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = jpeg(cat, exif=exif)
+    whole, (small, size) = read_photo(data), read_small(data, min(cat.shape[:2]) // 4)
+    assert size == whole.shape[:2]
+    assert small.shape[:2] == tuple(-(-length // 2) for length in size)
+    wanted = np.asarray(Image.fromarray(whole).resize(small.shape[1::-1], Image.Resampling.BOX)).astype(float)
+    assert np.abs(small - wanted).mean() < 3  # of 255; a photo that lies otherwise is 40 away
+
+
+def test_what_is_no_larger_than_needed_is_decoded_as_it_is(cat):
+    side, (height, width) = min(cat.shape[:2]) // 2, cat.shape[:2]
+    for data in (jpeg(cat[: 2 * side + 20]), jpeg(cat), jpeg(cat[: 4 * side - 1])):
+        photo, size = read_small(data, side)
+        np.testing.assert_array_equal(photo, read_photo(data))
+        assert size == photo.shape[:2]
+    out = io.BytesIO()
+    Image.fromarray(cat).save(out, "PNG")
+    photo, size = read_small(out.getvalue(), 4)
+    assert photo.shape[:2] == size == (height, width)
+
+
+@pytest.mark.parametrize("kind", ["CMYK", "L"])
+def test_other_colours_are_decoded_smaller_too(cat, kind):
+    out = io.BytesIO()
+    Image.fromarray(cat).convert(kind).save(out, "JPEG", quality=92)
+    whole, (small, _) = read_photo(out.getvalue()), read_small(out.getvalue(), 32)
+    assert small.shape[2] == 3
+    assert min(small.shape[:2]) < min(whole.shape[:2])
+    assert np.abs(small.mean((0, 1)) - whole.mean((0, 1))).max() < 2
+
+
+def test_a_small_reading_refuses_what_a_whole_one_does(few, cat):
+    for damaged in (jpeg(cat)[:900], b"", jpeg(cat)):
+        with pytest.raises(PhotoError):
+            read_small(damaged, 16)

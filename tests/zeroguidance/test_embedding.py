@@ -14,7 +14,7 @@ from reco_core.models import clip_encoder
 from reco_core.models.attention_masking import embed_segments as masked
 from reco_core.models.clip_encoder import ClipEncoder
 from reco_core.presets import CLIP_MEAN, CLIP_STD
-from reco_core.utils.images import to_tensor
+from reco_core.utils.tensors import to_tensor
 from reco_core.zeroguidance.embedding import embed_segments, embed_words, shares, square, words_fingerprint
 
 WORDS = ("cat", "cup of coffee", "rocket", "dog", "car", "tree")

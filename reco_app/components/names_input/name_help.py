@@ -1,13 +1,18 @@
 """What is suggested and said while names are typed."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from reco_app.preset_pool import PresetPool
-from reco_core.archives.archive import Archive
 from reco_core.archives.name_remarks import NameRemark, remarks_on
 from reco_core.archives.suggested_names import SuggestedNames, suggested_names
+
+if TYPE_CHECKING:
+    from reco_core.archives.archive import Archive
 
 
 class NameHelp:

@@ -217,6 +217,7 @@ const take = () => load(props.value).catch(() => {
 });
 block.addEventListener('viewer-state', event => {
   const {state, message} = event.detail;
+  if (state && state !== 'running') value = {...value, state, message};
   if (state) show(state, message);
   else show(value?.state ?? 'empty', value?.message);
   // So that the same result again is a change, which `watch` tells.

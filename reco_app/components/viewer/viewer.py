@@ -54,6 +54,17 @@ class Viewer(gr.HTML):
         find = f"document.getElementById({json.dumps(self.elem_id)})"
         return f"(...given) => {{ {find}.dispatchEvent(new CustomEvent('viewer-state', {said})); return given; }}"
 
+    def tell_refusal(self, otherwise: str) -> str:
+        """A script for an event that failed: the viewer says what the server said, and Gradio shows in a corner.
+
+        otherwise: said where it said nothing.
+        """
+        said = "[...document.querySelectorAll('[data-testid=toast-text]')].at(-1)?.textContent.trim()"
+        detail = f"{{detail: {{state: said ? 'error' : 'empty', message: said || {json.dumps(otherwise)}}}}}"
+        viewer = f"document.getElementById({json.dumps(self.elem_id)})"
+        tell = f"const said = {said}; {viewer}.dispatchEvent(new CustomEvent('viewer-state', {detail}));"
+        return f"(...given) => {{ setTimeout(() => {{ {tell} }}, 100); return given; }}"  # by then it is shown
+
 
 def taught(data: gr.EventData) -> tuple[str, list[Path]]:
     """The name and the photos of a `teach` event.

@@ -145,6 +145,12 @@ def test_assistants_have_three_tools_and_no_other(address):
     assert "tool" in answer.content[0].text
 
 
+def test_the_page_lists_the_same_tools(address):
+    """In its dialog "Use via API or MCP"."""
+    listed = httpx.get(f"{address}gradio_api/mcp/schema", timeout=30).json()
+    assert [tool["name"] for tool in listed] == ["segment", "discover", "search"]
+
+
 def test_assistants_have_one_way_in(address):
     for way in ("sse", "messages/"):
         assert httpx.post(f"{address}gradio_api/mcp/{way}").status_code == 404

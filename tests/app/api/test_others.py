@@ -108,6 +108,15 @@ def test_what_is_taught_is_found_and_leaves_nothing(teach, search, context, cups
     assert list(tmp_path.rglob("reco-*")) == []
 
 
+def test_what_is_taught_may_be_an_upload(teach, search, cups, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    taught = base64.b64decode(teach("Zorbl", cups[:3])["taught"].removeprefix(ZIP))
+    (tmp_path / "taught.zip").write_bytes(taught)
+    upload = {"path": str(tmp_path / "taught.zip"), "meta": {"_type": "gradio.FileData"}}
+    found = search("zorbl", None, 10, None, upload)["photos"]
+    assert sum(photo["author"] == "you" for photo in found) >= 2
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [
@@ -116,8 +125,8 @@ def test_what_is_taught_is_found_and_leaves_nothing(teach, search, context, cups
         (("x" * 100, ["eA=="]), "A name is too long"),
         (("cat", []), "There are no photos"),
         (("cat", ["eA=="]), "None of these photos could be used"),
-        (("cat", ["/etc/passwd"]), "The photo is no base64"),
-        (("cat", [["eA=="]]), "The photo is no text"),
+        (("cat", ["/etc/passwd"]), "Photo 1 is no base64"),
+        (("cat", [["eA=="]]), "Photo 1 is no text"),
         (("cat", "eA=="), "Photos is not a list"),
         (("cat", [base64.b64encode(pattern(1).data).decode()], "eA=="), "is no zip"),
     ],

@@ -16,6 +16,8 @@ from PIL import Image
 from support.app_events import events
 from support.photos import huge_png
 
+from reco_app.messages import UNREAD
+
 
 def test_json_and_a_form_say_the_same(address, post, encoded, chelsea):
     asked = {"names": "cat, wall", "k": 5, "titles": False, "found_from": 0.6}
@@ -34,6 +36,17 @@ def test_an_upload(address, post, chelsea):
         (path,) = httpx.post(f"{address}gradio_api/upload", files={"files": photo}, timeout=30).json()
     for given in ({"path": path, "meta": {"_type": "gradio.FileData"}}, f"{address}gradio_api/file={path}"):
         assert len(post("search", photo=given, k=3).json()["photos"]) == 3
+
+
+def test_words_in_a_file(address):
+    def searched(words: bytes) -> httpx.Response:
+        files = {"words": ("names.txt", words)}
+        return httpx.post(f"{address}api/v1/search", files=files, data={"k": "3"}, timeout=60)
+
+    as_text = httpx.post(f"{address}api/v1/search", json={"words": "red caf\u00e9", "k": 3}, timeout=60).json()
+    assert searched("red caf\u00e9".encode()).json() == as_text
+    refused = searched(b"\xff\xfe")
+    assert (refused.status_code, refused.json()["error"]) == (400, "The file for words is no text. Expected: UTF-8.")
 
 
 @pytest.mark.parametrize(
@@ -83,6 +96,17 @@ def test_what_is_no_request(address, body):
         assert (reply.status_code, list(reply.json())) == (400, ["error"]), reply.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "v1/segment", 405), ("PUT", "v1/segment/", 405), ("GET", "v1/nothing", 404), ("POST", "v2/segment", 404)],
+)
+def test_what_is_no_endpoint_is_said_as_every_error(address, method, path, status):
+    reply = httpx.request(method, f"{address}api/{path}")
+    assert (reply.status_code, list(reply.json())) == (status, ["error"])
+    assert "by POST" in reply.json()["error"]
+    assert reply.headers.get("allow") == ("POST" if status == 405 else None)
+
+
 def test_nothing_is_fetched(post, address):
     """An address of this machine, where somebody listens."""
     asked: list[str] = []
@@ -108,6 +132,30 @@ def test_gradios_own_api_tells_the_same_sentence(address, encoded):
     assert (kind, said["title"], said["error"][:17]) == ("error", "Bad Request", "K is out of range")
     kind, said = events(address, "search", ["cat", encoded, 2, "mini", ""])
     assert (kind, len(said[0]["photos"])) == ("complete", 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ([], "Photo is missing"),
+        (["eA=="], "Names is missing"),
+        ([{"path": "/reco~files/gone.jpg", "meta": {"_type": "gradio.FileData"}}, "cat"], "The photo is no upload"),
+        ([{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "cat"], "The photo is no upload"),
+        ([[[[[["eA=="]]]]], "cat"], "The photo is no text"),
+    ],
+)
+def test_gradios_own_api_never_tells_nothing(address, data, why):
+    kind, said = events(address, "segment", data)
+    assert (kind, said["title"], said["error"][: len(why)]) == ("error", "Bad Request", why)
+
+
+def test_what_is_done_at_once_never_tells_nothing(address):
+    events = httpx.get(f"{address}config", timeout=30).json()["dependencies"]
+    in_the_browser = next(event["id"] for event in events if not event["backend_fn"] and not event["queue"])
+    wants_more = next(event["id"] for event in events if event["backend_fn"] and not event["queue"] and event["inputs"])
+    for event in (in_the_browser, wants_more):
+        reply = httpx.post(f"{address}gradio_api/run/cancel", json={"data": [], "fn_index": event}, timeout=30)
+        assert (reply.status_code, reply.json()["error"]) == (400, UNREAD)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "../../etc/passwd"])

@@ -1,5 +1,6 @@
 """The page in a browser under its content security policy: every tab works, and nothing is held back."""
 
+import pytest
 from playwright.sync_api import expect
 from support.page import FIND, PATIENCE, answers, choose, example, state, tab
 
@@ -8,6 +9,7 @@ document.addEventListener("securitypolicyviolation", event =>
   window.refused.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));"""
 
 
+@pytest.mark.slow
 def test_no_tab_asks_for_what_the_policy_forbids(visit, address, chelsea):
     page = visit(script=LISTENS)
     said = []

@@ -136,6 +136,14 @@ def test_the_log_tells_of_no_visitor(visitor, folder, chelsea):
             event = visitor.post("gradio_api/call/segment", json=body)
             if event.status_code == 200:
                 visitor.get(f"gradio_api/call/segment/{event.json()['event_id']}")
+    tool = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "ada's", "arguments": {"names": "dog"}},
+    }
+    both = {"Accept": "application/json, text/event-stream"}
+    assert "ada" in visitor.post("gradio_api/mcp/", json=tool, headers=both).text
     log = (folder / "log.txt").read_text()
     lines = [json.loads(line) for line in log.splitlines()]
     assert {"called", "ready"} <= {line["event"] for line in lines}

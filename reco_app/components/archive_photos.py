@@ -1,23 +1,27 @@
 """Photos of an archive as they are shown: as pictures of what names were learned from, or as tiles of a search."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from reco_app.formats import WEBP, photo_url, square_url, web_url, webp_url
+from reco_app.formats import WEBP, photo_url, square_url, webp_url
 from reco_app.preset_pool import PresetPool
 from reco_app.visitor.user_archive import UserRows
-from reco_core.archives.archive import Archive
 from reco_core.types import Exemplar
 from reco_core.utils.visualize import feature_picture
+
+if TYPE_CHECKING:
+    from reco_core.archives.archive import Archive
 
 STAND_IN_SIDE = 84
 
 
 class Tile(NamedTuple):
-    """A photo to show. photo: its address, "" if there is none. stand_in: of the picture where it cannot be loaded."""
+    """A photo to show. photo: its address, "" if there is none. stand_in: of the picture where there is none."""
 
     exemplar: Exemplar
     photo: str
@@ -26,8 +30,8 @@ class Tile(NamedTuple):
 
 
 class ArchivePhotos:
-    """Photos of the shared archives: from a folder, else the archive's thumbnail, else from where they were published,
-    over what the model sees of them; those of visitors pass through and are not kept.
+    """Photos of the shared archives: from a folder, else the archive's thumbnail, else what the model sees of them, for
+    a visitor's browser asks nothing of other hosts. Those of visitors pass through and are not kept.
     """
 
     def __init__(self, presets: PresetPool, photos: Path | None) -> None:
@@ -37,13 +41,13 @@ class ArchivePhotos:
 
     def tile(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> Tile:
         """An exemplar as it is shown. user_rows: of the archive that it is from, with the visitor's photos."""
-        row, record = exemplar.row, exemplar.record
+        row = exemplar.row
         photo, by_user = self.picture(preset, exemplar, user_rows)
         if user_rows and by_user:
             return Tile(exemplar, photo, "" if photo else stand_in(user_rows.archive, row), by_user=True)
         if photo.startswith(WEBP):
             return Tile(exemplar, photo, "")
-        return Tile(exemplar, photo or web_url(record.source_url), self._stand_in(preset, row))
+        return Tile(exemplar, photo, self._stand_in(preset, row))
 
     def picture(self, preset: str, exemplar: Exemplar, user_rows: UserRows | None = None) -> tuple[str, bool]:
         """An exemplar's photo as an address that asks nothing of other servers, "" if there is none; and whether it is

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from reco_app.archive.handlers import ArchiveHandlers
-from reco_app.components.exemplar_grid import ArchivePhotos, Tile
+from reco_app.components.archive_photos import ArchivePhotos, Tile
 from reco_app.context import AppContext
 from reco_app.formats import licence_name, web_url
 from reco_app.preset_pool import PresetPool
@@ -91,7 +91,7 @@ def test_local_photos_are_used_and_stay_in_their_folder(reco, tmp_path, chelsea)
     bare = next(row for row in range(len(reco.archive)) if reco.archive.thumbnail(row) is None)
     for outside in ("../secret.png", str(tmp_path / "secret.png"), "missing.jpg"):
         record = replace(RECORD, file=outside)
-        assert photos.tile("", Exemplar(bare, 0.5, (0.5, 0.5), 1.0, record)).photo == RECORD.source_url
+        assert photos.tile("", Exemplar(bare, 0.5, (0.5, 0.5), 1.0, record)).photo == ""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def row_of(archive: Archive, file: str) -> int:
     return next(row for row, record in enumerate(archive.records) if record.file == file)
 
 
-def test_thumbnails_come_after_local_photos_and_before_the_web(pictured, photo_folder):
+def test_thumbnails_come_after_local_photos_and_nothing_from_other_hosts(pictured, photo_folder):
     archive = pictured.archive
     cat, coffee = (
         Exemplar(row, 0.5, (0.2, 0.7), 1.0, archive.records[row])
@@ -123,7 +123,7 @@ def test_thumbnails_come_after_local_photos_and_before_the_web(pictured, photo_f
     assert shown.photo == "data:image/webp;base64," + base64.b64encode(archive.thumbnail(cat.row)).decode()
     assert not shown.stand_in
     other = ArchivePhotos(pool, None).tile("", coffee)
-    assert other.photo == "https://example.org/coffee_1.jpg"
+    assert other.photo == ""
     assert other.stand_in.startswith("data:image/jpeg;base64,")
     for exemplar in (cat, coffee):
         assert ArchivePhotos(pool, photo_folder).tile("", exemplar).photo.startswith("data:image/jpeg;base64,")
