@@ -9,7 +9,7 @@ from reco_core.export.page.builder import PAGE, Page
 from reco_core.export.page.graph import to_onnx
 from reco_core.export.page.weights import WEIGHTS
 from reco_core.methods import find_method
-from reco_core.pipeline import usual_method
+from reco_core.presets import usual_method
 from reco_core.utils.names import parse_names
 
 log = logging.getLogger("reco_core")
