@@ -9,7 +9,6 @@ difference on any photo; `labels`: the share of pixels with the same label, mean
 
 import argparse
 import copy
-import gzip
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import onnxruntime
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.datasets.folder import open_folder
 from reco_core.export.page.graph import feeds, to_onnx
-from reco_core.export.page.weights import WEIGHTS, shrink
+from reco_core.export.page.weights import WEIGHTS, packed, shrink
 from reco_core.methods import find_method
 from reco_core.pipeline import ReCo, working_photo
 from reco_core.segmentation import metrics
@@ -34,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=int, default=100)
-    parser.add_argument("--weights", nargs="+", default=["float16", "int8"], choices=WEIGHTS)
+    parser.add_argument("--weights", nargs="+", default=["float16", "steps"], choices=WEIGHTS)
     args = parser.parse_args()
     data, reco = open_folder(args.folder), ReCo.load(device="cpu")
     references = reco.prepare(data.words, method=METHOD, most=MAX_LABELS)
@@ -44,7 +43,7 @@ def main() -> None:
         shrink(small, weights)
         content = small.SerializeToString()
         sessions[weights] = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        sizes[weights] = len(gzip.compress(content)) / 1e6
+        sizes[weights] = len(packed(small)) / 1e6
     classes = len(data.classes)
     rows = np.array([0, *data.word_rows])
     confusion = {name: np.zeros((classes, classes), np.int64) for name in ("python", *args.weights)}

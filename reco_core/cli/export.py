@@ -25,8 +25,8 @@ def add_commands(commands: options.Commands) -> None:
     command.add_argument(
         "--weights-as",
         choices=WEIGHTS,
-        default="int8",
-        help="float16 says what Python says, int8 nearly so in half the bytes (default: int8)",
+        default="steps",
+        help="float16 says what Python says, steps nearly so in fewer bytes (default: steps)",
     )
     command.add_argument("--method", help="without the paper's CRF (default: reco2_crf)")
     add_names(command)

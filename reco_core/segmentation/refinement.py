@@ -49,43 +49,33 @@ def refine(photo: np.ndarray, scores: Tensor) -> Tensor:
     if photo.shape[:2] != size:
         raise OptionError("photo and scores differ in size", given=size, expected=str(photo.shape[:2]))
     grid = coarse_size(*size)
-    coarse = F.interpolate(scores[None].float(), size=grid, mode="nearest-exact")[0]  # (K, h, w)
-    winners = coarse.argmax(0).unique()
+    winners = _coarse(scores, grid).argmax(0).unique()
     if len(winners) == 1:
         return torch.full(size, int(winners[0]), device=scores.device)
-    colours = torch.tensor(photo, device=scores.device).permute(2, 0, 1)[None] / 255  # (1, 3, H, W)
-    seen = F.interpolate(colours, size=grid, mode="area")[0]
-    told = mean_field(coarse[winners].clamp_min(LEAST).flatten(1), pairwise(seen)).view(-1, *grid)
-    lines = colour_lines(told, seen)
-    guide = F.interpolate(colours, size=(-(-size[0] // GUIDE), -(-size[1] // GUIDE)), mode="area")[0]
-    labels = torch.empty(size, dtype=torch.int64, device=scores.device)
-    best = torch.full(size, -torch.inf, device=scores.device)
-    for label, line in zip(winners.tolist(), lines, strict=True):  # one at a time: many labels need no more memory
-        score = _enlarge(apply_lines(line, guide)[None], size)[0] + scores[label].float().clamp_min(LEAST)
-        labels.masked_fill_(score > best, label)
-        best = torch.maximum(best, score)
-    return labels
+    colours = torch.tensor(photo, device=scores.device).permute(2, 0, 1) / 255
+    return winners[outlined(colours, scores[winners], grid)]
 
 
 def outlined(colours: Tensor, scores: Tensor, grid: tuple[int, int]) -> Tensor:
-    """What `refine` says, by operations that ONNX has, whatever the size: labels (H, W) int64.
+    """The same with a colour photo (3, H, W) in 0..1 and `coarse_size`, by what ONNX can do, too, whatever the size.
 
-    colours: (3, H, W) in 0..1. scores: (K, H, W), likewise. grid: `coarse_size`. Labels that win at no position
-    are carried along, and never win.
+    Labels that win at no position are carried along here, and never win.
     """
     size = (scores.shape[1], scores.shape[2])
-    y, x = (_cell_centres(whole, cells) for whole, cells in zip(size, grid, strict=True))
-    coarse = scores.index_select(1, y).index_select(2, x)  # (K, h, w)
-    best, label = coarse.argmax(0), torch.arange(scores.shape[0], device=scores.device)
-    wins = (best.flatten()[None] == label[:, None]).any(1)[:, None]  # (K, 1)
-    kept = torch.where(wins, coarse.clamp_min(LEAST).flatten(1), 10 * LEAST)
+    coarse = _coarse(scores, grid)  # (K, h, w)
+    each = torch.arange(scores.shape[0], device=scores.device)[:, None]
+    wins = (coarse.argmax(0).flatten()[None] == each).any(1)  # (K,)
     seen = _cell_means(colours, grid)
-    told = mean_field(kept, pairwise(seen)).unflatten(1, grid)
-    guide = _cell_means(colours, (-(-size[0] // GUIDE), -(-size[1] // GUIDE)))
-    lines = _enlarge(colour_lines(told, seen).flatten(0, 1), (guide.shape[1], guide.shape[2])).unflatten(0, (-1, 4))
-    said = (lines[:, :3] * guide).sum(1) + lines[:, 3]
-    refined = _enlarge(said, size) + scores.clamp_min(LEAST)
-    return torch.where(wins[..., None], refined, -torch.inf).argmax(0)
+    kept = torch.where(wins[:, None], coarse.clamp_min(LEAST).flatten(1), 10 * LEAST)
+    lines = colour_lines(mean_field(kept, pairwise(seen)).unflatten(1, grid), seen)
+    guide = _cell_means(colours, ((size[0] + GUIDE - 1) // GUIDE, (size[1] + GUIDE - 1) // GUIDE))
+    labels = torch.zeros(size, dtype=torch.int64, device=scores.device)
+    best = torch.full(size, -torch.inf, device=scores.device)
+    for label, line in enumerate(lines):  # one at a time: many labels need no more memory
+        score = _enlarge(apply_lines(line, guide)[None], size)[0] + scores[label].float().clamp_min(LEAST)
+        wins_here = (score > best) & wins[label]
+        labels, best = torch.where(wins_here, label, labels), torch.where(wins_here, score, best)
+    return labels
 
 
 def coarse_size(height: int, width: int) -> tuple[int, int]:
@@ -165,19 +155,24 @@ def _solve(matrices: Tensor, values: Tensor) -> Tensor:
     return torch.stack([up[i] for i in range(3)])
 
 
-def _cell_centres(whole: int, cells: int) -> Tensor:
-    """The pixel (cells,) at the centre of each of the cells that a side of so many pixels has."""
-    return (2 * torch.arange(cells) + 1) * whole // (2 * cells)
+def _coarse(scores: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Scores (K, H, W) at the pixels at the centres of cells: (K, h, w)."""
+    rows, columns = (
+        (2 * torch.arange(cells, device=scores.device) + 1) * whole // (2 * cells)
+        for whole, cells in zip(scores.shape[1:], grid, strict=True)
+    )
+    return scores.index_select(1, rows).index_select(2, columns).float()
 
 
 def _cell_means(maps: Tensor, grid: tuple[int, int]) -> Tensor:
     """Maps (C, H, W) as means over cells, (C, h, w); pixels that cells share count in each, as in adaptive pooling."""
-    rows, columns = (_cell_shares(whole, cells) for whole, cells in zip(maps.shape[1:], grid, strict=True))
+    rows, columns = (_shares(whole, cells, maps.device) for whole, cells in zip(maps.shape[1:], grid, strict=True))
     return rows @ maps @ columns.T
 
 
-def _cell_shares(whole: int, cells: int) -> Tensor:
-    at, pixel = torch.arange(cells)[:, None], torch.arange(whole)
+def _shares(whole: int, cells: int, device: torch.device) -> Tensor:
+    """Of pixels (columns) in the means over cells (rows)."""
+    at, pixel = torch.arange(cells, device=device)[:, None], torch.arange(whole, device=device)
     first, end = at * whole // cells, ((at + 1) * whole + cells - 1) // cells
     return ((pixel >= first) & (pixel < end)).float() / (end - first)
 

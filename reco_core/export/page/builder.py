@@ -1,7 +1,6 @@
 """A web page that segments photos on its visitor's device: as a folder for any static server, or as one file."""
 
 import base64
-import gzip
 import hashlib
 import json
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from reco_core.export.page.credits import credits_of
 from reco_core.export.page.graph import CELLS
 from reco_core.export.page.runtime import Runtime
 from reco_core.export.page.viewer_files import SCRIPTS, STYLES, viewer_text
-from reco_core.export.page.weights import Weights, shrink
+from reco_core.export.page.weights import Weights, packed, shrink
 from reco_core.pipeline import WORKING_SIDE
 from reco_core.presets import Preset
 from reco_core.segmentation.refinement import POSITIONS
@@ -62,7 +61,7 @@ class Page:
         preset: Preset,
         *,
         title: str = "",
-        weights: Weights = "int8",
+        weights: Weights = "steps",
     ) -> "Page":
         """A page of what `to_onnx` made of the same references.
 
@@ -77,11 +76,12 @@ class Page:
         runtime, small = Runtime.bundled(), onnx.ModelProto()
         small.CopyFrom(graph)
         shrink(small, weights)
-        packed = gzip.compress(small.SerializeToString(), 6, mtime=0)
         title = title or f"{usual[:1].upper()}{usual[1:]}"
         side, patch = preset.photo_side, preset.features.patch
         outlines = CELLS[0] in {one.name for one in graph.graph.input}
-        return cls(title, references.names, packed, credits_of(references, preset), side, patch, outlines, runtime)
+        return cls(
+            title, references.names, packed(small), credits_of(references, preset), side, patch, outlines, runtime
+        )
 
     @property
     def parts(self) -> dict[str, bytes]:

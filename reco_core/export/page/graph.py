@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reco_core.errors import OptionError
+from reco_core.export.page.resize import resize
 from reco_core.methods import Method
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.pipeline import ReCo
@@ -64,12 +64,11 @@ class PhotoGraph(nn.Module):
         cell_rows: Tensor | None = None,
         cell_columns: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """See the top of this file. Resized in bytes, as Pillow does."""
+        """See the top of this file."""
         model, size = self.encoder.preset.features, (photo.shape[0], photo.shape[1])
-        seen_size = (rows.shape[0], columns.shape[0])
-        seen = F.interpolate(photo.permute(2, 0, 1)[None], seen_size, mode="bicubic", antialias=True).float() / 255
-        mean, std = (torch.tensor(values)[:, None, None] for values in (model.mean, model.std))
-        encoded = self.encoder.encode_image((seen - mean) / std)  # (1, 3, 16 h, 16 w)
+        seen = resize(photo, (rows.shape[0], columns.shape[0])).float() / 255
+        mean, std = (torch.tensor(values) for values in (model.mean, model.std))
+        encoded = self.encoder.encode_image(((seen - mean) / std).permute(2, 0, 1)[None])  # (1, 3, 16 h, 16 w)
         scores, log_odds = self.scorer.score(encoded, self.references, size, self.method.scoring)
         if cell_rows is None or cell_columns is None:
             labels = scores.argmax(0)

@@ -1,84 +1,87 @@
-"""Smaller weights of an ONNX graph: half precision or a byte each, made floats again when the graph is loaded."""
+"""Smaller weights of an ONNX graph, made floats again when the graph is loaded: half precision, or whole steps."""
 
-from typing import Literal, NamedTuple, get_args
+import zlib
+from typing import Literal, get_args
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-Weights = Literal["float32", "float16", "int8"]
+Weights = Literal["float32", "float16", "steps"]
 WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 LEAST = 1024  # numbers; smaller constants stay as they are
-LEVELS = 127
-GROUP = 16  # weights of one scale: half the error of one scale for a column, for an eighth more bytes
-
-
-class Levels(NamedTuple):
-    """values: int8, weights in groups (three axes). scales: float16 that broadcasts to them; their product is near."""
-
-    values: np.ndarray
-    scales: np.ndarray
-
-    @property
-    def product(self) -> np.ndarray:
-        return self.values * self.scales.astype(np.float32)
+STEP = 0.005  # of a constant's root mean square: how finely its numbers are kept
+COARSER = 2  # times that for matrices that make few numbers of many: there errors cancel
+LOW = 32  # steps of the lower of two bytes; gzip packs either well, and both together to about ten bits
 
 
 def shrink(model: onnx.ModelProto, weights: Weights) -> None:
-    """Store a graph's large constants smaller, in place.
+    """Store a graph's large constants smaller, in place, and those that are others' transposes not at all.
 
-    int8: matrices that something is multiplied by, in groups that have a scale each; what else is large becomes
-    float16. Runtimes fold what makes them floats again when they load the graph.
+    steps: a constant's numbers as whole multiples of one step, in two bytes that pack well. Runtimes fold what makes
+    them floats again when they load the graph.
     """
-    if weights == "float32":
-        return
-    matrices = {node.input[1] for node in model.graph.node if node.op_type in ("MatMul", "Gemm")}
-    made, before = [], []
-    for constant in model.graph.initializer:
+    made, before = _without_transposes(model)
+    multiplied = {node.input[1] for node in model.graph.node if node.op_type == "MatMul"}
+    kept = []
+    for constant in made:
         values, name = numpy_helper.to_array(constant), constant.name
-        if values.dtype != np.float32 or values.size < LEAST:
-            made.append(constant)
-        elif weights == "int8" and name in matrices and (levels := quantise(values)):
-            made += [
-                numpy_helper.from_array(levels.values, f"{name}.levels"),
-                numpy_helper.from_array(levels.scales, f"{name}.scales"),
-                numpy_helper.from_array(np.array(values.shape), f"{name}.shape"),
-            ]
-            before += [
-                _floats(f"{name}.levels"),
-                _floats(f"{name}.scales"),
-                helper.make_node("Mul", [f"{name}.levels.float", f"{name}.scales.float"], [f"{name}.grouped"]),
-                helper.make_node("Reshape", [f"{name}.grouped", f"{name}.shape"], [name]),
-            ]
+        if weights == "float32" or values.dtype != np.float32 or values.size < LEAST:
+            kept.append(constant)
+            continue
+        tall = name in multiplied and values.shape[0] > values.shape[1]
+        stepped = in_steps(values, STEP * COARSER if tall else STEP) if weights == "steps" else None
+        if stepped is None:
+            kept.append(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            before.insert(0, _floats(f"{name}.half", name))
         else:
-            made.append(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-            before.append(_floats(f"{name}.half", name))
+            low, high, step = stepped
+            parts = {"low": low, "high": high, "step": step, "steps": np.float32(LOW) * step}
+            kept += [numpy_helper.from_array(part, f"{name}.{key}") for key, part in parts.items()]
+            before[:0] = [
+                *(_floats(f"{name}.{key}", f"{name}.{key}.float") for key in ("low", "high")),
+                helper.make_node("Mul", [f"{name}.low.float", f"{name}.step"], [f"{name}.fine"]),
+                helper.make_node("Mul", [f"{name}.high.float", f"{name}.steps"], [f"{name}.rough"]),
+                helper.make_node("Add", [f"{name}.fine", f"{name}.rough"], [name]),
+            ]
     nodes = [*before, *model.graph.node]
     del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(made)
+    model.graph.initializer.extend(kept)
     model.graph.node.extend(nodes)
 
 
-def quantise(values: np.ndarray) -> Levels | None:
-    """A matrix (n, m) float32 as whole numbers of -127..127, in groups along the axis that loses less.
+def packed(model: onnx.ModelProto) -> bytes:
+    """A graph as gzip packs it best: where nothing is said twice, looking for it costs."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_FILTERED)
+    return packer.compress(model.SerializeToString()) + packer.flush()
 
-    None if neither side is a multiple of `GROUP`, or it is no matrix.
+
+def in_steps(values: np.ndarray, fineness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Numbers as (low + LOW high) step: uint8, int8, and a float32; fineness: of the step, see `STEP`.
+
+    None if some are too large for that beside the others.
     """
-    if values.ndim != 2:
+    step = np.float32(fineness * np.sqrt(np.square(values).mean(dtype=np.float64)) or 1.0)
+    if np.abs(values).max() > (128 * LOW - 1) * step:
         return None
-    n, m = values.shape
-    shapes = [((n // GROUP, GROUP, m), 1)] if n % GROUP == 0 else []
-    shapes += [((n, m // GROUP, GROUP), 2)] if m % GROUP == 0 else []
-    ways = [_along(values.reshape(shape), axis) for shape, axis in shapes]
-    return min(ways, key=lambda way: float(np.square(way.product.reshape(n, m) - values).sum()), default=None)
+    steps = np.round(values / step).astype(np.int16)
+    return (steps % LOW).astype(np.uint8), (steps // LOW).astype(np.int8), np.asarray(step)
 
 
-def _along(groups: np.ndarray, axis: int) -> Levels:
-    largest = np.abs(groups).max(axis, keepdims=True)
-    scales = np.maximum(largest / LEVELS, np.finfo(np.float16).tiny).astype(np.float16)
-    values = np.clip(np.round(groups / scales.astype(np.float32)), -LEVELS, LEVELS)
-    return Levels(values.astype(np.int8), scales)
+def _without_transposes(model: onnx.ModelProto) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+    """The graph's constants that are no other one's transpose, and what makes those that are."""
+    kept: dict[bytes, str] = {}
+    made, nodes = [], []
+    for constant in model.graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if values.ndim == 2 and values.size >= LEAST:
+            if other := kept.get(values.T.tobytes()):
+                nodes.append(helper.make_node("Transpose", [other], [constant.name]))
+                continue
+            kept[values.tobytes()] = constant.name
+        made.append(constant)
+    return made, nodes
 
 
-def _floats(name: str, result: str = "") -> onnx.NodeProto:
-    return helper.make_node("Cast", [name], [result or f"{name}.float"], to=onnx.TensorProto.FLOAT)
+def _floats(name: str, result: str) -> onnx.NodeProto:
+    return helper.make_node("Cast", [name], [result], to=onnx.TensorProto.FLOAT)

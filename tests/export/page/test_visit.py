@@ -49,7 +49,7 @@ def test_a_photo_is_marked_as_python_marks_it_and_stays_here(
         tab.get_by_role("button", name="Masks", exact=True).click()
     assert download.value.suggested_filename == "cat.labels.png"
     labels, photo = np.asarray(Image.open(download.value.path())), read_photo(cat_file)
-    expected = session("int8").run(None, feeds(photo, reco.encoder.preset, find_method("reco2_crf")))[0]
+    expected = session("steps").run(None, feeds(photo, reco.encoder.preset, find_method("reco2_crf")))[0]
     assert (labels == expected).mean() > 0.9999
     assert {url.split(":")[0] for url in tab.asked if not url.startswith(address)} <= {"blob", "data"}
     asked = sorted(url.removeprefix(address).split(".")[0] for url in tab.asked if url.startswith(address))
