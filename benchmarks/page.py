@@ -17,7 +17,7 @@ import onnxruntime
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from reco_core.datasets.folder import open_folder
-from reco_core.export.page.graph import feeds, to_onnx
+from reco_core.export.page.graph import PhotoGraph, about, feeds, to_onnx
 from reco_core.export.page.weights import WEIGHTS, packed, shrink
 from reco_core.methods import find_method
 from reco_core.pipeline import ReCo, working_photo
@@ -37,7 +37,7 @@ def main() -> None:
     args = parser.parse_args()
     data, reco = open_folder(args.folder), ReCo.load(device="cpu")
     references = reco.prepare(data.words, method=METHOD, most=MAX_LABELS)
-    graph, sessions, sizes = to_onnx(reco, references, METHOD), {}, {}
+    graph, sessions, sizes = to_onnx(PhotoGraph(reco, references, METHOD)), {}, {}
     for weights in args.weights:
         small = copy.deepcopy(graph)
         shrink(small, weights)
@@ -56,7 +56,7 @@ def main() -> None:
         ours = reco.segment(small, references, method=METHOD)
         confusion["python"] += metrics.confusion_matrix(truth, rows[resize_labels(ours.labels, truth.shape)], classes)
         for weights, session in sessions.items():
-            labels, presence, scores = session.run(None, feeds(small, reco.encoder.preset, METHOD))
+            labels, presence, scores = session.run(None, feeds(small, about(graph)))
             confusion[weights] += metrics.confusion_matrix(truth, rows[resize_labels(labels, truth.shape)], classes)
             apart = float(np.abs(scores - ours.scores).max()), float(np.abs(presence - ours.presence).max())
             differences[weights].append((*apart, float((labels == ours.labels).mean())))

@@ -4,10 +4,11 @@ import logging
 
 import onnx
 import pytest
-from onnx import helper
+from support.plain_graph import plain_graph
 
 from reco_core.cli import export
 from reco_core.cli.main import main
+from reco_core.export.page.graph import Graph
 
 
 @pytest.fixture
@@ -15,9 +16,9 @@ def traced(monkeypatch) -> list:
     """What would be traced; tests of the graph trace it."""
     asked: list = []
 
-    def to_onnx(reco, references, method) -> onnx.ModelProto:
-        asked.append((references.names, method.name))
-        return helper.make_model(helper.make_graph([], "none", [], []))
+    def to_onnx(module: Graph) -> onnx.ModelProto:
+        asked.append((module.names, module.outlines))
+        return plain_graph(module.names)
 
     monkeypatch.setattr(export, "to_onnx", to_onnx)
     return asked
@@ -26,7 +27,7 @@ def traced(monkeypatch) -> list:
 def test_a_folder(traced, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     assert main(["export", "cat, red cup", "--out", str(tmp_path / "page"), "--title", "Mine"]) == 0
-    assert traced == [(("cat", "cup"), "reco2_crf")]
+    assert traced == [(("cat", "cup"), True)]
     html = (tmp_path / "page" / "index.html").read_text()
     assert "<title>Mine</title>" in html and "marks cat and cup" in html
     assert (tmp_path / "page" / "offline.js").is_file()
@@ -36,7 +37,7 @@ def test_a_folder(traced, tmp_path, caplog):
 def test_one_file_with_what_was_taught(traced, tmp_path, photo_folder):
     teach = f"zorbl={photo_folder}"
     assert main(["export", "zorbl", "--teach", teach, "--single-file", "--out", str(tmp_path / "page")]) == 0
-    assert traced == [(("zorbl",), "reco2_crf")]
+    assert traced == [(("zorbl",), True)]
     assert [file.name for file in (tmp_path / "page").iterdir()] == ["index.html"]
     assert "a photo that was given" in (tmp_path / "page" / "index.html").read_text()
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -14,16 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reco_core.errors import OptionError
 from reco_core.export.answers import FOUND_FROM, LEAST_SHARE, LESS_SURE
-from reco_core.export.page.credits import credits_of
-from reco_core.export.page.graph import CELLS
+from reco_core.export.page.graph import about
 from reco_core.export.page.runtime import Runtime
 from reco_core.export.page.viewer_files import SCRIPTS, STYLES, viewer_text
 from reco_core.export.page.weights import Weights, packed, shrink
 from reco_core.pipeline import WORKING_SIDE
-from reco_core.presets import Preset
 from reco_core.segmentation.refinement import POSITIONS
-from reco_core.types import References
-from reco_core.utils.atomic_write import atomic_write
+from reco_core.utils.atomic_write import atomic_path, atomic_write
 from reco_core.utils.images import MAX_ASPECT, MIN_SIDE
 from reco_core.utils.visualize import colour
 
@@ -54,34 +52,25 @@ class Page:
     runtime: Runtime
 
     @classmethod
-    def of(
-        cls,
-        graph: onnx.ModelProto,
-        references: References,
-        preset: Preset,
-        *,
-        title: str = "",
-        weights: Weights = "steps",
-    ) -> "Page":
-        """A page of what `to_onnx` made of the same references.
+    def of(cls, graph: onnx.ModelProto, credits: str, *, title: str = "", weights: Weights = "steps") -> "Page":
+        """A page of what `to_onnx` made.
 
-        title: by default the names. weights: how they are stored; float16 loses nothing that counts.
+        credits: whose work it is. title: by default the names. weights: how they are stored; float16 loses nothing that
+        counts.
 
         Raises:
             OptionError: the title is too long. DependencyError: what runs it in browsers is missing.
         """
-        title, usual = " ".join(title.split()), _listed(references.names)
+        known = about(graph)
+        names = tuple(known["names"])
+        title, usual = " ".join(title.split()), _listed(names)
         if len(title) > MOST_TITLE:
             raise OptionError("the title is too long", given=title, expected=f"at most {MOST_TITLE} letters")
         runtime, small = Runtime.bundled(), onnx.ModelProto()
         small.CopyFrom(graph)
         shrink(small, weights)
         title = title or f"{usual[:1].upper()}{usual[1:]}"
-        side, patch = preset.photo_side, preset.features.patch
-        outlines = CELLS[0] in {one.name for one in graph.graph.input}
-        return cls(
-            title, references.names, packed(small), credits_of(references, preset), side, patch, outlines, runtime
-        )
+        return cls(title, names, packed(small), credits, known["side"], known["patch"], known["outlines"], runtime)
 
     @property
     def parts(self) -> dict[str, bytes]:
@@ -146,6 +135,13 @@ class Page:
         file.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(file, content)
         return len(content)
+
+    def write_zip(self, file: Path) -> int:
+        """Write the files as a zip with one folder; returns its bytes. Raises OSError."""
+        with atomic_path(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as out:  # they are packed
+            for name, content in self.files().items():
+                out.writestr(f"page/{name}", content)
+        return file.stat().st_size
 
     def _about(self, single: bool) -> dict[str, Any]:
         """What the scripts are told."""

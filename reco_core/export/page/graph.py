@@ -13,11 +13,14 @@
 | scores (K + 1, H, W) float32 | what the argmax was taken of |
 """
 
+import copy
 import json
 import logging
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -28,10 +31,10 @@ from reco_core.errors import OptionError
 from reco_core.export.page.resize import resize
 from reco_core.methods import Method
 from reco_core.models.mini_encoder import MiniEncoder
+from reco_core.models.sentence_encoder import MiniLM
 from reco_core.pipeline import ReCo
-from reco_core.presets import Preset
 from reco_core.segmentation import refinement
-from reco_core.types import References
+from reco_core.types import References, Words
 from reco_core.utils.images import model_size
 from reco_core.utils.quiet_loggers import quiet_loggers
 
@@ -41,20 +44,37 @@ LEAST_PIXELS, MOST_PIXELS = 16, 8192  # of a photo's sides
 LONGEST = 4  # aspect of what the network sees: see `images.MAX_ASPECT`
 
 
-class PhotoGraph(nn.Module):
-    """A ReCo, its references and a method, as one module; of the preset mini."""
+class Graph(nn.Module):
+    """What can be asked about photos, as one module: its `forward` takes the inputs and gives the outputs above.
+
+    names: in the order of the labels. side, patch: at what short side the network sees photos, in multiples of what.
+    outlines: whether it takes cells.
+    """
+
+    def __init__(self, names: tuple[str, ...], side: int, patch: int, outlines: bool) -> None:
+        super().__init__()
+        self.names, self.side, self.patch, self.outlines = names, side, patch, outlines
+
+
+class PhotoGraph(Graph):
+    """A ReCo of the preset mini, references and a method; may be pickled."""
 
     def __init__(self, reco: ReCo, references: References, method: Method) -> None:
         """Raises OptionError: a preset or a method that cannot become a graph."""
-        super().__init__()
-        encoder = reco.encoder
+        encoder, words = reco.encoder, reco.scorer.words
         if not isinstance(encoder, MiniEncoder):
             raise OptionError("this preset cannot be exported", given=encoder.preset.name, expected="mini")
         if method.refine not in ("", "fast_crf"):
             expected = "one without the paper's CRF"
             raise OptionError("this method cannot be exported", given=method.name, expected=expected)
-        self.network = encoder.network
-        self.encoder, self.scorer, self.references, self.method = encoder, reco.scorer, references, method
+        super().__init__(
+            references.names, encoder.preset.photo_side, encoder.preset.features.patch, bool(method.refine)
+        )
+        self.network = copy.deepcopy(encoder.network).cpu()
+        spoken, no_text = encoder.spoken.cpu(), cast(MiniLM, None)  # names are texts already
+        self.encoder = replace(encoder, device="cpu", network=self.network, spoken=spoken, text=no_text)
+        self.scorer = replace(reco.scorer, words=words and Words(*(part.cpu() for part in words)))
+        self.references, self.method = references, method
 
     def forward(
         self,
@@ -78,14 +98,12 @@ class PhotoGraph(nn.Module):
         return labels.to(torch.uint8), log_odds.sigmoid(), scores
 
 
-def to_onnx(reco: ReCo, references: References, method: Method) -> onnx.ModelProto:
-    """Trace and fold: what depends on the names alone is a constant of the graph. Takes half a minute.
+def to_onnx(module: Graph) -> onnx.ModelProto:
+    """Trace and fold: what depends on the names alone is a constant of the graph. Takes about a minute.
 
-    Raises:
-        OptionError: a preset or a method that cannot become a graph.
+    The module's names, side, patch and outlines are in the graph's metadata, as JSON.
     """
-    module, preset = PhotoGraph(reco, references, method).eval(), reco.encoder.preset
-    patch, side, dim = preset.features.patch, preset.photo_side, torch.export.Dim
+    side, patch, dim = module.side, module.patch, torch.export.Dim
     short, grids = side // patch, {"min": side // patch, "max": LONGEST * (side // patch) + 1}
     sizes: dict[str, Any] = {
         "photo": {
@@ -100,24 +118,29 @@ def to_onnx(reco: ReCo, references: References, method: Method) -> onnx.ModelPro
         torch.zeros((short + 2) * patch),
         torch.zeros((short + 5) * patch),
     ]
-    if method.refine:
+    if module.outlines:
         inputs += [torch.zeros(41), torch.zeros(65)]
         sizes |= {name: {0: dim(name, min=2, max=refinement.POSITIONS)} for name in CELLS}
     names = (*INPUTS, *CELLS)[: len(inputs)]
     ends = dict[str, Any](input_names=names, output_names=OUTPUTS, dynamic_shapes=sizes)
     with quiet_loggers(logging.WARNING, "onnx_ir", "onnxscript"), torch.no_grad():
-        program: Any = torch.onnx.export(module, tuple(inputs), **ends, opset_version=OPSET, verbose=False)
+        program: Any = torch.onnx.export(module.eval(), tuple(inputs), **ends, opset_version=OPSET, verbose=False)
     model = _folded(program.model_proto)
-    about = {"names": json.dumps(references.names, ensure_ascii=False), "method": method.name}
-    onnx.helper.set_model_props(model, about)
+    about = {"names": module.names, "side": side, "patch": patch, "outlines": module.outlines}
+    onnx.helper.set_model_props(model, {key: json.dumps(value, ensure_ascii=False) for key, value in about.items()})
     return model
 
 
-def feeds(photo: np.ndarray, preset: Preset, method: Method) -> dict[str, np.ndarray]:
-    """The graph's inputs for a photo (H, W, 3) uint8 of the size that labels are to have."""
+def about(model: onnx.ModelProto) -> dict[str, Any]:
+    """A graph's names, side, patch and outlines."""
+    return {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+
+
+def feeds(photo: np.ndarray, about: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """A graph's inputs for a photo (H, W, 3) uint8 of the size that labels are to have; about: of the graph."""
     height, width = photo.shape[:2]
-    sides: tuple[int, ...] = model_size(height, width, preset.photo_side, preset.features.patch)
-    if method.refine:
+    sides: tuple[int, ...] = model_size(height, width, about["side"], about["patch"])
+    if about["outlines"]:
         sides += refinement.coarse_size(height, width)
     lengths = zip((*INPUTS[1:], *CELLS), sides, strict=False)
     return {"photo": photo, **{name: np.zeros(side, np.float32) for name, side in lengths}}

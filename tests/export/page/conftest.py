@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support.chromium import launch
 
 from reco_core.export.page import builder
-from reco_core.export.page.graph import to_onnx
+from reco_core.export.page.credits import credits_of
+from reco_core.export.page.graph import PhotoGraph, to_onnx
 from reco_core.export.page.weights import Weights, shrink
 from reco_core.methods import find_method
 from reco_core.pipeline import ReCo
@@ -32,7 +33,7 @@ def references(reco: ReCo) -> References:
 
 @pytest.fixture(scope="session")
 def graph(reco: ReCo, references: References) -> onnx.ModelProto:
-    return to_onnx(reco, references, find_method(METHOD))
+    return to_onnx(PhotoGraph(reco, references, find_method(METHOD)))
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +52,7 @@ def session(graph: onnx.ModelProto) -> Callable[[Weights], onnxruntime.Inference
 
 @pytest.fixture(scope="session")
 def page(graph: onnx.ModelProto, references: References, reco: ReCo) -> builder.Page:
-    return builder.Page.of(graph, references, reco.encoder.preset)
+    return builder.Page.of(graph, credits_of(references, reco.encoder.preset))
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -5,12 +5,13 @@ import gzip
 import hashlib
 import json
 import re
+import zipfile
 from dataclasses import replace
 from functools import partial
 
 import onnx
 import pytest
-from onnx import helper
+from support.plain_graph import plain_graph
 
 from reco_core.errors import DependencyError, OptionError
 from reco_core.export.page import builder, runtime, viewer_files
@@ -75,9 +76,16 @@ def test_one_file_has_all_parts(page, tmp_path):
         assert base64.b64decode(content) == part
 
 
-def test_titles(references, reco):
-    small = helper.make_model(helper.make_graph([], "none", [], []))
-    make = partial(builder.Page.of, small, references, reco.encoder.preset)
+def test_a_zip_has_the_folder(page, tmp_path):
+    size = page.write_zip(tmp_path / "page.zip")
+    with zipfile.ZipFile(tmp_path / "page.zip") as packed:
+        assert {name: packed.read(f"page/{name}") for name in page.files()} == page.files()
+        assert sorted(packed.namelist()) == sorted(f"page/{name}" for name in page.files())
+    assert size == (tmp_path / "page.zip").stat().st_size < 25e6
+
+
+def test_titles():
+    make = partial(builder.Page.of, plain_graph(("cat", "person", "cup")), "")
     assert make().title == "Cat, person and cup"
     assert make(title="  My\n page ").title == "My page"
     with pytest.raises(OptionError, match=r"the title is too long.*at most 120 letters"):

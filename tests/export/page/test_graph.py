@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 
 from reco_core.errors import OptionError
-from reco_core.export.page.graph import feeds, to_onnx
+from reco_core.export.page.graph import PhotoGraph, about, feeds
 from reco_core.methods import find_method
 from reco_core.pipeline import working_photo
 from reco_core.types import Segmentation
@@ -42,11 +42,11 @@ def said(reco, references) -> dict[str, tuple[np.ndarray, Segmentation]]:
     ("weights", "scores", "presence", "least", "mean"),
     [("float16", 4e-3, 2e-4, 0.999, 0.9999), ("steps", 1.0, 0.015, 0.97, 0.995)],
 )
-def test_it_says_what_python_says(weights, scores, presence, least, mean, session, reco, said):
+def test_it_says_what_python_says(weights, scores, presence, least, mean, session, graph, said):
     """Where little speaks for a name, its mask with outlines may come or go."""
     apart = []
     for photo, ours in said.values():
-        labels, sure, theirs = session(weights).run(None, feeds(photo, reco.encoder.preset, METHOD))
+        labels, sure, theirs = session(weights).run(None, feeds(photo, about(graph)))
         assert (labels.dtype, labels.shape) == (np.uint8, photo.shape[:2])
         assert theirs.shape == ours.scores.shape
         alike = (labels == ours.labels).mean()
@@ -64,14 +64,14 @@ def test_it_is_plain_and_says_what_it_knows(graph):
     assert {node.domain for node in graph.graph.node} <= {"", "ai.onnx"}
     assert [one.name for one in graph.graph.input] == ["photo", "rows", "columns", "cell_rows", "cell_columns"]
     assert [one.name for one in graph.graph.output] == ["labels", "presence", "scores"]
-    assert {entry.key: entry.value for entry in graph.metadata_props}["names"] == '["cat", "person", "cup"]'
+    assert about(graph) == {"names": ["cat", "person", "cup"], "side": 336, "patch": 16, "outlines": True}
     assert max(np.prod(constant.dims) for constant in graph.graph.initializer) < 600_000
 
 
 def test_what_cannot_be_exported_is_said(reco, references):
     with pytest.raises(OptionError, match=r"this method cannot be exported. Given: reco_crf. Expected: one without"):
-        to_onnx(reco, references, find_method("reco_crf"))
+        PhotoGraph(reco, references, find_method("reco_crf"))
     other = type(reco).__new__(type(reco))
     other.encoder = type("Other", (), {"preset": replace(reco.encoder.preset, name="other")})()
     with pytest.raises(OptionError, match=r"this preset cannot be exported. Given: other. Expected: mini"):
-        to_onnx(other, references, find_method("reco2"))
+        PhotoGraph(other, references, find_method("reco2"))

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from reco_core.export.page.graph import feeds
-from reco_core.methods import find_method
+from reco_core.export.page.graph import about, feeds
 from reco_core.utils.images import read_photo
 
 pytestmark = pytest.mark.browser
@@ -39,7 +38,7 @@ def folder(page, tmp_path) -> Path:
 
 
 def test_a_photo_is_marked_as_python_marks_it_and_stays_here(
-    folder, serve, visit, session, reco, cat_file, record_property
+    folder, serve, visit, session, graph, cat_file, record_property
 ):
     address = at(serve(folder))
     tab = visit(address)
@@ -49,7 +48,7 @@ def test_a_photo_is_marked_as_python_marks_it_and_stays_here(
         tab.get_by_role("button", name="Masks", exact=True).click()
     assert download.value.suggested_filename == "cat.labels.png"
     labels, photo = np.asarray(Image.open(download.value.path())), read_photo(cat_file)
-    expected = session("steps").run(None, feeds(photo, reco.encoder.preset, find_method("reco2_crf")))[0]
+    expected = session("steps").run(None, feeds(photo, about(graph)))[0]
     assert (labels == expected).mean() > 0.9999
     assert {url.split(":")[0] for url in tab.asked if not url.startswith(address)} <= {"blob", "data"}
     asked = sorted(url.removeprefix(address).split(".")[0] for url in tab.asked if url.startswith(address))
