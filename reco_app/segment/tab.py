@@ -105,11 +105,11 @@ class SegmentTab:
         self.photo.input(do.given, self.photo, [self.photo, self.viewer], **LIGHT)
         judged = [self.session, self.options.found_from]
         self.options.found_from.release(do.judge, judged, self.shown, trigger_mode="always_last", **LIGHT)
-        taken, stopped = [self.session, self.downloads], self.downloads.stopped()
+        taken = [self.session, self.downloads]
         written = self.downloads.click(do.download, self.session, taken, **LIGHT)
-        made = self.downloads.page(do.page.take, self.mine, taken, **PAGE)
+        made = self.downloads.web(do.page.take, self.mine, taken, **PAGE)
         for event in (written, made):
-            event.failure(None, None, None, js=stopped, **PRIVATE)
+            event.failure(None, None, None, js=self.downloads.stopped(), **PRIVATE)
         self.history.click(do.pick, self.mine, [*self.shown, *settings], **LIGHT)
         gr.on([self.names.change, self.viewer.change], None, [self.names, self.viewer], None, js=SETTLE, **PRIVATE)
         self.preset.change(lambda preset: gr.update(preset=preset), self.preset, self.names, **LIGHT)

@@ -7,7 +7,6 @@ from torch import Tensor
 from reco_core.adaptation.deeplab import MULTIPLE
 from reco_core.adaptation.specialist import FINE, Specialist
 from reco_core.export.page.graph import Graph
-from reco_core.export.page.resize import resize
 from reco_core.segmentation.presence import peak
 
 CREDITS = """Made with ReCo (Apache-2.0): a network that learned these names from {photos} photos that were given.
@@ -26,8 +25,7 @@ class SpecialistGraph(Graph):
 
     def forward(self, photo: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `reco_core.export.page.graph`."""
-        seen = resize(photo, (rows.shape[0], columns.shape[0])).float() / 255
-        small = self.network(seen.permute(2, 0, 1)[None])[0].softmax(0)  # (K + 1, h, w)
+        small = self.network(self.seen(photo, rows, columns).permute(2, 0, 1)[None])[0].softmax(0)  # (K + 1, h, w)
         size = (photo.shape[0], photo.shape[1])
         scores = F.interpolate(small[None], size=size, mode="bilinear", align_corners=False)[0]
         return scores.argmax(0).to(torch.uint8), peak(small[1:, ::FINE, ::FINE]), scores

@@ -13,7 +13,7 @@ from reco_app.templates import render, text
 
 
 class Downloads(gr.HTML):
-    """Links to files by kind. Events: `click`, whose data say `what` kind is wanted, and `page`, which takes
+    """Links to files by kind. Events: `click`, whose data say `what` kind is wanted, and `web`, a page, which takes
     longer; answered by `ready`, or after a failure by `stopped`.
 
     A class, for its address. (Gradio writes a .pyi beside this.)

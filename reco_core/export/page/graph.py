@@ -16,6 +16,7 @@
 import copy
 import json
 import logging
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +33,7 @@ from reco_core.export.page.resize import resize
 from reco_core.methods import Method
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.sentence_encoder import MiniLM
-from reco_core.pipeline import ReCo
+from reco_core.pipeline import WORKING_SIDE, ReCo
 from reco_core.segmentation import refinement
 from reco_core.types import References, Words
 from reco_core.utils.images import model_size
@@ -54,6 +55,10 @@ class Graph(nn.Module):
     def __init__(self, names: tuple[str, ...], side: int, patch: int, outlines: bool) -> None:
         super().__init__()
         self.names, self.side, self.patch, self.outlines = names, side, patch, outlines
+
+    def seen(self, photo: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """The photo as the network sees it: (h, w, 3) in 0..1."""
+        return resize(photo, (rows.shape[0], columns.shape[0]), math.ceil(WORKING_SIDE / self.side)).float() / 255
 
 
 class PhotoGraph(Graph):
@@ -86,7 +91,7 @@ class PhotoGraph(Graph):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See the top of this file."""
         model, size = self.encoder.preset.features, (photo.shape[0], photo.shape[1])
-        seen = resize(photo, (rows.shape[0], columns.shape[0])).float() / 255
+        seen = self.seen(photo, rows, columns)
         mean, std = (torch.tensor(values) for values in (model.mean, model.std))
         encoded = self.encoder.encode_image(((seen - mean) / std).permute(2, 0, 1)[None])  # (1, 3, 16 h, 16 w)
         scores, log_odds = self.scorer.score(encoded, self.references, size, self.method.scoring)

@@ -6,29 +6,28 @@ import torch
 from torch import Tensor
 
 REACH = 2  # of the bicubic filter, in pixels of what is made, or of the photo where that is enlarged
-SMALLEST = 2  # a side is shrunk at most to its half
-TAPS = 2 * REACH * SMALLEST + 1  # pixels that one is made of
 BITS = 22  # of Pillow's whole weights, after the point
 
 
-def resize(photo: Tensor, size: tuple[int, int]) -> Tensor:
-    """A photo (H, W, 3) uint8 at another (h, w): whole numbers 0..255, (h, w, 3) float64."""
-    return _along(_along(photo.double(), 1, size[1]), 0, size[0])
+def resize(photo: Tensor, size: tuple[int, int], most: int) -> Tensor:
+    """A photo (H, W, 3) uint8 at (h, w), either side at most `most` times smaller: 0..255, (h, w, 3) float64."""
+    return _along(_along(photo.double(), 1, size[1], most), 0, size[0], most)
 
 
-def _along(pixels: Tensor, axis: int, length: int) -> Tensor:
+def _along(pixels: Tensor, axis: int, length: int, most: int) -> Tensor:
+    taps = 2 * REACH * most + 1  # pixels that one is made of
     whole, made = (torch.full((), side, dtype=torch.float64) for side in (pixels.shape[axis], length))
     scale = whole / made
     stretch = scale.clamp_min(1.0)
     centre = ((torch.arange(length, dtype=torch.float64) + 0.5) * scale)[:, None]
     first = (centre - REACH * stretch + 0.5).floor().clamp_min(0.0)
     end = torch.minimum((centre + REACH * stretch + 0.5).floor(), whole)
-    places = first + torch.arange(TAPS, dtype=torch.float64)  # (length, TAPS)
+    places = first + torch.arange(taps, dtype=torch.float64)  # (length, taps)
     weights = torch.where(places < end, _cubic((places - centre + 0.5) / stretch), 0.0)
     weights = (weights / weights.sum(1, keepdim=True) * 2**BITS).round()
     at = torch.minimum(places, whole - 1).long()
     shape = [length if i == axis else 1 for i in range(3)]
-    parts = (pixels.index_select(axis, at[:, tap]) * weights[:, tap].reshape(shape) for tap in range(TAPS))
+    parts = (pixels.index_select(axis, at[:, tap]) * weights[:, tap].reshape(shape) for tap in range(taps))
     return ((sum(parts, torch.zeros(())) / 2**BITS) + 0.5).floor().clamp(0.0, 255.0)
 
 
