@@ -23,6 +23,7 @@ from reco_core.pipeline import WORKING_SIDE
 from reco_core.segmentation.refinement import POSITIONS
 from reco_core.utils.atomic_write import atomic_path, atomic_write
 from reco_core.utils.images import MAX_ASPECT, MIN_SIDE
+from reco_core.utils.panoramas import LONG
 from reco_core.utils.visualize import colour
 
 STATIC = Environment(
@@ -154,6 +155,7 @@ class Page:
             "side": self.side,
             "patch": self.patch,
             "aspect": MAX_ASPECT,
+            "long": LONG,
             "positions": POSITIONS if self.outlines else 0,
             "working": WORKING_SIDE,
             "shown": SHOWN_SIDE,

@@ -66,7 +66,7 @@ class PhotoGraph(Graph):
 
     def __init__(self, reco: ReCo, references: References, method: Method) -> None:
         """Raises OptionError: a preset or a method that cannot become a graph."""
-        encoder, words = reco.encoder, reco.scorer.words
+        encoder = reco.encoder
         if not isinstance(encoder, MiniEncoder):
             raise OptionError("this preset cannot be exported", given=encoder.preset.name, expected="mini")
         if method.refine not in ("", "fast_crf"):
@@ -76,6 +76,7 @@ class PhotoGraph(Graph):
             references.names, encoder.preset.photo_side, encoder.preset.features.patch, bool(method.refine)
         )
         self.network = copy.deepcopy(encoder.network).cpu()
+        words = reco.scorer.words
         spoken, no_text = encoder.spoken.cpu(), cast(MiniLM, None)  # names are texts already
         self.encoder = replace(encoder, device="cpu", network=self.network, spoken=spoken, text=no_text)
         self.scorer = replace(reco.scorer, words=words and Words(*(part.cpu() for part in words)))

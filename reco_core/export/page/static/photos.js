@@ -95,5 +95,7 @@ const viewOf = async ({file, photo, width, height, small}, {labels, presence}) =
     return {name, colour, share, presence: presence[i], answer: answerOf(presence[i], share), remark: ''};
   });
   const png = await toPng({width: small.width, height: small.height, values: labels});
-  return {state: 'done', message: '', file, photo, width, height, layers: [{title: 'ReCo', labels: await dataUrl(png)}], names, maps: []};
+  const long = Math.max(width / height, height / width) > about.long;
+  const message = long ? 'A photo as long as this is looked at as a whole here: small things may be missed.' : '';
+  return {state: 'done', message, file, photo, width, height, layers: [{title: 'ReCo', labels: await dataUrl(png)}], names, maps: []};
 };
