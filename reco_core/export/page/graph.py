@@ -132,7 +132,7 @@ def to_onnx(module: Graph) -> onnx.ModelProto:
         sizes |= {name: {0: dim(name, min=2, max=refinement.POSITIONS)} for name in CELLS}
     names = (*INPUTS, *CELLS)[: len(inputs)]
     ends = dict[str, Any](input_names=names, output_names=OUTPUTS, dynamic_shapes=sizes)
-    with quiet_loggers(logging.WARNING, "onnx_ir", "onnxscript"), torch.no_grad():
+    with quiet_loggers(logging.ERROR, "onnx_ir", "onnxscript"), torch.no_grad():
         program: Any = torch.onnx.export(module.eval(), tuple(inputs), **ends, opset_version=OPSET, verbose=False)
     model = _folded(program.model_proto)
     about = {"names": module.names, "side": side, "patch": patch, "outlines": module.outlines}
