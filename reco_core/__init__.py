@@ -13,7 +13,7 @@ Importing this is cheap: what is named below is loaded when it is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["METHODS", "PRESETS", "ReCo", "RecoError", "Segmentation", "read_photo"]
 
 if TYPE_CHECKING:

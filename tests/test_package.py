@@ -99,6 +99,15 @@ def test_a_wheel_says_what_it_needs():
         assert importlib.util.find_spec(target.partition(":")[0])
 
 
+def test_how_to_cite_it():
+    """This version, and the paper as the README has it."""
+    cited = (ROOT / "CITATION.cff").read_text()
+    assert f"version: {reco_core.__version__}\n" in cited.replace('"', "")
+    assert f"\n## {reco_core.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    title = re.search(r"title += {(.+)}", (ROOT / "README.md").read_text())
+    assert title and f'title: "{title[1]}"' in cited
+
+
 def test_where_files_lie(tmp_path, monkeypatch):
     """In a wheel below the package, else beside it; what is not bundled is in the user's cache, never beside."""
     monkeypatch.setenv("RECO_CACHE", str(tmp_path / "cache"))
