@@ -15,12 +15,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support.chromium import launch
 
 from reco_core.export.page import builder
+from reco_core.export.page.apart import to_onnx_apart
 from reco_core.export.page.credits import credits_of
-from reco_core.export.page.graph import PhotoGraph, to_onnx
+from reco_core.export.page.graph import PhotoGraph
 from reco_core.export.page.weights import Weights, shrink
 from reco_core.methods import find_method
 from reco_core.pipeline import ReCo
 from reco_core.types import References
+from reco_core.utils.run_control import RunControl
 
 NAMES = ("cat", "person", "cup")
 METHOD = "reco2_crf"
@@ -33,7 +35,8 @@ def references(reco: ReCo) -> References:
 
 @pytest.fixture(scope="session")
 def graph(reco: ReCo, references: References) -> onnx.ModelProto:
-    return to_onnx(PhotoGraph(reco, references, find_method(METHOD)))
+    """Traced in a process of its own, as the app does it."""
+    return to_onnx_apart(PhotoGraph(reco.encoder, reco.scorer, references, find_method(METHOD)), RunControl())
 
 
 @pytest.fixture(scope="session")
