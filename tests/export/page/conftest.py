@@ -9,8 +9,6 @@ from pathlib import Path
 import onnx
 import onnxruntime
 import pytest
-import skimage.data
-from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support.chromium import launch
 
@@ -114,17 +112,3 @@ def visit(visitor: BrowserContext) -> Callable[..., Page]:
         return tab
 
     return go
-
-
-@pytest.fixture(scope="session")
-def cat_file(tmp_path_factory) -> Path:
-    file = tmp_path_factory.mktemp("cat") / "cat.png"
-    Image.fromarray(skimage.data.chelsea()).save(file)
-    return file
-
-
-@pytest.fixture(scope="session")
-def cup_file(tmp_path_factory) -> Path:
-    file = tmp_path_factory.mktemp("cup") / "cup.jpg"
-    Image.fromarray(skimage.data.coffee()).save(file, quality=95)
-    return file
