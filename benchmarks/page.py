@@ -37,7 +37,7 @@ def main() -> None:
     args = parser.parse_args()
     data, reco = open_folder(args.folder), ReCo.load(device="cpu")
     references = reco.prepare(data.words, method=METHOD, most=MAX_LABELS)
-    graph, sessions, sizes = to_onnx(PhotoGraph(reco, references, METHOD)), {}, {}
+    graph, sessions, sizes = to_onnx(PhotoGraph(reco.encoder, reco.scorer, references, METHOD)), {}, {}
     for weights in args.weights:
         small = copy.deepcopy(graph)
         shrink(small, weights)

@@ -141,3 +141,11 @@ def chelsea(tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("upload") / "chelsea.png"
     Image.fromarray(skimage.data.chelsea()).save(file)
     return file
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory) -> Path:
+    """A cup on a table as a file to upload."""
+    file = tmp_path_factory.mktemp("table") / "table.png"
+    Image.fromarray(skimage.data.coffee()).save(file)
+    return file

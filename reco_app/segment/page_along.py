@@ -56,7 +56,9 @@ class PageHandlers:
         learned = self.answering.learn(result.asked, user_photos, progress, control, result.dropped)
         references = replace(learned.references, concepts=result.concepts)  # as they were for this result
         reco = learned.archive.reco
-        graph = to_onnx_apart(PhotoGraph(reco, references, find_method(result.asked.full_method)), control)
+        graph = to_onnx_apart(
+            PhotoGraph(reco.encoder, reco.scorer, references, find_method(result.asked.full_method)), control
+        )
         for old in session.folder.glob(f"*/{PAGE}"):
             shutil.rmtree(old, ignore_errors=True)
         file.parent.mkdir()

@@ -62,7 +62,7 @@ def _of_names(args: argparse.Namespace) -> tuple[Graph, str]:
     method = asked or find_method(usual_method(reco.encoder.preset))
     reco, references, remarks = learn(reco, method.name, args)
     tell_remarks(references, remarks)
-    return PhotoGraph(reco, references, method), credits_of(references, reco.encoder.preset)
+    return PhotoGraph(reco.encoder, reco.scorer, references, method), credits_of(references, reco.encoder.preset)
 
 
 def _of_specialist(folder: Path) -> tuple[Graph, str]:

@@ -9,16 +9,13 @@ from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.specialist_page import SpecialistGraph, credits_of
 from reco_core.cli import export
 from reco_core.cli.main import main
-from reco_core.export.page.apart import to_onnx_apart
-from reco_core.export.page.graph import about, feeds
+from reco_core.export.page.graph import about, feeds, to_onnx
 from reco_core.pipeline import working_photo
-from reco_core.utils.run_control import RunControl
 
 
 def test_it_says_what_the_specialist_says(tmp_path_factory):
-    """Traced in a process of its own, as the app does it."""
     specialist = Specialist(made(tmp_path_factory.getbasetemp())[0], "cpu")
-    graph = to_onnx_apart(SpecialistGraph(specialist), RunControl())
+    graph = to_onnx(SpecialistGraph(specialist))
     assert about(graph) == {"names": list(NAMES), "side": 64, "patch": 32, "outlines": False}
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     for photo in (skimage.data.chelsea(), skimage.data.astronaut(), skimage.data.coffee()[:, :150]):

@@ -125,14 +125,6 @@ def cup_photos(tmp_path_factory) -> list[Path]:
     return files
 
 
-@pytest.fixture(scope="session")
-def table(tmp_path_factory) -> Path:
-    """A photo to find the cup in."""
-    file = tmp_path_factory.mktemp("table") / "table.png"
-    Image.fromarray(skimage.data.coffee()).save(file)
-    return file
-
-
 @pytest.fixture
 def user_photos(cup_photos) -> UserPhotos:
     fresh = UserPhotos()

@@ -88,6 +88,7 @@ def test_whoever_is_gone_is_not_worked_for(handlers, session, monkeypatch):
         handlers.page.take(session, None)
 
 
+@pytest.mark.slow
 def test_in_the_browser(visit, tmp_path):
     """Traced, and made; a second click needs no second minute."""
     page = visit()

@@ -1,18 +1,17 @@
 """Tracing in a process of its own: it takes a minute of a core, and whoever asked may have gone by then."""
 
 import os
-import pickle  # noqa: TID251 - read from the process that wrote it, by a pipe
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import onnx
 
 from reco_core.errors import OptionError
-from reco_core.export.page.graph import Graph, to_onnx
+from reco_core.export.page import handover
+from reco_core.export.page.graph import PhotoGraph, to_onnx
 from reco_core.utils.paths import bundled_folder
 from reco_core.utils.run_control import RunControl
 
@@ -21,19 +20,18 @@ KINDNESS = 10  # by how much others go first
 LINE = 300  # letters of what is told of an error
 
 
-def to_onnx_apart(module: Graph, control: RunControl) -> onnx.ModelProto:
+def to_onnx_apart(graph: PhotoGraph, control: RunControl) -> onnx.ModelProto:
     """As `to_onnx`, on one core, behind all others.
 
     Raises:
-        Cancelled: `control` was cancelled. OptionError: it failed.
+        Cancelled: `control` was cancelled. OptionError: it failed. OSError: no room for it on the disk.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(bundled_folder())}
     with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "said").open("w+b") as said:
+        handover.write(graph, Path(scratch))
         command = [sys.executable, "-m", "reco_core.export.page.apart", scratch]
-        running = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=said)
+        running = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
-            with suppress(BrokenPipeError), running.stdin or nullcontext() as given:
-                pickle.dump(module, given)  # type: ignore[arg-type]
             while running.poll() is None:
                 control.raise_if_cancelled("making the page was stopped")
                 time.sleep(0.2)
@@ -49,10 +47,9 @@ def to_onnx_apart(module: Graph, control: RunControl) -> onnx.ModelProto:
 
 
 def main(folder: Path) -> None:
-    """What that process does, with what the one that began it hands over."""
+    """What that process does, with what the one that began it laid into a folder."""
     os.nice(KINDNESS)
-    module = pickle.load(sys.stdin.buffer)  # noqa: S301 - from nobody else
-    onnx.save(to_onnx(module), folder / MADE)
+    onnx.save(to_onnx(handover.read(folder)), folder / MADE)
 
 
 if __name__ == "__main__":

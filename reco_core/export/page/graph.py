@@ -31,10 +31,12 @@ from torch import Tensor, nn
 from reco_core.errors import OptionError
 from reco_core.export.page.resize import resize
 from reco_core.methods import Method
+from reco_core.models.encoder import Encoder
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.sentence_encoder import MiniLM
-from reco_core.pipeline import WORKING_SIDE, ReCo
+from reco_core.pipeline import WORKING_SIDE
 from reco_core.segmentation import refinement
+from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.types import References, Words
 from reco_core.utils.images import model_size
 from reco_core.utils.quiet_loggers import quiet_loggers
@@ -62,11 +64,10 @@ class Graph(nn.Module):
 
 
 class PhotoGraph(Graph):
-    """A ReCo of the preset mini, references and a method; may be pickled."""
+    """What a ReCo of the preset mini has, references and a method."""
 
-    def __init__(self, reco: ReCo, references: References, method: Method) -> None:
+    def __init__(self, encoder: Encoder, scorer: PhotoScorer, references: References, method: Method) -> None:
         """Raises OptionError: a preset or a method that cannot become a graph."""
-        encoder = reco.encoder
         if not isinstance(encoder, MiniEncoder):
             raise OptionError("this preset cannot be exported", given=encoder.preset.name, expected="mini")
         if method.refine not in ("", "fast_crf"):
@@ -79,10 +80,10 @@ class PhotoGraph(Graph):
         if any(one.dtype != torch.float32 for one in network.parameters()):  # for speed here; as stored it is exact
             network = MiniEncoder.load(encoder.preset).network
         self.network = network
-        words = reco.scorer.words
+        words = scorer.words
         spoken, no_text = encoder.spoken.cpu(), cast(MiniLM, None)  # names are texts already
         self.encoder = replace(encoder, device="cpu", network=self.network, spoken=spoken, text=no_text)
-        self.scorer = replace(reco.scorer, words=words and Words(*(part.cpu() for part in words)))
+        self.scorer = replace(scorer, words=words and Words(*(part.cpu() for part in words)))
         self.references, self.method = references, method
 
     def forward(

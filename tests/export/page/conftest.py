@@ -9,18 +9,18 @@ from pathlib import Path
 import onnx
 import onnxruntime
 import pytest
-import skimage.data
-from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support.chromium import launch
 
 from reco_core.export.page import builder
+from reco_core.export.page.apart import to_onnx_apart
 from reco_core.export.page.credits import credits_of
-from reco_core.export.page.graph import PhotoGraph, to_onnx
+from reco_core.export.page.graph import PhotoGraph
 from reco_core.export.page.weights import Weights, shrink
 from reco_core.methods import find_method
 from reco_core.pipeline import ReCo
 from reco_core.types import References
+from reco_core.utils.run_control import RunControl
 
 NAMES = ("cat", "person", "cup")
 METHOD = "reco2_crf"
@@ -33,7 +33,8 @@ def references(reco: ReCo) -> References:
 
 @pytest.fixture(scope="session")
 def graph(reco: ReCo, references: References) -> onnx.ModelProto:
-    return to_onnx(PhotoGraph(reco, references, find_method(METHOD)))
+    """Traced in a process of its own, as the app does it."""
+    return to_onnx_apart(PhotoGraph(reco.encoder, reco.scorer, references, find_method(METHOD)), RunControl())
 
 
 @pytest.fixture(scope="session")
@@ -111,17 +112,3 @@ def visit(visitor: BrowserContext) -> Callable[..., Page]:
         return tab
 
     return go
-
-
-@pytest.fixture(scope="session")
-def cat_file(tmp_path_factory) -> Path:
-    file = tmp_path_factory.mktemp("cat") / "cat.png"
-    Image.fromarray(skimage.data.chelsea()).save(file)
-    return file
-
-
-@pytest.fixture(scope="session")
-def cup_file(tmp_path_factory) -> Path:
-    file = tmp_path_factory.mktemp("cup") / "cup.jpg"
-    Image.fromarray(skimage.data.coffee()).save(file, quality=95)
-    return file

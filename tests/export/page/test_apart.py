@@ -2,38 +2,50 @@
 
 import subprocess
 
+import numpy as np
 import pytest
-from torch import nn
+import torch
 
 from reco_core.errors import Cancelled, OptionError
-from reco_core.export.page import apart
+from reco_core.export.page import apart, handover
 from reco_core.export.page.apart import to_onnx_apart
-from reco_core.export.page.graph import Graph
+from reco_core.export.page.graph import PhotoGraph, feeds
+from reco_core.methods import find_method
 from reco_core.utils.run_control import RunControl
 
 
-class Odd(Graph):
-    """Nothing that the other process knows."""
-
-    def __init__(self) -> None:
-        super().__init__(("cat",), 64, 16, outlines=False)
-        self.layer = nn.Linear(2, 2)
+@pytest.fixture
+def made(reco, references) -> PhotoGraph:
+    return PhotoGraph(reco.encoder, reco.scorer, references, find_method("reco2_crf"))
 
 
-def test_what_goes_wrong_is_said():
+def test_what_is_handed_over_says_the_same(made, cat, tmp_path):
+    handover.write(made, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {handover.TENSORS, handover.REST}
+    again = handover.read(tmp_path)
+    assert (again.names, again.method, again.encoder.preset) == (made.names, made.method, made.encoder.preset)
+    about = {"side": made.side, "patch": made.patch, "outlines": made.outlines}
+    given = [torch.from_numpy(np.asarray(part)) for part in feeds(cat, about).values()]
+    with torch.inference_mode():
+        for ours, theirs in zip(made.eval()(*given), again.eval()(*given), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_what_goes_wrong_is_said(made, monkeypatch):
+    monkeypatch.setattr(handover, "write", lambda graph, folder: (folder / handover.TENSORS).write_bytes(b"damaged"))
     with pytest.raises(OptionError, match="the page could not be made"):
-        to_onnx_apart(Odd(), RunControl())
+        to_onnx_apart(made, RunControl())
 
 
-def test_it_ends_when_nobody_waits(monkeypatch):
+def test_it_ends_when_nobody_waits(made, monkeypatch):
     started, control, begin = [], RunControl(), subprocess.Popen
 
     def popen(*given, **how):
         control.cancel()
-        started.append(begin(["sleep", "100"], stdin=subprocess.PIPE))
+        started.append(begin(["sleep", "100"], stdin=subprocess.DEVNULL))
         return started[0]
 
     monkeypatch.setattr(apart.subprocess, "Popen", popen)
     with pytest.raises(Cancelled):
-        to_onnx_apart(Odd(), control)
+        to_onnx_apart(made, control)
     assert started[0].poll() is not None

@@ -72,7 +72,7 @@ def test_it_is_plain_and_says_what_it_knows(graph):
 def test_it_has_the_weights_as_they_are_stored(reco, references):
     """However lowly they are computed with here."""
     half = ReCo.load(precision="bfloat16", device="cpu")
-    page = PhotoGraph(half, references, find_method("reco2_crf"))
+    page = PhotoGraph(half.encoder, half.scorer, references, find_method("reco2_crf"))
     stored = reco.encoder.network.state_dict()
     assert any(one.dtype == torch.bfloat16 for one in half.encoder.network.parameters())
     assert all(torch.equal(one, stored[name]) for name, one in page.network.state_dict().items())
@@ -80,8 +80,7 @@ def test_it_has_the_weights_as_they_are_stored(reco, references):
 
 def test_what_cannot_be_exported_is_said(reco, references):
     with pytest.raises(OptionError, match=r"this method cannot be exported. Given: reco_crf. Expected: one without"):
-        PhotoGraph(reco, references, find_method("reco_crf"))
-    other = type(reco).__new__(type(reco))
-    other.encoder = type("Other", (), {"preset": replace(reco.encoder.preset, name="other")})()
+        PhotoGraph(reco.encoder, reco.scorer, references, find_method("reco_crf"))
+    other = type("Other", (), {"preset": replace(reco.encoder.preset, name="other")})()
     with pytest.raises(OptionError, match=r"this preset cannot be exported. Given: other. Expected: mini"):
-        PhotoGraph(other, references, find_method("reco2"))
+        PhotoGraph(other, reco.scorer, references, find_method("reco2"))

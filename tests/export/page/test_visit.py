@@ -38,16 +38,16 @@ def folder(page, tmp_path) -> Path:
 
 
 def test_a_photo_is_marked_as_python_marks_it_and_stays_here(
-    folder, serve, visit, session, graph, cat_file, record_property
+    folder, serve, visit, session, graph, chelsea, record_property
 ):
     address = at(serve(folder))
     tab = visit(address)
-    give(tab, cat_file)
+    give(tab, chelsea)
     done(tab, "Found cat")
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Masks", exact=True).click()
-    assert download.value.suggested_filename == "cat.labels.png"
-    labels, photo = np.asarray(Image.open(download.value.path())), read_photo(cat_file)
+    assert download.value.suggested_filename == "chelsea.labels.png"
+    labels, photo = np.asarray(Image.open(download.value.path())), read_photo(chelsea)
     expected = session("steps").run(None, feeds(photo, about(graph)))[0]
     assert (labels == expected).mean() > 0.9999
     assert {url.split(":")[0] for url in tab.asked if not url.startswith(address)} <= {"blob", "data"}
@@ -65,7 +65,7 @@ def test_the_page_cannot_reach_another_server(folder, serve, visit):
     assert reached == "refused"
 
 
-def test_a_second_visit_needs_no_network(folder, serve, visit, cat_file):
+def test_a_second_visit_needs_no_network(folder, serve, visit, chelsea):
     server = serve(folder)
     tab = visit(at(server))
     assert tab.evaluate("navigator.serviceWorker.ready.then(worker => worker.active !== null)")
@@ -73,38 +73,38 @@ def test_a_second_visit_needs_no_network(folder, serve, visit, cat_file):
     server.server_close()
     tab.reload()
     tab.locator("body[data-ready]").wait_for()
-    give(tab, cat_file)
+    give(tab, chelsea)
     done(tab, "Found cat")
     assert tab.evaluate("crossOriginIsolated"), "the kept page may use several cores"
 
 
-def test_one_file_opens_by_a_double_click(page, tmp_path, visit, cat_file):
+def test_one_file_opens_by_a_double_click(page, tmp_path, visit, chelsea):
     page.write_single(tmp_path / "index.html")
     address = (tmp_path / "index.html").as_uri()
     tab = visit(address)
-    give(tab, cat_file)
+    give(tab, chelsea)
     done(tab, "Found cat")
     assert {url.split(":")[0] for url in tab.asked if url != address} <= {"blob", "data"}
     assert tab.faults == []
 
 
-def test_several_photos_one_of_them_none(folder, serve, visit, tmp_path, cat_file, cup_file):
+def test_several_photos_one_of_them_none(folder, serve, visit, tmp_path, chelsea, table):
     (tmp_path / "notes.jpg").write_text("no photo")
     Image.new("RGB", (9, 9)).save(tmp_path / "dot.png")
     tab = visit(at(serve(folder)))
-    give(tab, cat_file, tmp_path / "notes.jpg", tmp_path / "dot.png", cup_file)
+    give(tab, chelsea, tmp_path / "notes.jpg", tmp_path / "dot.png", table)
     expect(tab.locator("#problem")).to_contain_text("notes.jpg is not a photo that this browser can read")
     expect(tab.locator("#problem")).to_contain_text("dot.png is too small")
     expect(tab.locator("#strip button")).to_have_count(2)
     done(tab, "Found cat")
-    tab.get_by_role("button", name="cup.jpg").click()
+    tab.get_by_role("button", name="table.png").click()
     done(tab, "Found cup")
-    expect(tab.get_by_role("button", name="cup.jpg")).to_have_attribute("aria-pressed", "true")
-    with tab.expect_download() as table:
+    expect(tab.get_by_role("button", name="table.png")).to_have_attribute("aria-pressed", "true")
+    with tab.expect_download() as saved:
         tab.get_by_role("button", name="Table", exact=True).click()
-    rows = [*csv.DictReader(Path(table.value.path()).read_text().splitlines())]
+    rows = [*csv.DictReader(Path(saved.value.path()).read_text().splitlines())]
     found = {(row["photo"], row["name"]) for row in rows if row["answer"] == "found"}
-    assert len(rows) == 6 and {("cat.png", "cat"), ("cup.jpg", "cup")} <= found
+    assert len(rows) == 6 and {("chelsea.png", "cat"), ("table.png", "cup")} <= found
     with tab.expect_download() as picture:
         tab.get_by_role("button", name="Picture", exact=True).click()
     assert Image.open(picture.value.path()).size == (600, 400)
@@ -135,20 +135,20 @@ def test_a_folder_that_was_opened_as_a_file(folder, visit):
     expect(tab.locator("#problem")).to_contain_text("make a page of a single file")
 
 
-def test_names_are_text_everywhere(page, tmp_path, serve, visit, cat_file):
+def test_names_are_text_everywhere(page, tmp_path, serve, visit, chelsea):
     replace(page, title=EVIL, names=(EVIL, "person", "cup"), credits=EVIL).write(tmp_path)
     tab = visit(at(serve(tmp_path)))
     expect(tab.get_by_role("heading")).to_have_text(EVIL)
-    give(tab, cat_file)
+    give(tab, chelsea)
     done(tab, f"Found {EVIL}")
     expect(tab.locator(".legend [data-name]").first).to_contain_text(EVIL)
     assert tab.locator("img[src=x]").count() == 0 and tab.faults == []
     assert json.loads(tab.locator("#about").text_content())["names"][0]["name"] == EVIL
 
 
-def test_the_page_fits_a_phone(folder, serve, visit, cat_file):
+def test_the_page_fits_a_phone(folder, serve, visit, chelsea):
     tab = visit(at(serve(folder)))
     tab.set_viewport_size({"width": 390, "height": 800})
-    give(tab, cat_file)
+    give(tab, chelsea)
     done(tab)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
