@@ -25,6 +25,7 @@ from torch import Tensor
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import NONE
 from reco_core.adaptation.recipe import Recipe
+from reco_core.adaptation.start import Start
 from reco_core.adaptation.training import network_input
 from reco_core.errors import NamesError, OptionError, WeightsError
 from reco_core.models.encoders import choose_device
@@ -101,10 +102,13 @@ class Specialist:
         return Segmentation(labels, scores, references, presence, timings)
 
     def _build(self) -> DeepLab:
-        with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay
-            network = DeepLab(self.recipe, len(self.names) + 1)
         try:
-            network.load_state_dict(load_file(self.folder / WEIGHTS))
+            state = load_file(self.folder / WEIGHTS)
+            with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay
+                rows = len(state.get("start.known", ()))
+                start = Start(len(self.names), rows) if rows else None
+                network = DeepLab(self.recipe, len(self.names) + 1, start)
+            network.load_state_dict(state)
         except (OSError, SafetensorError, RuntimeError) as error:
             raise damaged(self.folder, error) from error
         return network.to(self.device).eval()

@@ -52,7 +52,8 @@ class Training:
         network.log_weights.copy_(torch.from_numpy(weights).log())
         self.network = network.to(device).train()
         self.average = deepcopy(network).eval().requires_grad_(False)
-        recipe, encoder = self.recipe, {id(parameter) for parameter in network.encoder.parameters()}
+        recipe, known = self.recipe, (network.encoder, *([network.start] if network.start is not None else ()))
+        encoder = {id(parameter) for part in known for parameter in part.parameters()}
         groups = [
             {"params": [p for p in network.parameters() if id(p) in encoder], "share": recipe.encoder_rate},
             {"params": [p for p in network.parameters() if id(p) not in encoder], "share": 1.0},
@@ -80,6 +81,8 @@ class Training:
         """
         threads = 1 if self.device == "cpu" else 8
         with closing(prefetch(self.crops.batch, itertools.count(self.step), threads, 2 * threads)) as batches:
+            if not self.step and self.network.start is not None:
+                self._look()  # training must make it better than it is to begin with
             while not self.finished:
                 control.raise_if_cancelled("the training was stopped", "The same command continues it")
                 self._learn(*next(batches))
@@ -130,7 +133,8 @@ class Training:
         """Measure the running mean, and write everything down."""
         since = self.step - (self.curve.looks[-1].step if self.curve else 0)
         fits, agrees = evaluate(self.average, self.held, self.crops.thresholds, self.recipe.side)
-        self.curve = Curve((*self.curve.looks, Look(self.step, round(self._losses / since, 4), fits, agrees)))
+        loss = round(self._losses / max(1, since), 4)
+        self.curve = Curve((*self.curve.looks, Look(self.step, loss, fits, agrees)))
         self._losses = 0.0
         if self.curve.best is self.curve.looks[-1]:
             write_tensors(self.average.state_dict(), self.folder / BEST)

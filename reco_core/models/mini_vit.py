@@ -131,8 +131,11 @@ class MiniNetwork(nn.Module):
     def _said(self, seen: Tensor, words: nn.Module | None) -> Spoken:
         if words is None:
             return Spoken(self.vit.head(seen), seen[..., :0])
-        # captions seldom mention a sky or a wall that is there: a part of what words owe to that is taken away
-        return Spoken(self.vit.head(seen), words(seen) - EVENED * (self.word_prior - USUAL))
+        return Spoken(self.vit.head(seen), words(seen) - self.evened_prior())
+
+    def evened_prior(self) -> Tensor:
+        """What is taken away of words (W,): captions seldom mention a sky or a wall that is there."""
+        return EVENED * (self.word_prior - USUAL)
 
 
 def project(block: Any, tokens: Tensor, part: int) -> Tensor:
