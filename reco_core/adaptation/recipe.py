@@ -39,7 +39,7 @@ class Recipe:
     channels: int = 128
     rates: tuple[int, int, int] = (6, 12, 18)
     side: int = 256
-    views: tuple[float, ...] = (1.0, 4 / 3)
+    views: tuple[float, ...] = (1.0,)
     unsure: float = 0.25
     balance: float = 0.5
     crop: int = 256

@@ -52,10 +52,8 @@ def test_what_photos_favour_is_taken_from_both(reco, references, real_photos):
     taken = torch.zeros(len(NAMES) + 3)
     taken[1] = 8.0  # what says coffee cup
     scorer = replace(reco.scorer, favoured=taken)
-    before, after = (
-        reco_scorer.score(reco.encoder.encode_photo(photo), references, (40, 40), find_method("reco2").scoring).scores[2]
-        for reco_scorer in (reco.scorer, scorer)
-    )
+    encoded, scoring = reco.encoder.encode_photo(photo), find_method("reco2").scoring
+    before, after = (s.score(encoded, references, (40, 40), scoring).scores[2] for s in (reco.scorer, scorer))
     assert (before - after).mean() == pytest.approx(0.4 * 8, abs=0.5)
     plain, moved = (started(reco, references, s).start for s in (reco.scorer, scorer))
     assert (plain.photo.bias - moved.photo.bias).tolist() == pytest.approx(taken.tolist(), abs=1e-5)
