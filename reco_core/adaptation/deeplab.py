@@ -62,17 +62,26 @@ class MiniPyramid(nn.Module):
         placed = F.interpolate(square, size=grid.shape[2:], mode="bilinear", align_corners=False)
         tokens = (grid + placed).flatten(2).transpose(1, 2)
         tokens = torch.cat([(self.first + self.positions[:, :1]).expand(len(tokens), -1, -1), tokens], 1)
-        keys = before = tokens
-        for index, block in enumerate(self.blocks):
-            keys = project(block, tokens, part=1) if index == KEY_BLOCK else keys
-            before, tokens = tokens, block(tokens)
+        features = tokens
+        for index, block in enumerate(self.blocks[:-1] if self.whole else self.blocks):
+            features = project(block, tokens, part=1) if index == KEY_BLOCK else features
+            tokens = block(tokens)
         deep = [self.norm(tokens)]
         if self.whole:
-            last = self.blocks[-1]
-            mid = before + last.attn.proj(project(last, before, part=2))
-            deep = [self.norm(mid + last.mlp(last.norm2(mid))), keys, self.norm(tokens[:, :1]).expand_as(tokens)]
+            values, photo = (self.norm(seen) for seen in _last(self.blocks[-1], tokens))
+            deep = [values, features, photo.expand_as(tokens)]
         maps = torch.cat(deep, 2)[:, 1:].transpose(1, 2).unflatten(2, grid.shape[2:])
         return [photos, None, self.stem(photos), None, maps[..., MARGIN:-MARGIN, MARGIN:-MARGIN]]
+
+
+def _last(block: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """What mini reads of its last block: `MiniNetwork.value_path` (B, n, C), and the class token behind it (B, 1, C)."""
+    parts = [project(block, tokens, part) for part in range(3)]
+    queries, keys, values = (part.unflatten(2, (block.attn.num_heads, -1)).transpose(1, 2) for part in parts)
+    rows = (queries[:, :, :1] * block.attn.scale @ keys.transpose(2, 3)).softmax(3)
+    told = (rows @ values).transpose(1, 2).flatten(2)
+    value, photo = tokens + block.attn.proj(parts[2]), tokens[:, :1] + block.attn.proj(told)
+    return value + block.mlp(block.norm2(value)), photo + block.mlp(block.norm2(photo))
 
 
 class DeepLab(nn.Module):

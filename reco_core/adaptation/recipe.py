@@ -38,11 +38,11 @@ class Recipe:
     stride: int = 16
     channels: int = 128
     rates: tuple[int, int, int] = (6, 12, 18)
-    side: int = 256
+    side: int = 224
     views: tuple[float, ...] = (1.0,)
     unsure: float = 0.25
     balance: float = 0.5
-    crop: int = 256
+    crop: int = 224
     scales: tuple[float, float] = (0.75, 1.5)
     jitter: float = 0.3
     blur: bool = True
