@@ -258,7 +258,7 @@ class _Running:
                     raise
                 log.warning("%s Training mini's backbone in place of %s.", error, recipe.encoder)
                 recipe = replace(recipe, encoder=MINI, stride=QUICK.stride, rates=QUICK.rates)
-                model = DeepLab(recipe, classes, start)
+                model = DeepLab(recipe, classes, start if recipe.whole_mini else None)
                 initial = deeplab.initialise(model, recipe)
                 initial += f", since {self.job.recipe.encoder}'s weights could not be had"
         log.info("first weights: %s", initial)

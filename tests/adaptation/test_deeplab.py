@@ -28,8 +28,9 @@ def test_minis_backbone_is_mini(reco, blocks):
     with torch.inference_mode():
         before = tokens = mini.embed(F.pad(photos, [16] * 4, mode="reflect"))
         for index, block in enumerate(mini.vit.blocks[:blocks]):
-            keys = project(block, tokens, part=1) if index == KEY_BLOCK else None if index < KEY_BLOCK else keys
             before, tokens = tokens, block(tokens)
+            if index == KEY_BLOCK:
+                keys = project(block, before, part=1)
         seen = [mini.vit.norm(tokens)]
         if blocks == 12:
             whole = mini.vit.norm(tokens[:, :1]).expand_as(tokens)
