@@ -75,7 +75,7 @@ class MiniPyramid(nn.Module):
 
 
 def _last(block: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """What mini reads of its last block: `MiniNetwork.value_path` (B, n, C), and the class token behind it (B, 1, C)."""
+    """What mini reads of its last block: `MiniNetwork.value_path` (B, n, C); the class token behind it (B, 1, C)."""
     parts = [project(block, tokens, part) for part in range(3)]
     queries, keys, values = (part.unflatten(2, (block.attn.num_heads, -1)).transpose(1, 2) for part in parts)
     rows = (queries[:, :, :1] * block.attn.scale @ keys.transpose(2, 3)).softmax(3)

@@ -41,7 +41,7 @@ from reco_core.utils.pixels import as_photo
 from reco_core.utils.quiet_loggers import quiet_loggers
 
 log = logging.getLogger(__name__)
-FORMAT = 1
+FORMAT = 2
 ABOUT, WEIGHTS, GRAPH = "specialist.json", "specialist.safetensors", "specialist.onnx"
 TOLERANCE = 1e-3  # by which the exported network's scores may differ
 FINE = 4  # stride of what the network says, before it is enlarged

@@ -55,7 +55,8 @@ def test_what_photos_favour_is_taken_from_both(reco, references, real_photos):
     encoded, scoring = reco.encoder.encode_photo(photo), find_method("reco2").scoring
     before, after = (s.score(encoded, references, (40, 40), scoring).scores[2] for s in (reco.scorer, scorer))
     assert (before - after).mean() == pytest.approx(0.4 * 8, abs=0.5)
-    plain, moved = (started(reco, references, s).start for s in (reco.scorer, scorer))
+    plain, moved = (begin(reco, references, s) for s in (reco.scorer, scorer))
+    assert plain is not None and moved is not None
     assert (plain.photo.bias - moved.photo.bias).tolist() == pytest.approx(taken.tolist(), abs=1e-5)
 
 
@@ -76,6 +77,7 @@ def test_what_is_favoured_against_a_loop(reco, references, monkeypatch, spread):
     odds = rng.normal([3, -5, 0, 1, 2, 2, -1], spread, (9, 7))
     fake(monkeypatch, reco, odds)
     found = favoured(reco, references, [np.full((8, 8, 3), i, np.uint8) for i in range(9)])
+    assert found is not None
     means = odds[:, :4].mean(0)
     between = sum((m - means.mean()) ** 2 for m in means) / 4
     within = sum(((column - column.mean()) ** 2).mean() for column in odds[:, :4].T) / 4
