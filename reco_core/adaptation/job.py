@@ -126,7 +126,10 @@ def adapt(
         unknown = ", ".join(missing)
         log.warning("ReCo found none of these in your photos, so the specialist does not know them: %s", unknown)
     if not curve.best.step:
-        log.warning("Training did not make it better: what is kept is what ReCo knew of your names before.")
+        log.warning(
+            "Training did not make it better: what is kept is what ReCo knew before. "
+            "ReCo itself marks these photos better."
+        )
     held = held_out(examples)
     skipped = dict(Counter(entry.reason for entry in photos.skipped))
     unused = {"left_out": [*map(asdict, left_out)], "skipped": skipped, "held_out": len(held)}
