@@ -1,7 +1,7 @@
 """Many visitors at once: what fails, what is refused, how long it takes, whether memory grows, who sees whose photo.
 
     python app.py --behind-proxy 127.0.0.1 &
-    python benchmarks/visitors.py http://127.0.0.1:7860 [--visitors 50] [--minutes 5]
+    python benchmarks/visitors.py http://127.0.0.1:7860 [--visitors 50] [--minutes 5] [--new-photos]
 
 Each visitor has an address (told as a proxy would), names, and a photo of a size and with a marker of its own: squares
 in a row, black and white, that are read back from every overlay. Exits with 1 if anything failed.
@@ -50,9 +50,15 @@ class Visitor:
         self.size = (320 + 2 * number, 240 + number)
         photo = np.asarray(Image.fromarray(source).resize(self.size)).copy()
         photo[:SQUARE, : SQUARE * BITS] = np.repeat(np.repeat([squares(number)], SQUARE, 0), SQUARE, 1)[..., None]
+        self.pixels = photo
+
+    def photo(self, new: bool) -> bytes:
+        """The photo as a file. new: one that nobody has asked about, by a pixel."""
+        if new:
+            self.pixels[-1, -1] = [self.random.randrange(256) for _ in range(3)]
         file = io.BytesIO()
-        Image.fromarray(photo).save(file, "PNG")
-        self.photo = file.getvalue()
+        Image.fromarray(self.pixels).save(file, "PNG", compress_level=1)
+        return file.getvalue()
 
     def wrong(self, answer: dict) -> str:
         """What of an answer is not this visitor's; "" if all is."""
@@ -71,15 +77,16 @@ def squares(number: int) -> np.ndarray:
     return np.array([1, *bits, 0], np.uint8) * 255
 
 
-def visit(visitor: Visitor, address: str, until: float, seen: Seen) -> None:
+def visit(visitor: Visitor, address: str, until: float, seen: Seen, new_photos: bool = False) -> None:
     """Ask again and again, with pauses as people make them, until the time is over."""
     headers = {"X-Forwarded-For": f"10.0.{visitor.number // 250}.{visitor.number % 250 + 1}"}
     with httpx.Client(base_url=address, headers=headers, timeout=300) as client:
         while time.monotonic() < until:
+            photo = visitor.photo(new_photos)
             began, pause = time.monotonic(), visitor.random.uniform(0.5, 3)
             try:
                 form = {"names": ", ".join(visitor.names), "k": "5"}
-                reply = client.post("/api/v1/segment", data=form, files={"photo": ("photo.png", visitor.photo)})
+                reply = client.post("/api/v1/segment", data=form, files={"photo": ("photo.png", photo)})
                 said = reply.json()
                 with seen.lock:
                     if reply.status_code == 200:
@@ -131,11 +138,14 @@ def main() -> int:
     parser.add_argument("address", help="of a server that is started with --behind-proxy 127.0.0.1")
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--new-photos", action="store_true", help="each asks about another photo each time")
     args = parser.parse_args()
     visitors = [Visitor(number) for number in range(args.visitors)]
     address, seen, began = args.address.rstrip("/"), Seen(), time.monotonic()
     until = began + 60 * args.minutes
-    threads = [threading.Thread(target=visit, args=[visitor, address, until, seen]) for visitor in visitors]
+    threads = [
+        threading.Thread(target=visit, args=[visitor, address, until, seen, args.new_photos]) for visitor in visitors
+    ]
     threads.append(threading.Thread(target=watch, args=[address, began, until, seen]))
     for thread in threads:
         thread.start()

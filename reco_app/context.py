@@ -9,6 +9,7 @@ from gradio.utils import get_upload_folder
 
 from reco_app.clients import Clients
 from reco_app.components.examples import Examples
+from reco_app.hosting.cores import Shares
 from reco_app.jobs.job_queue import JobQueue
 from reco_app.limits import Limits
 from reco_app.preset_pool import PresetPool
@@ -40,6 +41,11 @@ class AppContext:
     def examples(self) -> Examples:
         """The example photos."""
         return Examples(self.cache)
+
+    @cached_property
+    def cores(self) -> Shares:
+        """Who may use how many."""
+        return Shares()
 
     @cached_property
     def clients(self) -> Clients:

@@ -4,12 +4,13 @@ from typing import Any
 
 import gradio as gr
 
+from reco_app.hosting.cores import lanes
 from reco_core.utils.run_control import RunControl
 
 Options = dict[str, Any]
 
 PRIVATE: Options = {"api_visibility": "private"}
-MODEL: Options = {**PRIVATE, "concurrency_id": "model"}  # segments, one at a time
+MODEL: Options = {**PRIVATE, "concurrency_id": "model", "concurrency_limit": lanes()}  # segments
 PHOTOS: Options = {**PRIVATE, "concurrency_id": "photos", "concurrency_limit": 2}  # reads many, while others segment
 SEARCH: Options = {**PRIVATE, "concurrency_id": "search", "concurrency_limit": 2}  # waits for no model
 LIGHT: Options = {**PRIVATE, "concurrency_id": "light", "concurrency_limit": 4, "show_progress": "hidden"}

@@ -57,10 +57,12 @@ def make_context(args: argparse.Namespace, recipe: Recipe = QUICK) -> AppContext
     find_preset(args.preset)
 
     def load(name: str) -> ReCo:
+        from reco_core.models.encoders import quick_precision
         from reco_core.pipeline import ReCo
 
+        precision = quick_precision(args.device) if name == "mini" else None
         archive = args.archive if name == args.preset else None
-        return ReCo.load(name, archive=archive, device=args.device, fetch=False)
+        return ReCo.load(name, archive=archive, device=args.device, fetch=False, precision=precision)
 
     pool, photos = PresetPool(load, args.preset), args.photos or cache_folder() / "photos"
     return AppContext(pool, photos, args.device, may_install=args.may_install, recipe=recipe)

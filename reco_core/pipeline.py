@@ -4,10 +4,11 @@
     references = reco.prepare(["cat", "wall"])
     result = reco.segment(read_photo("cat.jpg"), references)
 
-One ReCo serves any number of users: models and archive are read-only, and the only thing that
-changes is a cache of learned concepts, keyed by everything they depend on.
+One ReCo serves any number of users: models and archive are read-only, and the only things that change are two caches,
+of learned concepts and of what models said of photos, keyed by everything they depend on.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -35,6 +36,7 @@ from reco_core.segmentation.decision import decision_maps, decision_size
 from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.surroundings import competing
 from reco_core.types import MAX_LABELS, Concept, Encoded, PhotoRecord, References, Segmentation
+from reco_core.utils.byte_cache import ByteCache
 from reco_core.utils.images import limit_size, read_small, resize_labels
 from reco_core.utils.names import MAX_NAMES, clean_names
 from reco_core.utils.panoramas import is_long, working_side
@@ -46,6 +48,7 @@ from reco_core.utils.stopwatch import Stopwatch
 log = logging.getLogger(__name__)
 STORED_METHODS = ("reco", "reco2")  # whose references lie beside an archive
 MOST_EXEMPLARS = 1000  # of a name: each is compared with each, so time and memory grow with the square
+ENCODED_BYTES = 100_000_000  # of what models said of the last photos, some 5 MB each
 WORKING_SIDE = 640  # scores and CRFs work on the photo shrunk to this (`working_photo`); labels are enlarged again
 
 
@@ -53,10 +56,15 @@ class ReCo:
     """Models and an archive, ready to learn concepts and to find them in photos."""
 
     def __init__(
-        self, encoder: Encoder, archive: Archive, photos: Path | None = None, concepts: ConceptLibrary | None = None
+        self,
+        encoder: Encoder,
+        archive: Archive,
+        photos: Path | None = None,
+        concepts: ConceptLibrary | None = None,
+        encoded: ByteCache[Encoded] | None = None,
     ) -> None:
         """photos: folder with the archive's photos, for archives that store no dense features. concepts: of this
-        archive, if they are to be learned in another way than the usual.
+        archive, if they are to be learned in another way than the usual. encoded: what this encoder said of photos.
 
         Raises ArchiveError if the archive was made by another model.
         """
@@ -65,6 +73,7 @@ class ReCo:
         self.encoder = encoder
         self.archive = archive.with_maps_from(partial(_read_maps, encoder, photos)) if photos else archive
         self.concepts = concepts or ConceptLibrary(encoder, self.archive)
+        self.encoded = ByteCache[Encoded](ENCODED_BYTES) if encoded is None else encoded
         stats = self.concepts.learner.photo_stats, self.concepts.learner.position_stats
         self.scorer = PhotoScorer(preset.temperatures, preset.presence, *stats, encoder.words)
 
@@ -197,18 +206,28 @@ class ReCo:
             ArchiveError: it was made by another model.
         """
         both = Archive.concatenate([self.archive, archive])
-        return ReCo(self.encoder, both, concepts=ConceptLibrary(self.encoder, both, self.concepts.surroundings))
+        return ReCo(
+            self.encoder,
+            both,
+            concepts=ConceptLibrary(self.encoder, both, self.concepts.surroundings),
+            encoded=self.encoded,
+        )
 
-    def encode(self, photo: np.ndarray) -> Encoded:
-        """Run the models on a photo once, for any number of calls of `segment`.
+    def encode(self, photo: np.ndarray, working: np.ndarray | None = None) -> Encoded:
+        """Run the models on a photo, for any number of calls of `segment`; what they said of the last ones is kept.
 
-        photo: (H, W, 3) uint8 RGB, or what `as_photo` makes it of. Raises PhotoError: it is none.
+        photo: (H, W, 3) uint8 RGB, or what `as_photo` makes it of. working: its `working_photo`, if that is there
+        already. Raises PhotoError: it is none.
         """
         photo = as_photo(photo)
-        if is_long(photo.shape):
-            return self.encoder.encode_long(photo)
-        windowed = self.encoder.preset.windowed  # then the models see more than we work on
-        return self.encoder.encode_photo(photo if windowed else limit_size(photo, WORKING_SIDE))
+        long = is_long(photo.shape)
+        if not long and not self.encoder.preset.windowed:  # else the models see more than we work on
+            photo = working_photo(photo) if working is None else working
+        key = photo.shape, hashlib.sha256(np.ascontiguousarray(photo).data).digest()
+        known = self.encoded.get(key)
+        if known is not None:
+            return known
+        return self.encoded.put(key, (self.encoder.encode_long if long else self.encoder.encode_photo)(photo))
 
     def segment(
         self,
@@ -231,7 +250,7 @@ class ReCo:
         clock = Stopwatch(timings)
         working = working_photo(photo)
         clock.lap("resize")
-        encoded = encoded or self.encode(photo)
+        encoded = encoded or self.encode(photo, working)
         clock.lap("encode")
         size = (working.shape[0], working.shape[1])
         scored = self.scorer.score(encoded, references, size, method.scoring)

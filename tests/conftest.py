@@ -25,9 +25,9 @@ from reco_core.pipeline import ReCo
 from reco_core.presets import Model, Preset
 from reco_core.utils import download
 
-# Folders whose tests run in one process: the app's share a server and a browser, those of adapting a specialist, those
-# of models networks of gigabytes.
-TOGETHER = ("adaptation", "app", "models")
+# Folders whose tests run in one process: those of the page share a server and a browser, those of its API a server,
+# those of adapting a specialist one, those of models networks of gigabytes.
+TOGETHER = ("adaptation", "app/api", "app", "models")
 
 
 class Together(LoadScopeScheduling):
@@ -35,8 +35,7 @@ class Together(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        folder = file.split("/")[1]
-        return folder if folder in TOGETHER else file
+        return next((folder for folder in TOGETHER if file.startswith(f"tests/{folder}/")), file)
 
 
 @pytest.hookimpl(optionalhook=True)

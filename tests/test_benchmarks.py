@@ -85,6 +85,23 @@ def test_growth_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     assert set(json.loads((tmp_path / "r.json").read_text())["parts"]["archive"]) == {"7000", "30000", "100000"}
 
 
+@pytest.mark.usefixtures("as_script")
+def test_everything_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    everything = load("everything")
+    for _, _, command in everything.STEPS:
+        program = command.split()[0]
+        assert program == "-m" or (FILES[0].parents[1] / program).is_file(), command
+    mark = "import sys, pathlib; pathlib.Path(sys.argv[1]).open('a').write('x'); sys.exit(int(sys.argv[2]))"
+    steps = [(name, f'-c "{mark}" {{work}}/{name}.ran {code}') for name, code in (("well", 0), ("ill", 1))]
+    monkeypatch.setattr(everything, "STEPS", [("quality", *step) for step in steps])
+    folder = str(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["everything.py", folder, folder, folder, "--work", folder])
+    for _ in range(2):
+        with pytest.raises(SystemExit, match=r"failed: ill\."):
+            everything.main()
+    assert [len((tmp_path / f"{name}.ran").read_text()) for name in ("well", "ill")] == [1, 2]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("as_script")
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Write the tables of README.md and of docs/ anew from the reports in benchmarks/results, and the plots.
 
-    python tools/figures.py
+    python tools/figures.py                    # all
+    python tools/figures.py "table camvid"     # print one, also of those that no page shows
 
 Every table stands between two comments, "figures: NAME" and "end". The reports come from the commands in
 docs/benchmarks.md.
@@ -17,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 from reco_core.evaluation import tables
 from reco_core.evaluation.comparison import compare, read_report
 from reco_core.evaluation.plots import plot_ablation
+from reco_core.evaluation.published import PUBLISHED
 from reco_core.evaluation.variants import METHODS, PARTS
 from reco_core.utils.names import names_in
 
@@ -38,6 +40,17 @@ SHARES = {
 }
 IOUS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
 MAIN = (*METHODS, "reco2_crf")
+SHORT = {
+    "denseclip": "the names alone, without photos",
+    "reco": "the paper's method",
+    "reco_crf": "the same with its outlines",
+    "reco2_crf": "**ours, the usual one**",
+}
+SHORT_SETS = {
+    "voc_objects": "300 photos of one object, 20 names",
+    "coco_panoptic": "80 everyday scenes, 129 names",
+    "camvid": "60 streets, 11 names",
+}
 PAIRS = names_in(
     "denseclip -> reco, reco -> reco_crf, denseclip -> reco2, reco -> reco2, reco2 -> reco2+crf, reco2 -> reco2_crf"
 )
@@ -61,6 +74,27 @@ def by_set(what: str, rows: Iterable[str], reports: dict[str, dict], cell: Calla
 def quality(reports: dict[str, dict]) -> str:
     """A row per method, a column per set."""
     return by_set("method", MAIN, reports, lambda name, report: pair(report["methods"].get(name)))
+
+
+def short(reports: dict[str, dict]) -> str:
+    """The README's: mIoU, and seconds of a photo of voc_objects."""
+    rows = []
+    for method, told in SHORT.items():
+        row = reports["voc_objects"]["methods"].get(method)
+        seconds = f"{row['seconds_per_photo']:.2f}" if row else "-"
+        rows.append([told, *(miou(method, reports[name]) for name in SHORT_SETS), seconds])
+    return tables.markdown(["", *SHORT_SETS.values(), "s a photo"], rows)
+
+
+def published(name: str) -> str:
+    """What papers report on a set, and ours if it was measured."""
+    cells = [[row, *("-" if x is None else f"{x:.1f}" for x in figures)] for row, *figures in PUBLISHED[name]]
+    report = RESULTS / f"{name}.json"
+    if not report.exists():
+        return tables.markdown(["", "accuracy", "mIoU"], [*cells, ["**ours**", "not measured", "not measured"]])
+    for method, row in read_report(report)["methods"].items():
+        cells.append([f"**ours: {method}**", tables.percent(row["accuracy"]), tables.percent(row["miou"])])
+    return tables.markdown(["", "accuracy", "mIoU"], cells)
 
 
 def parts(reports: dict[str, dict]) -> str:
@@ -163,6 +197,7 @@ def main() -> None:
     reports = {name: read_report(RESULTS / f"{name}.json") for name in SETS}
     full = {name: tables.table(report) for name, report in reports.items()}
     made = {
+        "short": short(reports),
         "quality": quality(reports),
         "parts": parts(reports),
         **({"curves": curves(reports)} if _varied(reports["voc_objects"]) else {}),
@@ -173,12 +208,18 @@ def main() -> None:
         "discovery recall": recalls(DISCOVERED),
         "discovery short": discovered_short(DISCOVERED),
         "presence": tables.presence_table([r for name, r in reports.items() if name != "voc_objects_only"]),
+        **{f"published {name}": published(name) for name in PUBLISHED},
         **{f"table {name}": table for name, table in full.items()},
         **{
             f"classes {name}": tables.class_table(_only(report, ("denseclip", "reco", "reco2", "reco2_crf")))
             for name, report in reports.items()
         },
     }
+    if len(sys.argv) > 1:
+        if sys.argv[1] not in made:
+            sys.exit(f"the reports have no such table; they have: {', '.join(made)}")
+        print(made[sys.argv[1]])
+        return
     for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         fill(file, made)
     for name in ("voc_objects", "coco_panoptic", "camvid"):

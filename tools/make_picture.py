@@ -6,6 +6,7 @@ The photos come with scikit-image (CC0 and public domain).
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,11 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+from panels import grid
+from panels import panel as small
+
+from reco_core.install import teach_from
 from reco_core.pipeline import ReCo
 from reco_core.presets import usual_method
 from reco_core.utils.visualize import colour, overlay, tag
@@ -44,6 +49,7 @@ PICTURES = {
     ],
 }
 COLUMNS = 6
+CROPS = ((0, 90), (40, 180), (90, 120), (60, 240), (20, 200))  # y, x of what is taught, in docs/teach.md
 DISCOVERED = ("coffee", "astronaut", "motorcycle", "rocket")  # of docs/discover.md
 
 
@@ -72,6 +78,23 @@ def discovered(discoverer: Discoverer, photo: np.ndarray) -> Image.Image:
     return out.resize((round(out.width * HEIGHT / out.height), HEIGHT), Image.Resampling.LANCZOS)
 
 
+def taught(reco: ReCo) -> Image.Image:
+    """Five crops of one photo of a stereo pair are given, the other is asked."""
+    left, right, _ = skimage.data.stereo_motorcycle()
+    crops = [Image.fromarray(left[y : y + 400, x : x + 420]) for y, x in CROPS]
+    method = usual_method(reco.encoder.preset)
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(folder) / "photos"
+        photos.mkdir()
+        for i, crop in enumerate(crops):
+            crop.save(photos / f"{i}.png")
+        own, zorbl = teach_from(reco, "zorbl", str(photos), Path(folder) / "archive", method=method)
+        result = own.segment(right, own.prepare(["zorbl"], method=method, taught=[zorbl]), method=method)
+    marked = Image.fromarray(overlay(right, result.labels, 1))
+    asked = [small(Image.fromarray(right), '"zorbl"?'), small(marked, f"{result.presence[0]:.0%} sure")]
+    return grid([[small(crop, "given") for crop in crops], asked])
+
+
 def load(name: str) -> np.ndarray:
     photo = skimage.data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(skimage.data, name)()
     return photo if photo.ndim == 3 else np.stack([photo] * 3, -1)
@@ -82,6 +105,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file, shown in PICTURES.items():
         sheet([panel(reco, load(name), names) for name, names in shown]).save(folder / file, quality=85)
+    taught(reco).save(folder / "teach.webp", quality=80)
     discoverer = Discoverer(reco)
     sheet([discovered(discoverer, load(name)) for name in DISCOVERED]).save(folder / "discover.jpg", quality=85)
 

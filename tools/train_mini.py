@@ -17,7 +17,7 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -90,13 +90,19 @@ class ReadOut(NamedTuple):
 
 def read_out(network: MiniNetwork, tokens: list[Tensor], values: Tensor | None = None) -> ReadOut:
     """What a network says of tokens (see `levels`); patches are read from `values`, by default its own."""
-    own = network.value_path(tokens[-3])
+    own = value_path(network.vit.blocks[-1], tokens[-3])
     return ReadOut(
         project(network.vit.blocks[KEY_BLOCK], tokens[2 * KEY_BLOCK], 1),
         own,
         network.speak(tokens[-1][:, :1]).names,
         network.speak((own if values is None else values)[:, 1:]).names,
     )
+
+
+def value_path(block: Any, tokens: Tensor) -> Tensor:
+    """A block without its attention: every token keeps its own value; (B, 1 + h w, C)."""
+    mid = tokens + block.attn.proj(project(block, tokens, part=2))
+    return mid + block.mlp(block.norm2(mid))
 
 
 def block_losses(student: MiniNetwork, teacher: MiniNetwork, images: Tensor) -> dict[str, Tensor]:

@@ -85,11 +85,11 @@ def parts(patches: Tensor, layout: tuple[int, int]) -> Tensor:
 def read(network: MiniNetwork, images: Tensor) -> tuple[Tensor, Tensor]:
     """Normalised class tokens (B, C) and patches of the value path (B, h, w, C)."""
     tokens = network.embed(images)
-    for block in network.vit.blocks:
-        before, tokens = tokens, block(tokens)
+    for block in network.vit.blocks[:-1]:
+        tokens = block(tokens)
+    seen = network.vit.norm(network.last(tokens))
     grid = (images.shape[-2] // PATCH, images.shape[-1] // PATCH)
-    patches = network.vit.norm(network.value_path(before)[:, 1:]).unflatten(1, grid)
-    return network.vit.norm(tokens[:, 0]), patches
+    return seen[:, 0], seen[:, 1:].unflatten(1, grid)
 
 
 def losses(student: MiniNetwork, teacher: MiniNetwork, batch: Batch, excludes: Tensor) -> dict[str, Tensor]:

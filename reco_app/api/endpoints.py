@@ -10,13 +10,14 @@ from reco_app.api.teach import TeachEndpoint
 from reco_app.archive.handlers import ArchiveHandlers
 from reco_app.context import AppContext
 from reco_app.discover.handlers import DiscoverHandlers
+from reco_app.hosting.cores import lanes
 from reco_app.segment.answering import Answering
 
 TOOLS = ("segment", "discover", "search")  # of MCP
 # The line that a call waits in, and how many of it at once.
 LANES = {"search": ("search", 2), "teach": ("photos", 2), "adapt": ("photos", 2)}
 JOBS = ("adapt_status", "adapt_result", "adapt_cancel")  # ask for no work
-MODEL, LIGHT = ("model", 1), ("light", 4)
+MODEL, LIGHT = ("model", lanes()), ("light", 4)
 
 
 def make_endpoints(

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,8 @@ PNG, ZIP = "data:image/png;base64,", "data:application/zip;base64,"
 def png(picture: np.ndarray | Image.Image) -> str:
     """A picture, (H, W, 3) or (H, W) uint8, as a PNG's data URL."""
     image, packed = picture if isinstance(picture, Image.Image) else Image.fromarray(picture), io.BytesIO()
-    image.save(packed, "PNG", compress_level=3)
+    # Of a photo runs are all that compresses in little time, and looking for more makes it larger.
+    image.save(packed, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return PNG + base64.b64encode(packed.getvalue()).decode()
 
 

@@ -159,7 +159,8 @@ class DiscoverHandlers:
         discoverer = self._discoverer(preset, names, progress)
         patience = RequestControl(self.context.limits.request_seconds)
         control = RunControl(lambda stage, *_: progress(None, desc=stage.capitalize()), patience)
-        return discoverer, discoverer.read(pixels, control=control)
+        with self.context.cores.share():
+            return discoverer, discoverer.read(pixels, control=control)
 
     def _discoverer(self, preset: str, names: tuple[str, ...] = (), progress: Progress = Progress()) -> Discoverer:
         """names: a visitor's words, in a vocabulary that is theirs alone; none: the one that all share."""

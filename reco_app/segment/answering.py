@@ -69,16 +69,17 @@ class Answering:
             progress(None, desc="Loading the model")
         archive = with_user_photos(presets.get(asked.preset), user_photos, progress)
         names, remarks = archive.reco.understand(asked.names, archive.taught)
-        references = archive.reco.prepare(
-            names,
-            k=k,
-            method=asked.full_method,
-            background=background,
-            context=context,
-            exclude=dropped,
-            taught=list(archive.concepts(names, asked.full_method, k, context, dropped).values()),
-            control=RunControl(shown_on(progress, "names").report, RequestControl(limits.request_seconds, control)),
-        )
+        with self.context.cores.share():
+            references = archive.reco.prepare(
+                names,
+                k=k,
+                method=asked.full_method,
+                background=background,
+                context=context,
+                exclude=dropped,
+                taught=list(archive.concepts(names, asked.full_method, k, context, dropped).values()),
+                control=RunControl(shown_on(progress, "names").report, RequestControl(limits.request_seconds, control)),
+            )
         return Asked(archive, references, tuple(remarks))
 
     def check_preset(self, name: str) -> None:
@@ -103,7 +104,9 @@ class Answering:
         return self._mark(asked.preset, photo, learned.references, method or asked.full_method)
 
     def _marked(self, preset: str, photo: np.ndarray, references: References, method: str) -> Segmentation:
-        return self.context.presets.get(preset).segment(photo, references, method=method)
+        reco = self.context.presets.get(preset)
+        with self.context.cores.share():
+            return reco.segment(photo, references, method=method)
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from reco_core.adaptation.recipe import MINI, Recipe
 from reco_core.adaptation.start import Start
 from reco_core.errors import OptionError, WeightsError
 from reco_core.models import weights
-from reco_core.models.mini_vit import KEY_BLOCK, PATCH, MiniNetwork, project
+from reco_core.models.mini_vit import KEY_BLOCK, PATCH, MiniNetwork, last, project
 from reco_core.presets import IMAGENET_MEAN, IMAGENET_STD, MINI_NETWORK, Model, WeightFile
 from reco_core.utils.run_control import RunControl
 
@@ -66,22 +66,10 @@ class MiniPyramid(nn.Module):
         for index, block in enumerate(self.blocks[:-1] if self.whole else self.blocks):
             features = project(block, tokens, part=1) if index == KEY_BLOCK else features
             tokens = block(tokens)
-        deep = [self.norm(tokens)]
-        if self.whole:
-            values, photo = (self.norm(seen) for seen in _last(self.blocks[-1], tokens))
-            deep = [values, features, photo.expand_as(tokens)]
+        seen = self.norm(last(self.blocks[-1], tokens) if self.whole else tokens)
+        deep = [seen, features, seen[:, :1].expand_as(seen)] if self.whole else [seen]
         maps = torch.cat(deep, 2)[:, 1:].transpose(1, 2).unflatten(2, grid.shape[2:])
         return [photos, None, self.stem(photos), None, maps[..., MARGIN:-MARGIN, MARGIN:-MARGIN]]
-
-
-def _last(block: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """What mini reads of its last block: `MiniNetwork.value_path` (B, n, C); the class token behind it (B, 1, C)."""
-    parts = [project(block, tokens, part) for part in range(3)]
-    queries, keys, values = (part.unflatten(2, (block.attn.num_heads, -1)).transpose(1, 2) for part in parts)
-    rows = (queries[:, :, :1] * block.attn.scale @ keys.transpose(2, 3)).softmax(3)
-    told = (rows @ values).transpose(1, 2).flatten(2)
-    value, photo = tokens + block.attn.proj(parts[2]), tokens[:, :1] + block.attn.proj(told)
-    return value + block.mlp(block.norm2(value)), photo + block.mlp(block.norm2(photo))
 
 
 class DeepLab(nn.Module):

@@ -30,7 +30,8 @@ def load_encoder(
         folder: where weights are looked for first; for mini also one file.
         fetch: whether weights that are nowhere on this machine are downloaded.
         control: see `weights.resolve`.
-        precision: "float32", "bfloat16" or "float16"; default: half precision on a GPU (mini: always float32).
+        precision: "float32", "bfloat16" or "float16"; default: half precision on a GPU (mini: float32; it has no
+            float16). See `quick_precision`.
 
     Raises:
         OptionError: the device or precision does not exist. WeightsError: a file is missing or not the right one.
@@ -38,9 +39,10 @@ def load_encoder(
     """
     device = choose_device(device)
     if preset.features.library == "mini":
-        if choose_precision(precision, "cpu") != torch.float32:
-            raise OptionError("preset mini runs in float32 only", given=precision)
-        return MiniEncoder.load(preset, device, folder)
+        chosen = choose_precision(precision, "cpu")
+        if chosen == torch.float16:
+            raise OptionError("preset mini has no such precision", given=precision, expected="float32, bfloat16")
+        return MiniEncoder.load(preset, device, folder, chosen)
     chosen = choose_precision(precision, device)
     files = [weights.resolve(m, folder, fetch=fetch, control=control) for m in preset.models]
     networks = untrained(preset)
@@ -75,3 +77,11 @@ def choose_precision(precision: str | None, device: str) -> torch.dtype:
     if precision not in known:
         raise OptionError("unknown precision", given=precision, expected=", ".join(known))
     return known[precision]
+
+
+def quick_precision(device: str | None) -> str | None:
+    """For who answers many people: bfloat16 on a CPU that multiplies it twice as fast as float32; else the default."""
+    if choose_device(device) != "cpu":
+        return None
+    known = torch.cpu.get_capabilities()
+    return "bfloat16" if known.get("avx512_bf16") or known.get("amx_bf16") else None

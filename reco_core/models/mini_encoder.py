@@ -36,8 +36,10 @@ class MiniEncoder(Encoder):
     aliases: tuple[Tensor, Tensor]
 
     @classmethod
-    def load(cls, preset: Preset, device: str = "cpu", folder: Path | None = None) -> Self:
-        """folder: another folder or file of weights for the network.
+    def load(
+        cls, preset: Preset, device: str = "cpu", folder: Path | None = None, precision: torch.dtype = torch.float32
+    ) -> Self:
+        """folder: another folder or file of weights for the network. precision: see `MiniNetwork.lower`.
 
         Raises:
             OptionError, WeightsError: what is missing or not the right file.
@@ -50,7 +52,7 @@ class MiniEncoder(Encoder):
         state = weights.read_state_dict(found.path)
         network = MiniNetwork.of(state)
         weights.load_strictly(network, state, "mini", found.path.name)
-        network.to(device).eval()
+        network.lower(precision).to(device).eval()
         stored = weights.read_state_dict(bundled_folder() / vocabulary.file)
         spoken = stored["embeddings"].float().to(device)
         aliases = (stored["aliases"].float().to(device), stored["alias_rows"].long().to(device))
@@ -70,21 +72,10 @@ class MiniEncoder(Encoder):
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
 
     def encode_photo(self, photo: np.ndarray) -> Encoded:
-        """The network keeps notes of its own in the outermost patches, the corners above all: it sees
-        the photo with a mirrored margin, what it says of the margin is dropped, and a corner gets
-        what it says of the patch diagonally inside.
-        """
+        """The network sees the photo with a mirrored margin, left out of what it says; see `mini_vit.inside`."""
         model, margin = self.preset.features, self.preset.margin
         image = self._tensor(photo, self._size(photo, model.patch), model)[None]
-        inside = slice(margin, -margin)
-        encoded = self.encode(F.pad(image, [margin * model.patch] * 4, mode="reflect"))
-        language, features = (maps[:, inside, inside].clone() for maps in (encoded.language, encoded.features))
-        words = None if encoded.words is None else (encoded.words[0], encoded.words[1][:, inside, inside].clone())
-        for maps in (language, features, *(words or ())[1:]):
-            for y, below in ((0, 1), (-1, -2)):
-                for x, beside in ((0, 1), (-1, -2)):
-                    maps[:, y, x] = maps[:, below, beside]
-        return Encoded(encoded.embedding, language, features, words=words)
+        return self.encode(F.pad(image, [margin * model.patch] * 4, mode="reflect"), margin)
 
     def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
         return (self._crop(photo, self.preset.features),)
@@ -93,9 +84,9 @@ class MiniEncoder(Encoder):
         return self.encode(torch.stack([crop for (crop,) in crops]))
 
     @torch.inference_mode()
-    def encode(self, images: Tensor) -> Encoded:
-        """Normalised photos (B, 3, H, W), sides multiples of the patch."""
-        out = self.network(images.to(self.device))
+    def encode(self, images: Tensor, margin: int = 0) -> Encoded:
+        """Normalised photos (B, 3, H, W), sides multiples of the patch. margin: patches on each side to leave out."""
+        out = self.network(images.to(self.device), margin)
         return Encoded(
             embedding=conse(out.photo.probability, self.spoken),
             language=conse(out.patches.probability, self.spoken),

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reco_core.models.vit import VisionTransformer
+from reco_core.models.vit import VisionTransformer, attend
 
 PATCH = 16
 SIDE = 14  # patches of the photos that it was taught with
@@ -80,16 +80,27 @@ class MiniNetwork(nn.Module):
         names, words = (state.get(f"{rows}.bias", ()) for rows in ("vit.head", "photo_words"))
         return cls(names=len(names) or NAMES, words=len(words))
 
-    def forward(self, images: Tensor) -> MiniOutput:
-        """Read normalised photos (B, 3, 16 h, 16 w), float; any h, w of at least 1."""
+    def lower(self, precision: torch.dtype) -> Self:
+        """Compute attention and MLPs in another precision; what they add to, and what is said of it, stays float32."""
+        for block in self.vit.blocks:
+            block.attn.to(precision)
+            block.mlp.to(precision)
+        return self
+
+    def forward(self, images: Tensor, margin: int = 0) -> MiniOutput:
+        """Read normalised photos (B, 3, 16 h, 16 w), float; any h, w of at least 1.
+
+        margin: so many patches on each side are left out of what is said.
+        """
         grid = (images.shape[-2] // PATCH, images.shape[-1] // PATCH)
         tokens = self.embed(images)
-        for index, block in enumerate(self.vit.blocks):
+        for index, block in enumerate(self.vit.blocks[:-1]):
             if index == KEY_BLOCK:
                 keys = project(block, tokens, part=1)
-            before, tokens = tokens, block(tokens)
-        patches = self.value_path(before)[:, 1:].unflatten(1, grid)
-        return MiniOutput(self.speak(tokens[:, 0]), self.speak_of(patches), keys[:, 1:].unflatten(1, grid))
+            tokens = block(tokens)
+        tokens = self.last(tokens)
+        patches, keys = (inside(maps[:, 1:].unflatten(1, grid), margin) for maps in (tokens, keys))
+        return MiniOutput(self.speak(tokens[:, 0]), self.speak_of(patches), keys)
 
     def look(self, images: Tensor, seen: Tensor) -> Spoken:
         """What is said, batch (B,), of photos (B, 3, 16 h, 16 w) of which some patches count less.
@@ -99,12 +110,9 @@ class MiniNetwork(nn.Module):
         tokens = self.embed(images)
         bias = F.pad(seen, (1, 0), value=1.0).log()[:, None, None]
         for block in self.vit.blocks:
-            queries, keys, values = (
-                project(block, tokens, part).unflatten(-1, (block.attn.num_heads, -1)).transpose(1, 2)
-                for part in range(3)
-            )
-            rows = (queries @ keys.transpose(-1, -2) * block.attn.scale + bias).softmax(-1)
-            tokens = tokens + block.attn.proj((rows @ values).transpose(1, 2).flatten(2))
+            attention = block.attn
+            queries, keys, values = attention.split(block.norm1(tokens))
+            tokens = tokens + attention.join(attend(queries, keys, values, bias.to(queries.dtype)))
             tokens = tokens + block.mlp(block.norm2(tokens))
         return self.speak(tokens[:, 0])
 
@@ -112,11 +120,9 @@ class MiniNetwork(nn.Module):
         """Photos -> tokens (B, 1 + h w, 192) with positions."""
         return self.vit.embed(images)
 
-    def value_path(self, tokens: Tensor) -> Tensor:
-        """The last block without its attention: every token keeps its own value; (B, 1 + h w, 192)."""
-        block = self.vit.blocks[-1]
-        mid = tokens + block.attn.proj(project(block, tokens, part=2))
-        return mid + block.mlp(block.norm2(mid))
+    def last(self, tokens: Tensor) -> Tensor:
+        """The last block, in which only the class token hears others: every patch keeps its own value."""
+        return last(self.vit.blocks[-1], tokens)
 
     def speak(self, tokens: Tensor) -> Spoken:
         """What class tokens (..., 192) after the last block say of their photos."""
@@ -138,11 +144,33 @@ class MiniNetwork(nn.Module):
         return EVENED * (self.word_prior - USUAL)
 
 
+def last(block: Any, tokens: Tensor) -> Tensor:
+    """See `MiniNetwork.last`."""
+    queries, keys, values = block.attn.split(block.norm1(tokens))
+    heard = attend(queries[:, :, :1], keys, values)
+    tokens = tokens + block.attn.join(torch.cat([heard, values[:, :, 1:]], 2))
+    return tokens + block.mlp(block.norm2(tokens))
+
+
 def project(block: Any, tokens: Tensor, part: int) -> Tensor:
     """Queries (part 0), keys (1) or values (2) of a block for tokens (B, n, C), all heads joined."""
     width = tokens.shape[-1]
     rows = slice(part * width, (part + 1) * width)
-    return F.linear(block.norm1(tokens), block.attn.qkv.weight[rows], block.attn.qkv.bias[rows])
+    weight, bias = block.attn.qkv.weight[rows], block.attn.qkv.bias[rows]
+    return F.linear(block.norm1(tokens).to(weight.dtype), weight, bias)
+
+
+def inside(maps: Tensor, margin: int) -> Tensor:
+    """Maps (B, h, w, C) without a margin on each side. The network keeps notes of its own in the outermost patches, the
+    corners above all: where there is a margin, a corner gets what the patch diagonally inside has.
+    """
+    if not margin:
+        return maps
+    maps = maps[:, margin:-margin, margin:-margin].clone()
+    for y, below in ((0, 1), (-1, -2)):
+        for x, beside in ((0, 1), (-1, -2)):
+            maps[:, y, x] = maps[:, below, beside]
+    return maps
 
 
 def conse(probability: Tensor, embeddings: Tensor, top: int = TOP_NAMES) -> Tensor:
@@ -159,5 +187,6 @@ def conse(probability: Tensor, embeddings: Tensor, top: int = TOP_NAMES) -> Tens
     Source: Norouzi et al., ICLR 2014, section 3.
     """
     most, index = probability.topk(min(top, probability.shape[-1]), dim=-1)
-    weights = torch.zeros_like(probability).scatter_(-1, index, most)
-    return F.normalize(weights @ embeddings.float(), dim=-1)
+    rows, shares = (x.reshape(-1, x.shape[-1]) for x in (index, most))
+    sums = F.embedding_bag(rows, embeddings.float(), per_sample_weights=shares, mode="sum")
+    return F.normalize(sums, dim=-1).view(*index.shape[:-1], -1)

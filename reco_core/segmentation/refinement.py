@@ -26,6 +26,7 @@ ITERATIONS = 5
 RADIUS = 2  # of the guided filter's windows, in positions
 EVENNESS = 1e-4  # variance of colour (0..1) below which a window counts as plain
 GUIDE = 2  # the guide's pixels are so many of the photo's pixels wide: noise makes no outlines
+ROWS = 128  # of the pairwise matrix that are worked on at a time
 NOTHING = -50.0  # logarithm of the least weight
 LEAST = -1e4  # of scores, which may be minus infinity
 
@@ -85,10 +86,16 @@ def pairwise(colours: Tensor) -> Tensor:
     points = points - points.mean(1, keepdim=True)
     half, one = points.square().sum(0, keepdim=True) / 2, torch.ones_like(points[:1])
     # One product is the exponent, p . q - p . p / 2 - q . q / 2; numbers that 32 bits can hardly hold take long.
-    exponent = torch.cat([points, -half, one]).T @ torch.cat([points, one, -half])
-    weights = exponent.clamp_min_(NOTHING).exp_()
-    scale = weights.sum(1).rsqrt()
-    return weights.mul_(scale).mul_(scale[:, None])
+    left, right = torch.cat([points, -half, one]).T, torch.cat([points, one, -half])
+    heard: list[Tensor] = []
+    weights = torch.empty(left.shape[0], right.shape[1], device=colours.device)
+    for part, rows in zip(left.split(ROWS), weights.split(ROWS), strict=True):  # they stay in the processor's cache
+        torch.mm(part, right, out=rows).clamp_min_(NOTHING).exp_()
+        heard.append(rows.sum(1))
+    scale = torch.cat(heard).rsqrt()
+    for rows, own in zip(weights.split(ROWS), scale.split(ROWS), strict=True):
+        rows.mul_(scale).mul_(own[:, None])
+    return weights
 
 
 def mean_field(scores: Tensor, weights: Tensor) -> Tensor:

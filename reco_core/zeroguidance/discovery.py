@@ -114,7 +114,7 @@ class Discoverer:
         watch = Stopwatch()
         _enter(control, 0)
         working = working_photo(photo)
-        encoded = self.reco.encode(photo)
+        encoded = self.reco.encode(photo, working)
         watch.lap("encode")
         if regions is None:
             tree = grow_tree(encoded.features[0], MOST_PARTS)

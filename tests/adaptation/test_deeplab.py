@@ -34,7 +34,7 @@ def test_minis_backbone_is_mini(reco, blocks):
         seen = [mini.vit.norm(tokens)]
         if blocks == 12:
             whole = mini.vit.norm(tokens[:, :1]).expand_as(tokens)
-            seen = [mini.vit.norm(mini.value_path(before)), keys, whole]
+            seen = [mini.vit.norm(mini.last(before)), keys, whole]
         expected = torch.cat(seen, 2)[:, 1:].transpose(1, 2).unflatten(2, (14, 14))[..., 1:-1, 1:-1]
         same, _, edges, _, deep = model.encoder(photos)
     assert same is photos and edges.shape == (2, 32, 48, 48)

@@ -208,7 +208,7 @@ def test_views_of_reco_at_several_sizes(reco, cat, monkeypatch):
     seen = []
     encode = type(reco.encoder).encode
     monkeypatch.setattr(
-        type(reco.encoder), "encode", lambda self, images: seen.append(images.shape) or encode(self, images)
+        type(reco.encoder), "encode", lambda self, images, *how: seen.append(images.shape) or encode(self, images, *how)
     )
     same, small = views_of(reco, reco.scorer, references, method, (1.0, 0.5))
     first, second = same(photo), small(photo)

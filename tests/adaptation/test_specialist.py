@@ -265,6 +265,7 @@ def test_colours_are_far_apart():
     assert deeplab.MULTIPLE == 32 and MiniNetwork().vit.patch_embed.patch_size == (16, 16)
 
 
+@pytest.mark.slow
 def test_the_runtime_tells_nobody_of_it(folder, tmp_path):
     """onnxruntime would report each session to its makers; while it does, it keeps a file among what is temporary."""
     code = "import sys; from reco_core.adaptation.specialist import Specialist; Specialist(sys.argv[1], 'cpu')"

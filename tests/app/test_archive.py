@@ -67,6 +67,7 @@ def sees_nothing(page: Page, address: str, folder: Path) -> None:
         urllib.request.urlopen(f"{address}gradio_api/file={quote(str(kept))}", timeout=10)
 
 
+@pytest.mark.slow
 def test_teach_find_save_and_load_and_nobody_else_sees_it(visit, cup_photos, table, tmp_path, address, server_folder):
     page, other = visit(), visit()
     for one in (page, other):

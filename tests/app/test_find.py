@@ -144,6 +144,7 @@ def test_a_link_fills_the_page_and_runs(visit, address):
     assert empty["width"] == result["width"]
 
 
+@pytest.mark.slow
 def test_a_link_shows_its_example_at_once_and_can_be_cancelled(visit, address):
     names = ",".join(f"%22thing {i}%22" for i in range(40))
     page = visit(address=f"{address}?names={names}&example=coffee&method=reco_no_text", script=CANCELS_AT_ONCE)
@@ -155,6 +156,7 @@ def test_a_link_shows_its_example_at_once_and_can_be_cancelled(visit, address):
     found(page, "cup")
 
 
+@pytest.mark.slow
 def test_what_gradio_refuses_leaves_the_page_as_it_was(visit):
     page = visit()
     found(page, "rocket", "sky", "crane")
@@ -214,11 +216,15 @@ def test_history_several_photos_and_cancel(visit, chelsea, table):
 def test_a_run_can_be_cancelled(visit):
     page = visit()
     found(page, "rocket", "sky", "crane")
-    page.evaluate(CANCELS_AT_ONCE)
-    ask(page, ", ".join(f'"thing {i}"' for i in range(40)))
-    page.wait_for_function("window.cancelled !== null")
-    state(page, "done")
-    assert list(answers(page)) and len(answers(page)) == 3
+    for attempt in range(3):  # a quick server may be done before a slow browser has clicked
+        before = answers(page)
+        page.evaluate(CANCELS_AT_ONCE)
+        ask(page, ", ".join(f'"thing {attempt} {i}"' for i in range(40)))
+        page.wait_for_function("window.cancelled !== null")
+        state(page, "done")
+        if cancelled := answers(page) == before:
+            break
+    assert before and cancelled
     expect(page.locator("#segment")).to_be_visible()
 
 
@@ -258,6 +264,7 @@ def test_on_a_phone_the_result_comes_first_and_the_page_is_short(visit):
     fits(page)
 
 
+@pytest.mark.slow
 def test_on_a_phone_what_is_picked_from_the_visit_is_seen(visit):
     page = visit(width=390, height=700, touch=True)
     found(page, "rocket", "sky", "crane")

@@ -10,7 +10,7 @@ from support.small_networks import SMALL_CLIP
 from reco_core.errors import ArchiveError, OptionError, WeightsError
 from reco_core.models import encoders
 from reco_core.models.clip_encoder import ClipEncoder
-from reco_core.models.encoders import choose_device, choose_precision, load_encoder
+from reco_core.models.encoders import choose_device, choose_precision, load_encoder, quick_precision
 from reco_core.pipeline import ReCo
 from reco_core.presets import CLIP, PRESETS
 from reco_core.utils.paths import bundled_folder
@@ -21,8 +21,16 @@ def test_precision_by_name():
     assert choose_precision("bfloat16", "cpu") == torch.bfloat16
     with pytest.raises(OptionError, match="float32, bfloat16, float16"):
         choose_precision("int3", "cpu")
-    with pytest.raises(OptionError, match="mini runs in float32 only"):
-        load_encoder(PRESETS["mini"], "cpu", precision="bfloat16")
+    with pytest.raises(OptionError, match=r"mini has no such precision. Given: float16. Expected: float32, bfloat16"):
+        load_encoder(PRESETS["mini"], "cpu", precision="float16")
+
+
+@pytest.mark.parametrize(("has", "expected"), [("avx512_bf16", "bfloat16"), ("amx_bf16", "bfloat16"), ("avx2", None)])
+def test_half_precision_where_the_processor_is_quicker_in_it(has, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {has: True, "avx512_bf16": has == "avx512_bf16"})
+    assert quick_precision("cpu") == expected
+    monkeypatch.setattr(encoders, "choose_device", lambda device: "cuda")
+    assert quick_precision(None) is None
 
 
 @pytest.mark.parametrize(("gpu", "bf16"), [(False, False), (True, True), (True, False)])

@@ -9,7 +9,7 @@ from reco_core.errors import OptionError, WeightsError
 from reco_core.models import weights
 from reco_core.models.encoders import choose_device
 from reco_core.models.mini_encoder import MiniEncoder
-from reco_core.models.mini_vit import EVENED, KEY_BLOCK, NAME_BIAS, USUAL, MiniNetwork, Spoken, conse
+from reco_core.models.mini_vit import EVENED, KEY_BLOCK, NAME_BIAS, USUAL, MiniNetwork, Spoken, conse, inside
 from reco_core.presets import MINI, MINI_NETWORK
 from reco_core.utils.paths import bundled_folder
 from reco_core.utils.tensors import to_tensor
@@ -175,7 +175,7 @@ def test_names_of_real_photos(reco, real_photos):
 def test_normalisation_and_margin_are_the_preset_s(reco, monkeypatch):
     seen: list[torch.Tensor] = []
     encode = reco.encoder.encode
-    monkeypatch.setattr(reco.encoder, "encode", lambda images: seen.append(images) or encode(images))
+    monkeypatch.setattr(reco.encoder, "encode", lambda images, *how: seen.append(images) or encode(images, *how))
     photo = np.full((80, 160, 3), 127, np.uint8)
     photo[:, :80] = 255
     encoded = reco.encoder.encode_photo(photo)
@@ -210,3 +210,33 @@ def test_device():
     assert choose_device("cpu") == "cpu"
     with pytest.raises(OptionError, match='Try "cpu"'):
         choose_device("abacus")
+
+
+def test_a_margin_is_left_out_and_corners_are_their_neighbours():
+    maps = torch.arange(2 * 6 * 7, dtype=torch.float32).view(2, 6, 7, 1)
+    kept = inside(maps, 1)
+    assert kept.shape == (2, 4, 5, 1)
+    expected = maps[:, 1:-1, 1:-1].clone()
+    expected[:, [0, 0, -1, -1], [0, -1, 0, -1]] = expected[:, [1, 1, -2, -2], [1, -2, 1, -2]]
+    assert torch.equal(kept, expected) and not torch.equal(kept, maps[:, 1:-1, 1:-1])
+    assert inside(maps, 0) is maps
+
+
+@torch.inference_mode()
+def test_half_precision_says_nearly_the_same(reco, real_photos):
+    """In every photo: what is said, of the photo and of its parts, and the features."""
+    half = MiniEncoder.load(MINI, precision=torch.bfloat16)
+    assert half.network.vit.blocks[0].mlp.fc1.weight.dtype == torch.bfloat16
+    for photo in real_photos.values():
+        ours, exact = half.encode_photo(photo), reco.encoder.encode_photo(photo)
+        for found, wanted, least in [
+            (ours.embedding, exact.embedding, 0.99),
+            (ours.language, exact.language, 0.999),
+            (ours.features, exact.features, 0.999),
+        ]:
+            assert found.dtype == torch.float32
+            cosines = (found * wanted).sum(-1)
+            assert not torch.equal(found, wanted) and cosines.median() > least and cosines.min() > 0.8
+    image, seen = shown(real_photos["cat"]), torch.rand(1, 196).clamp_min(0.1)
+    ours, exact = (encoder.network.look(image, seen) for encoder in (half, reco.encoder))
+    assert (ours.names.softmax(-1) - exact.names.softmax(-1)).abs().max() < 0.05

@@ -2,7 +2,7 @@
 
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import gradio as gr
@@ -17,10 +17,11 @@ from reco_app.limits import Limits
 
 
 @pytest.fixture
-def jobs(context, monkeypatch) -> AdaptEndpoints:
+def jobs(context, monkeypatch) -> Iterator[AdaptEndpoints]:
     """Endpoints whose jobs wait for ever."""
     monkeypatch.setattr(context.queue, "_start", lambda: None)
-    return AdaptEndpoints(context, AdaptHandlers(context))
+    yield AdaptEndpoints(context, AdaptHandlers(context))
+    context.queue._jobs.clear()  # a queue that ends waits for jobs that run
 
 
 def call(function: Callable, *given: object) -> dict:
