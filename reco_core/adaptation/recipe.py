@@ -20,7 +20,9 @@ class Recipe:
     of its last map to the next. channels, rates: of DeepLabv3+'s decoder.
     side: photos are shown to the network with this short side. views: and to ReCo with its own side times these, each
     also mirrored; their mean is the label. unsure: the share of each label's pixels, the least sure, that teach
-    nothing. balance: pixels count by their label's share of all to the power of minus this; 0: all the same.
+    nothing. kept: a network that starts with what mini knows is taught that again by so much, and where labels are
+    unsure by all; 0: labels alone. balance: pixels count by their label's share of all to the power of minus this; 0:
+    all the same.
     crop, scales, jitter, blur: training sees squares of `crop` pixels, of photos resized by a factor between the
     scales, with brightness, contrast and saturation changed by up to `jitter`, and half of
     them blurred if `blur`.
@@ -41,6 +43,7 @@ class Recipe:
     side: int = 224
     views: tuple[float, ...] = (1.0,)
     unsure: float = 0.25
+    kept: float = 0.5
     balance: float = 0.5
     crop: int = 224
     scales: tuple[float, float] = (0.75, 1.5)
@@ -69,6 +72,7 @@ class Recipe:
             "views": bool(self.views),
             "crop": 64 <= self.crop <= 1024 and self.crop % 32 == 0,
             "unsure": 0 <= self.unsure < 1,
+            "kept": 0 <= self.kept <= 1,
             "average": 0 <= self.average < 1,
             "balance": 0 <= self.balance <= 1,
             "scales": 0.1 <= self.scales[0] <= self.scales[1] <= 4,

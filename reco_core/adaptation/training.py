@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,8 @@ class Training:
         network.log_weights.copy_(torch.from_numpy(weights).log())
         self.network = network.to(device).train()
         self.average = deepcopy(network).eval().requires_grad_(False)
+        kept = self.recipe.kept and network.start is not None
+        self.first = deepcopy(self.average) if kept else None  # before any training
         recipe, known = self.recipe, (network.encoder, *([network.start] if network.start is not None else ()))
         encoder = {id(parameter) for part in known for parameter in part.parameters()}
         groups = [
@@ -103,9 +106,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):  # for dropout; the caller's random numbers stay as they are
             torch.manual_seed(self.crops.seed * recipe.steps + self.step)
             scores = self.network(photos.to(self.device))
-        truth = labels.to(self.device)
-        counted = (truth != IGNORED).sum().clamp_min(1)  # a batch may have nothing that is sure
-        loss = F.cross_entropy(scores, truth, self.weights, ignore_index=IGNORED, reduction="sum") / counted
+        loss = self._loss(photos.to(self.device), scores, labels.to(self.device))
         if not torch.isfinite(loss):
             raise OptionError(
                 "the training does not converge",
@@ -125,6 +126,17 @@ class Training:
                     kept.lerp_(now, 1 - inertia)
                 else:
                     kept.copy_(now)
+
+    def _loss(self, photos: Tensor, scores: Tensor, truth: Tensor) -> Tensor:
+        """Few photos have few of the names: their labels alone make it forget what mini knows of the others."""
+        entropy, sure = partial(F.cross_entropy, scores, weight=self.weights, reduction="none"), truth != IGNORED
+        taught = entropy(truth, ignore_index=IGNORED)
+        if self.first is None:
+            return taught.sum() / sure.sum().clamp_min(1)  # a batch may have nothing that is sure
+        with torch.no_grad():
+            before = self.first(photos).softmax(1)
+        kept = torch.where(sure, self.recipe.kept, 1.0)
+        return (kept * entropy(before) + (1 - kept) * taught).mean()
 
     def _mark(self, photo: np.ndarray) -> np.ndarray:
         return probabilities(self.average, photo, self.recipe.side).argmax(0).astype(np.uint8)
@@ -213,5 +225,6 @@ def evaluate(
         at_photo = F.interpolate(plain, size=labels.shape, mode="bilinear")[0].argmax(0).cpu().numpy()
         truth = np.where(labels == IGNORED, -1, labels.astype(np.int64))
         confusion += metrics.confusion_matrix(truth, at_photo, len(thresholds))
-    fits = metrics.score(confusion).miou
-    return (None if np.isnan(fits) else round(fits, 4)), round(same / pixels, 4)
+    occurs = confusion.sum(1) > 0  # a pixel of another label is a miss of its own, and no label more to the mean
+    fits = round(float(metrics.score(confusion).iou[occurs].mean()), 4) if occurs.any() else None
+    return fits, round(same / pixels, 4)

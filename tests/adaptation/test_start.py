@@ -8,8 +8,9 @@ import torch
 from support.adapting import TINY, make, weights_of
 
 from reco_core.adaptation import training
+from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.deeplab import DeepLab, initialise
-from reco_core.adaptation.labels import FEW, favoured
+from reco_core.adaptation.labels import FEW, IGNORED, Labelled, favoured
 from reco_core.adaptation.start import begin
 from reco_core.adaptation.training import probabilities
 from reco_core.methods import find_method
@@ -94,6 +95,33 @@ def test_nothing_is_favoured_without_photos_or_words(reco, references, monkeypat
         type(reco.encoder), "encode_photo", lambda self, p: Encoded(real.embedding, real.language, real.features)
     )
     assert favoured(reco, references, [photo]) is None
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.25, 1.0])
+def test_what_it_knew_is_taught_again(reco, references, tmp_path, kept):
+    """The loss against the sum of both, pixel by pixel: half of the labels are unsure."""
+    network, recipe = started(reco, references, reco.scorer), replace(WHOLE, crop=64, side=64, kept=kept, steps=1)
+    example, weights = Example.at(tmp_path, "one"), np.array([0.5, 1, 2, 1, 1], np.float32)
+    photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    sure = np.where(np.arange(64) < 32, 255, 0)[None].repeat(64, 0).astype(np.uint8)
+    example.write(photo, Labelled(np.full((64, 64), 2, np.uint8), sure))
+    crops = Crops([example], np.full(5, 200, np.uint8), recipe, 0)
+    task = training.Training(network, crops, weights, (), tmp_path, "cpu")
+    pixels, truth = crops.batch(0)
+    with torch.no_grad():
+        before, scores = task.average(pixels).softmax(1), torch.randn(2, 5, 64, 64)
+        found = task._loss(pixels, scores, truth)
+    losses, count = [], 0
+    for i, y, x in np.ndindex(2, 64, 64):
+        logs, label = scores[i, :, y, x].log_softmax(0), int(truth[i, y, x])
+        again = -(before[i, :, y, x] * logs * torch.from_numpy(weights)).sum()
+        count += label != IGNORED
+        if label != IGNORED:
+            losses.append(kept * again - (1 - kept) * logs[label] * weights[label])
+        elif kept:
+            losses.append(again)
+    assert 0 < count < truth.numel()
+    assert float(found) == pytest.approx(float(sum(losses)) / (truth.numel() if kept else count), rel=1e-4)
 
 
 @pytest.mark.usefixtures("quick")
