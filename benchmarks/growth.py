@@ -41,6 +41,7 @@ from reco_core.archives.vectors import Vectors, write_vectors
 from reco_core.evaluation.settings import machine
 from reco_core.pipeline import ReCo
 from reco_core.presets import usual_method
+from reco_core.utils.byte_cache import ByteCache
 from reco_core.utils.images import read_photo, read_small
 from reco_core.utils.paths import bundled_folder
 
@@ -71,6 +72,7 @@ class Answers:
 
     def __init__(self, repeats: int) -> None:
         self.reco, self.repeats = ReCo.load(device="cpu"), repeats
+        self.reco.encoded = ByteCache(0)  # every photo is new
         self.usual = usual_method(self.reco.encoder.preset)
         listed = bundled_folder() / "assets" / "mini" / "names.txt"
         known = listed.read_text(encoding="utf-8").splitlines()[1000:]  # behind ImageNet's: everyday words

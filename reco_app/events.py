@@ -13,6 +13,12 @@ PRIVATE: Options = {"api_visibility": "private"}
 MODEL: Options = {**PRIVATE, "concurrency_id": "model", "concurrency_limit": lanes()}  # segments
 PHOTOS: Options = {**PRIVATE, "concurrency_id": "photos", "concurrency_limit": 2}  # reads many, while others segment
 SEARCH: Options = {**PRIVATE, "concurrency_id": "search", "concurrency_limit": 2}  # waits for no model
+PAGE: Options = {
+    **PRIVATE,
+    "concurrency_id": "page",
+    "concurrency_limit": 1,
+    "show_progress": "hidden",
+}  # a minute each
 LIGHT: Options = {**PRIVATE, "concurrency_id": "light", "concurrency_limit": 4, "show_progress": "hidden"}
 INSTALL: Options = {**PRIVATE, "concurrency_id": "install", "concurrency_limit": 2, "show_progress": "hidden"}
 # Not in Gradio's queue, where it would stand behind others' photos.

@@ -13,12 +13,14 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, NoReturn
 
 from reco_app.hosting.environment import take_out
+from reco_app.hosting.stubs import import_gradio_without_stubs
 
 # Before the imports that read them. Passive: threads that spin while they wait make torch ten times slower wherever
 # another program wants the same cores.
 GIVEN = take_out(os.environ)
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+import_gradio_without_stubs()
 
 import gradio as gr
 from gradio.tunneling import CURRENT_TUNNELS

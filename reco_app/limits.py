@@ -24,6 +24,7 @@ class Limits:
     waiting: int = 4  # requests of a session that wait or run at once
     request_seconds: float = 60  # of a request, from when it starts
     photos_seconds: float = 150  # of one that reads many photos
+    page_seconds: float = 240  # of a page to take along that is made, in a process of its own
     pixels: int = 2_500_000_000  # of all photos that are given at once
     listen_seconds: float = 10  # without anybody who waits for the answer, after which there will be none
     client_waiting: int = 24  # requests of an address that wait or run at once

@@ -26,8 +26,8 @@ from reco_core.presets import Model, Preset
 from reco_core.utils import download
 
 # Folders whose tests run in one process: those of the page share a server and a browser, those of its API a server,
-# those of adapting a specialist one, those of models networks of gigabytes.
-TOGETHER = ("adaptation", "app/api", "app", "models")
+# those of adapting a specialist one, those of a page of its own one, those of models networks of gigabytes.
+TOGETHER = ("adaptation", "app/api", "app", "export", "models")
 
 
 class Together(LoadScopeScheduling):

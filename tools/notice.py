@@ -15,7 +15,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = """ReCo
 Licensed under the Apache License, Version 2.0 (LICENSE). Whence the bundled models, words and photos are, with their
-licences, is in docs/models.md, reco_core/presets.toml and, photo by photo, in the archive itself.
+licences, is in docs/models.md, reco_core/presets.toml and, photo by photo, in the archive itself. ONNX Runtime Web
+(MIT) and its notices are in assets/onnxruntime-web.
 
 It uses these packages, none of which is part of this repository. Made by tools/notice.py.
 """

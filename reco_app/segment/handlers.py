@@ -19,11 +19,11 @@ from reco_app.segment import view
 from reco_app.segment.answering import Answered, Answering
 from reco_app.segment.changes import GONE, SETTINGS, Kept, Own, capital, changed, nothing, own, shown_in, with_changes
 from reco_app.segment.keeping import keep
+from reco_app.segment.page_along import PageHandlers
 from reco_app.segment.request import FOUND_LEAST, FOUND_MOST, SegmentRequest
 from reco_app.segment.session import FindSession, SegmentResult
 from reco_app.visitor.uploads import read_upload
 from reco_core.errors import Cancelled, NamesError, PhotoError
-from reco_core.export.take_along import TITLES
 
 
 class SegmentHandlers:
@@ -31,6 +31,7 @@ class SegmentHandlers:
 
     def __init__(self, context: AppContext) -> None:
         self.context, self.answering = context, Answering(context)
+        self.page = PageHandlers(context, self.answering)
         self.archive_photos = ArchivePhotos(context.presets, context.photos)
 
     def begin(self) -> FindSession:
@@ -93,7 +94,7 @@ class SegmentHandlers:
         return changed(
             session=session,
             viewer=result.view,
-            downloads=links(TITLES),
+            downloads=links(self.page.titles(result)),
             evidence=self.evidence(result),
             history=view.history(session),
             **own(user_photos),

@@ -13,7 +13,7 @@ from reco_app.components.names_input.name_help import NameHelp
 from reco_app.components.names_input.names_input import NamesInput
 from reco_app.components.stage import Stage
 from reco_app.context import AppContext
-from reco_app.events import AT_ONCE, LIGHT, MODEL, PHOTOS, PRIVATE, Options
+from reco_app.events import AT_ONCE, LIGHT, MODEL, PAGE, PHOTOS, PRIVATE, Options
 from reco_app.page import Page
 from reco_app.segment.again import AgainHandlers
 from reco_app.segment.changes import SETTINGS, SHOWN
@@ -105,7 +105,11 @@ class SegmentTab:
         self.photo.input(do.given, self.photo, [self.photo, self.viewer], **LIGHT)
         judged = [self.session, self.options.found_from]
         self.options.found_from.release(do.judge, judged, self.shown, trigger_mode="always_last", **LIGHT)
-        self.downloads.click(do.download, self.session, [self.session, self.downloads], **LIGHT)
+        taken = [self.session, self.downloads]
+        written = self.downloads.click(do.download, self.session, taken, **LIGHT)
+        made = self.downloads.web(do.page.take, self.mine, taken, **PAGE)
+        for event in (written, made):
+            event.failure(None, None, None, js=self.downloads.stopped(), **PRIVATE)
         self.history.click(do.pick, self.mine, [*self.shown, *settings], **LIGHT)
         gr.on([self.names.change, self.viewer.change], None, [self.names, self.viewer], None, js=SETTLE, **PRIVATE)
         self.preset.change(lambda preset: gr.update(preset=preset), self.preset, self.names, **LIGHT)

@@ -72,7 +72,7 @@ class Specialist:
                 raise ValueError(f"{file} differs from what {ABOUT} says")
         except (OSError, KeyError, AttributeError, TypeError, ValueError, NamesError, OptionError) as error:
             raise damaged(self.folder, error) from error
-        self._network = None if self.device == "cpu" else self._build()
+        self._network = None if self.device == "cpu" else self.network()
         self._session = _open(self.folder / GRAPH) if self.device == "cpu" else None
 
     def scores(self, photo: np.ndarray, side: int = 0) -> Tensor:
@@ -101,7 +101,8 @@ class Specialist:
         references = References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
         return Segmentation(labels, scores, references, presence, timings)
 
-    def _build(self) -> DeepLab:
+    def network(self) -> DeepLab:
+        """Its network, in eval mode, on its device. Raises WeightsError: its file is damaged."""
         try:
             state = load_file(self.folder / WEIGHTS)
             with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay

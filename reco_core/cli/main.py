@@ -5,7 +5,7 @@ import logging
 import sys
 
 from reco_core import __version__
-from reco_core.cli import adapt, archive, bench, discover, options, presets, segment
+from reco_core.cli import adapt, archive, bench, discover, export, options, presets, segment
 from reco_core.errors import RecoError
 
 log = logging.getLogger("reco_core")
@@ -35,6 +35,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="reco", description="Segment photos by typing names.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (segment, discover, adapt, bench, presets, archive):
+    for module in (segment, discover, adapt, export, bench, presets, archive):
         module.add_commands(commands)
     return parser

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,14 @@ import numpy as np
 from reco_core import __version__
 from reco_core.adaptation.specialist import Specialist
 from reco_core.cli import options
+from reco_core.cli.learning import add_names, learn, tell_remarks
 from reco_core.cli.many_photos import segment_all
 from reco_core.cli.photo_list import is_many, list_given
-from reco_core.errors import NamesError, OptionError
+from reco_core.errors import NamesError
 from reco_core.export import Answer, answer, write_report
 from reco_core.export.file_names import photo_key, readable
 from reco_core.export.results_folder import ALL, FORMATS, ResultsFolder, parse_formats
 from reco_core.export.stored_result import REPORT, read_result
-from reco_core.install import teach_from
 from reco_core.methods import METHODS
 from reco_core.photo_sources.source import is_file
 from reco_core.pipeline import ReCo
@@ -41,12 +40,7 @@ def add_commands(commands: options.Commands) -> None:
     listed = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     command.add_argument("--also", default="", help=f"write besides, with commas, or {ALL}: {listed}")
     command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2_crf for reco2)")
-    alone = "learn a name from these photos alone (a folder, zip, ...), whatever it means"
-    command.add_argument("--teach", metavar="NAME=PHOTOS", action="append", default=[], help=alone)
-    command.add_argument(
-        "--exclude", default="", help="files of archive photos that must not be exemplars, with commas"
-    )
-    options.add_learning(command)
+    add_names(command)
 
     command = options.add_command(commands, "predict", predict)
     command.add_argument("specialist", type=Path, help="folder that `adapt` made")
@@ -73,9 +67,8 @@ def segment(args: argparse.Namespace) -> None:
     one, seen = (None, ()) if is_many(args.photo) else read_with_remarks(args.photo[0])
     given = list_given(args.photo, args.out) if one is None else []
     reco = options.load(args)
-    names, remarks = reco.understand(args.names, [text.partition("=")[0].strip() for text in args.teach])
     method = args.method or usual_method(reco.encoder.preset)
-    reco, references = _learn(reco, names, method, args)
+    reco, references, remarks = learn(reco, method, args)
     settings: dict[str, object] = {"method": method, "preset": args.preset, "remarks": (*remarks, *seen)}
     results = ResultsFolder(args.out, formats)
     if one is None:
@@ -83,14 +76,7 @@ def segment(args: argparse.Namespace) -> None:
         segment_all(given, lambda photo: reco.segment(photo, references, method=method), results, settings)
     else:
         _write_one(reco.segment(one, references, method=method), one, args.photo[0], results, settings)
-    for remark in remarks:
-        log.warning("%s", remark)
-    for concept in references.concepts:
-        if not concept.in_archive:
-            log.warning(
-                'not in this archive: "%s". Its mask means little; add photos of it with `archive add`, or --teach it',
-                concept.name,
-            )
+    tell_remarks(references, remarks)
 
 
 def predict(args: argparse.Namespace) -> None:
@@ -102,42 +88,6 @@ def predict(args: argparse.Namespace) -> None:
     result, about = specialist.segment(photo), {"photo": readable(args.photo.name), "specialist": args.specialist.name}
     write_report(result, photo, args.out, {**about, "remarks": remarks})
     _tell(result, args.out)
-
-
-def _learn(reco: ReCo, names: tuple[str, ...], method: str, args: argparse.Namespace) -> tuple[ReCo, References]:
-    """What the names look like; with the photos that taught some of them."""
-    background, context = options.parse_words(args.background), options.parse_words(args.context)
-    with tempfile.TemporaryDirectory() as scratch:
-        taught = []
-        for i, text in enumerate(args.teach):
-            name, equals, source = text.partition("=")
-            if not equals or name.strip().casefold() not in map(str.casefold, names):
-                raise OptionError(
-                    "--teach is not understood", given=text, expected="NAME=PHOTOS, with one of the names"
-                )
-            reco, concept = teach_from(reco, name, source, Path(scratch) / str(i), method=method, context=context)
-            taught.append(concept)
-        references = reco.prepare(
-            names,
-            k=args.k,
-            method=method,
-            background=background,
-            context=context,
-            exclude=_excluded(args.exclude, reco),
-            taught=taught,
-        )
-    return reco, references
-
-
-def _excluded(text: str, reco: ReCo) -> frozenset[str]:
-    """The files that --exclude names."""
-    if not text.strip():
-        return frozenset()
-    known = {record.file for record in reco.archive.records}
-    files = options.split_files(text, known)
-    for file in sorted(files - known):
-        log.warning("--exclude: the archive has no photo %s", file)
-    return files
 
 
 def _fingerprint(reco: ReCo, references: References, method: str, formats: tuple[str, ...]) -> str:

@@ -71,11 +71,18 @@ class MiniEncoder(Encoder):
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)
 
+    @torch.inference_mode()
     def encode_photo(self, photo: np.ndarray) -> Encoded:
-        """The network sees the photo with a mirrored margin, left out of what it says; see `mini_vit.inside`."""
+        model = self.preset.features
+        return self.encode_image(self._tensor(photo, self._size(photo, model.patch), model)[None])
+
+    def encode_image(self, image: Tensor) -> Encoded:
+        """A user's photo, normalised (1, 3, H, W), sides multiples of the patch.
+
+        The network sees it with a mirrored margin, left out of what it says; see `mini_vit.inside`.
+        """
         model, margin = self.preset.features, self.preset.margin
-        image = self._tensor(photo, self._size(photo, model.patch), model)[None]
-        return self.encode(F.pad(image, [margin * model.patch] * 4, mode="reflect"), margin)
+        return self._read(F.pad(image, [margin * model.patch] * 4, mode="reflect"), margin)
 
     def crops(self, photo: np.ndarray) -> tuple[Tensor, ...]:
         return (self._crop(photo, self.preset.features),)
@@ -86,6 +93,9 @@ class MiniEncoder(Encoder):
     @torch.inference_mode()
     def encode(self, images: Tensor, margin: int = 0) -> Encoded:
         """Normalised photos (B, 3, H, W), sides multiples of the patch. margin: patches on each side to leave out."""
+        return self._read(images, margin)
+
+    def _read(self, images: Tensor, margin: int = 0) -> Encoded:
         out = self.network(images.to(self.device), margin)
         return Encoded(
             embedding=conse(out.photo.probability, self.spoken),

@@ -50,21 +50,32 @@ def refine(photo: np.ndarray, scores: Tensor) -> Tensor:
     if photo.shape[:2] != size:
         raise OptionError("photo and scores differ in size", given=size, expected=str(photo.shape[:2]))
     grid = coarse_size(*size)
-    coarse = F.interpolate(scores[None].float(), size=grid, mode="nearest-exact")[0]  # (K, h, w)
-    winners = coarse.argmax(0).unique()
+    winners = _coarse(scores, grid).argmax(0).unique()
     if len(winners) == 1:
         return torch.full(size, int(winners[0]), device=scores.device)
-    colours = torch.tensor(photo, device=scores.device).permute(2, 0, 1)[None] / 255  # (1, 3, H, W)
-    seen = F.interpolate(colours, size=grid, mode="area")[0]
-    told = mean_field(coarse[winners].clamp_min(LEAST).flatten(1), pairwise(seen)).view(-1, *grid)
-    lines = colour_lines(told, seen)
-    guide = F.interpolate(colours, size=(-(-size[0] // GUIDE), -(-size[1] // GUIDE)), mode="area")[0]
-    labels = torch.empty(size, dtype=torch.int64, device=scores.device)
+    colours = torch.tensor(photo, device=scores.device).permute(2, 0, 1) / 255
+    return winners[outlined(colours, scores[winners], grid)]
+
+
+def outlined(colours: Tensor, scores: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The same with a colour photo (3, H, W) in 0..1 and `coarse_size`, by what ONNX can do, too, whatever the size.
+
+    Labels that win at no position are carried along here, and never win.
+    """
+    size = (scores.shape[1], scores.shape[2])
+    coarse = _coarse(scores, grid)  # (K, h, w)
+    each = torch.arange(scores.shape[0], device=scores.device)[:, None]
+    wins = (coarse.argmax(0).flatten()[None] == each).any(1)  # (K,)
+    seen = _cell_means(colours, grid)
+    kept = torch.where(wins[:, None], coarse.clamp_min(LEAST).flatten(1), 10 * LEAST)
+    lines = colour_lines(mean_field(kept, pairwise(seen)).unflatten(1, grid), seen)
+    guide = _cell_means(colours, ((size[0] + GUIDE - 1) // GUIDE, (size[1] + GUIDE - 1) // GUIDE))
+    labels = torch.zeros(size, dtype=torch.int64, device=scores.device)
     best = torch.full(size, -torch.inf, device=scores.device)
-    for label, line in zip(winners.tolist(), lines, strict=True):  # one at a time: many labels need no more memory
+    for label, line in enumerate(lines):  # one at a time: many labels need no more memory
         score = _enlarge(apply_lines(line, guide)[None], size)[0] + scores[label].float().clamp_min(LEAST)
-        labels.masked_fill_(score > best, label)
-        best = torch.maximum(best, score)
+        wins_here = (score > best) & wins[label]
+        labels, best = torch.where(wins_here, label, labels), torch.where(wins_here, score, best)
     return labels
 
 
@@ -87,6 +98,10 @@ def pairwise(colours: Tensor) -> Tensor:
     half, one = points.square().sum(0, keepdim=True) / 2, torch.ones_like(points[:1])
     # One product is the exponent, p . q - p . p / 2 - q . q / 2; numbers that 32 bits can hardly hold take long.
     left, right = torch.cat([points, -half, one]).T, torch.cat([points, one, -half])
+    if torch.compiler.is_exporting():  # for photos of any size, which cannot be cut into so many rows
+        weights = (left @ right).clamp_min(NOTHING).exp()
+        scale = weights.sum(1).rsqrt()
+        return weights * scale * scale[:, None]
     heard: list[Tensor] = []
     weights = torch.empty(left.shape[0], right.shape[1], device=colours.device)
     for part, rows in zip(left.split(ROWS), weights.split(ROWS), strict=True):  # they stay in the processor's cache
@@ -119,8 +134,7 @@ def colour_lines(values: Tensor, colours: Tensor) -> Tensor:
     variance = square.view(3, 3, *colours.shape[1:]) - mean[:, None] * mean
     shared = _window(_products(colours, values)).view(3, -1, *colours.shape[1:]) - mean[:, None] * value
     even = EVENNESS * torch.eye(3, device=colours.device)
-    slopes = torch.linalg.solve(variance.movedim((2, 3), (0, 1)) + even, shared.movedim((2, 3), (0, 1)))  # (h, w, 3, K)
-    slopes = slopes.permute(3, 2, 0, 1)
+    slopes = _solve(variance + even[..., None, None], shared).movedim(0, 1)  # (K, 3, h, w)
     lines = torch.cat([slopes, (value - (slopes * mean).sum(1))[:, None]], 1)
     return _window(lines.flatten(0, 1)).view_as(lines)
 
@@ -134,6 +148,44 @@ def apply_lines(line: Tensor, guide: Tensor) -> Tensor:
 def _window(maps: Tensor) -> Tensor:
     """The mean over the window around each position: (C, h, w); at the border over what is there of it."""
     return F.avg_pool2d(maps[None], 2 * RADIUS + 1, 1, RADIUS, count_include_pad=False)[0]
+
+
+def _solve(matrices: Tensor, values: Tensor) -> Tensor:
+    """x of matrices (3, 3, h, w), symmetric and positive, times x = values (3, K, h, w), by Cholesky's factors."""
+    lower: dict[tuple[int, int], Tensor] = {}
+    for i in range(3):
+        for j in range(i + 1):
+            rest = matrices[i, j] - sum((lower[i, k] * lower[j, k] for k in range(j)), torch.zeros_like(matrices[i, j]))
+            lower[i, j] = rest.clamp_min(EVENNESS / 2).sqrt() if i == j else rest / lower[j, j]
+    down: list[Tensor] = []
+    for i in range(3):
+        down.append((values[i] - sum(lower[i, k] * down[k] for k in range(i))) / lower[i, i])
+    up: dict[int, Tensor] = {}
+    for i in (2, 1, 0):
+        up[i] = (down[i] - sum(lower[k, i] * up[k] for k in range(i + 1, 3))) / lower[i, i]
+    return torch.stack([up[i] for i in range(3)])
+
+
+def _coarse(scores: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Scores (K, H, W) at the pixels at the centres of cells: (K, h, w)."""
+    rows, columns = (
+        (2 * torch.arange(cells, device=scores.device) + 1) * whole // (2 * cells)
+        for whole, cells in zip(scores.shape[1:], grid, strict=True)
+    )
+    return scores.index_select(1, rows).index_select(2, columns).float()
+
+
+def _cell_means(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Maps (C, H, W) as means over cells, (C, h, w); pixels that cells share count in each, as in adaptive pooling."""
+    rows, columns = (_shares(whole, cells, maps.device) for whole, cells in zip(maps.shape[1:], grid, strict=True))
+    return rows @ maps @ columns.T
+
+
+def _shares(whole: int, cells: int, device: torch.device) -> Tensor:
+    """Of pixels (columns) in the means over cells (rows)."""
+    at, pixel = torch.arange(cells, device=device)[:, None], torch.arange(whole, device=device)
+    first, end = at * whole // cells, ((at + 1) * whole + cells - 1) // cells
+    return ((pixel >= first) & (pixel < end)).float() / (end - first)
 
 
 def _products(one: Tensor, other: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def affinity(features: Tensor, gain: float, shift: float) -> Tensor:
     flat = features.flatten(0, 1)
     cosines = flat @ flat.T
     scaled = gain * (cosines - shift * cosines.mean())
-    others = ~torch.eye(len(flat), dtype=torch.bool, device=flat.device)
+    others = ~torch.eye(flat.shape[0], dtype=torch.bool, device=flat.device)
     return scaled.masked_fill((scaled <= 0) & others, -torch.inf).softmax(-1)
 
 

@@ -17,7 +17,7 @@ class ByteCache(Generic[V]):
     """
 
     def __init__(self, most: int) -> None:
-        """most: bytes, see `held`."""
+        """most: bytes, see `held`; 0: nothing is kept, else at least the last."""
         self.most = most
         self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class ByteCache(Generic[V]):
         with self._lock:
             self.bytes += size - self._values.pop(key, (None, 0))[1]
             self._values[key] = value, size
-            while self.bytes > self.most and len(self._values) > 1:
+            while self.bytes > self.most and len(self._values) > min(1, self.most):
                 self.bytes -= self._values.popitem(last=False)[1][1]
         return value
 

@@ -206,9 +206,9 @@ def test_views_of_reco_at_several_sizes(reco, cat, monkeypatch):
     method = find_method("reco2")
     references = reco.prepare(["cat", "wall"], method=method)
     seen = []
-    encode = type(reco.encoder).encode
+    read = type(reco.encoder)._read
     monkeypatch.setattr(
-        type(reco.encoder), "encode", lambda self, images, *how: seen.append(images.shape) or encode(self, images, *how)
+        type(reco.encoder), "_read", lambda self, images, *how: seen.append(images.shape) or read(self, images, *how)
     )
     same, small = views_of(reco, reco.scorer, references, method, (1.0, 0.5))
     first, second = same(photo), small(photo)

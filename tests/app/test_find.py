@@ -65,7 +65,7 @@ def test_photo_to_masks_evidence_and_files(visit, chelsea):
     assert names == ["cat", "wall"]
     page.locator("#evidence summary").first.click()
     expect(page.locator("#evidence details").first).to_contain_text(re.compile("Leave this out|licence to be shown"))
-    saved = downloads(page, "#downloads a")
+    saved = downloads(page, "#downloads a:not([data-kind=page])")
     kinds = ("share.jpg", "overlay.png", "cutouts.zip", "labels.png", "coco.json")
     assert set(saved) == {f"chelsea-{kind}" for kind in kinds}
     labels = saved["chelsea-labels.png"]

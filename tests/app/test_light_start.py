@@ -30,6 +30,16 @@ def test_the_page_is_built_without_what_models_need(tmp_path):
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
+def test_gradio_writes_no_stubs_beside_components(tmp_path):
+    (tmp_path / "own.py").write_text("import gradio as gr\n\n\nclass Own(gr.HTML):\n    EVENTS = ['click']\n")
+    code = "import inspect; asked = inspect.getfile; import reco_app.launch, own; print(inspect.getfile is asked)"
+    environment = {"PATH": "", "HOME": str(tmp_path), "PYTHONPATH": f"{tmp_path}:{bundled_folder()}"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]
+    assert not (tmp_path / "own.pyi").exists()
+
+
 def test_who_asks_while_models_are_loaded_waits_and_is_answered(reco, chelsea, tmp_path):
     may_load, said = threading.Event(), []
 

@@ -23,6 +23,7 @@ BORROWED = {  # what events use without keeping it longer
     ("run", "user photos"),  # of many photos
     ("learned", "user photos"),  # follows `remove`
     ("save", "user photos"),
+    ("take", "user photos"),  # a page of names, after the `run` that kept it
     ("cancel", "user photos"),
     ("begin_adding", "user photos"),  # before `add` or `load`, which keep it
     ("end_adding", "user photos"),

@@ -14,6 +14,7 @@ from support.server import ROOT, free_port, serving
 from reco_app import launch
 from reco_app.context import AppContext
 from reco_core.errors import OptionError
+from reco_core.models.encoders import quick_precision
 from reco_core.pipeline import ReCo
 
 
@@ -66,7 +67,8 @@ def test_arguments_reach_what_they_are_for(started, tmp_path):
     assert (options["server_name"], options["server_port"]) == ("127.0.0.1", 7860)
     assert (options["max_file_size"], options["state_session_capacity"]) == ("30mb", 200)
     assert options["show_error"] is False
-    assert options["loaded"] == {"name": "mini", "archive": None, "device": None, "fetch": False}
+    quick = quick_precision(None)
+    assert options["loaded"] == {"name": "mini", "archive": None, "device": None, "fetch": False, "precision": quick}
     more = [
         "--preset",
         "clip",
@@ -84,7 +86,8 @@ def test_arguments_reach_what_they_are_for(started, tmp_path):
     context, options = started(*more)
     assert (context.presets.first, context.photos, context.device) == ("clip", Path("p"), "cpu")
     assert (options["server_name"], options["server_port"]) == ("0.0.0.0", 80)
-    assert options["loaded"] == {"name": "clip", "archive": Path("a"), "device": "cpu", "fetch": False}
+    loaded = {"name": "clip", "archive": Path("a"), "device": "cpu", "fetch": False, "precision": None}
+    assert options["loaded"] == loaded
     with pytest.raises(OptionError):
         context.presets.get("mini")
     assert options["loaded"]["archive"] is None  # it is the chosen preset's

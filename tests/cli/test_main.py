@@ -46,7 +46,9 @@ COMMANDS = [command.prog.removeprefix("reco ") for command in commands_of(build_
 
 
 def test_commands():
-    assert {"segment", "predict", "compare", "install", "archive build"} <= {*COMMANDS} and len(COMMANDS) == 19
+    assert {"segment", "predict", "compare", "install", "export", "archive build"} <= {*COMMANDS} and len(
+        COMMANDS
+    ) == 20
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -174,8 +174,8 @@ def test_names_of_real_photos(reco, real_photos):
 
 def test_normalisation_and_margin_are_the_preset_s(reco, monkeypatch):
     seen: list[torch.Tensor] = []
-    encode = reco.encoder.encode
-    monkeypatch.setattr(reco.encoder, "encode", lambda images, *how: seen.append(images) or encode(images, *how))
+    read = reco.encoder._read
+    monkeypatch.setattr(reco.encoder, "_read", lambda images, *how: seen.append(images) or read(images, *how))
     photo = np.full((80, 160, 3), 127, np.uint8)
     photo[:, :80] = 255
     encoded = reco.encoder.encode_photo(photo)

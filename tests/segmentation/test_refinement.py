@@ -8,7 +8,15 @@ import torch.nn.functional as F
 
 from reco_core.errors import OptionError
 from reco_core.segmentation import crf, refinement
-from reco_core.segmentation.refinement import apply_lines, coarse_size, colour_lines, mean_field, pairwise, refine
+from reco_core.segmentation.refinement import (
+    apply_lines,
+    coarse_size,
+    colour_lines,
+    mean_field,
+    outlined,
+    pairwise,
+    refine,
+)
 
 PHOTOS = {"rocket": ["rocket", "sky", "tower"], "coffee": ["cup", "spoon", "table"]}
 
@@ -230,3 +238,15 @@ def test_it_agrees_with_the_papers_crf_on_real_photos(reco, name):
 def test_sizes_must_agree():
     with pytest.raises(OptionError, match="differ in size"):
         refine(np.zeros((4, 4, 3), np.uint8), torch.zeros(2, 5, 4))
+
+
+@pytest.mark.parametrize("size", [(300, 451), (37, 640), (640, 41), (90, 90), (16, 17)])
+def test_what_onnx_can_do_says_the_same(size):
+    """`outlined`: also of labels that win nowhere, and of scores without bounds."""
+    photo, scores = random_photo(*size), smooth_scores(5, *size)
+    scores[1] = -torch.inf
+    scores[3] -= 40
+    labels = outlined(torch.tensor(photo).permute(2, 0, 1) / 255, scores, coarse_size(*size))
+    expected = refine(photo, scores)
+    assert labels.shape == size and {*labels.unique().tolist()} <= {0, 2, 4}
+    assert (labels == expected).float().mean() > 0.999

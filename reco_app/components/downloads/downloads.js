@@ -3,8 +3,11 @@ element.addEventListener('click', event => {
   const link = event.target.closest('[data-kind]');
   if (!link) return;
   event.preventDefault();
-  element.querySelector('[role=status]').textContent = 'Writing the file …';
-  trigger('click', {what: link.dataset.kind});
+  const page = link.dataset.kind === 'page', status = element.querySelector('[role=status]');
+  if (page && status.textContent) return; // it is being made
+  status.textContent = page ? 'Making a web page that finds these names without a server, in about a minute …' : 'Writing the file …';
+  if (page) trigger('web');
+  else trigger('click', {what: link.dataset.kind});
 });
 watch('ready', () => {
   const [href, download] = props.ready ?? [];

@@ -13,7 +13,8 @@ from reco_app.templates import render, text
 
 
 class Downloads(gr.HTML):
-    """Links to files by kind. Event: `click`, whose data say `what` kind is wanted; answered by `ready`.
+    """Links to files by kind. Events: `click`, whose data say `what` kind is wanted, and `web`, a page, which takes
+    longer; answered by `ready`, or after a failure by `stopped`.
 
     A class, for its address. (Gradio writes a .pyi beside this.)
     """
@@ -26,6 +27,11 @@ class Downloads(gr.HTML):
     def get_block_name(self) -> str:
         """In the page it is Gradio's own HTML."""
         return "html"
+
+    @staticmethod
+    def stopped() -> str:
+        """A script for an event that failed: nothing is being written any more."""
+        return "() => { document.querySelector('#downloads [role=status]').textContent = ''; }"
 
     @staticmethod
     def ready(file: Path) -> Any:

@@ -10,10 +10,9 @@ from reco_app.components.uploaded import uploaded
 from reco_app.components.viewer.value import State, View, empty
 from reco_app.templates import text
 from reco_core.errors import OptionError
+from reco_core.export.page.viewer_files import SCRIPTS, STYLES
 
 FOLDER = "components/viewer"
-# In the order in which they need one another; the browser reads them as one script.
-SCRIPTS = ("pictures", "shapes", "camera", "masks", "card", "controls", "teaching", "legend", "gestures", "viewer")
 
 
 class Viewer(gr.HTML):
@@ -34,7 +33,7 @@ class Viewer(gr.HTML):
         super().__init__(
             value or empty(),
             html_template=text(f"{FOLDER}/viewer.html"),
-            css_template=text(f"{FOLDER}/viewer.css") + text(f"{FOLDER}/legend.css"),
+            css_template="".join(text(f"{FOLDER}/{name}.css") for name in STYLES),
             js_on_load="\n".join(text(f"{FOLDER}/{name}.js") for name in SCRIPTS),
             apply_default_css=False,
             elem_id=elem_id,

@@ -1,0 +1,127 @@
+"""One traced ReCo and one page of it for all tests here: tracing takes half a minute."""
+
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+import skimage.data
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from support.chromium import launch
+
+from reco_core.export.page import builder
+from reco_core.export.page.credits import credits_of
+from reco_core.export.page.graph import PhotoGraph, to_onnx
+from reco_core.export.page.weights import Weights, shrink
+from reco_core.methods import find_method
+from reco_core.pipeline import ReCo
+from reco_core.types import References
+
+NAMES = ("cat", "person", "cup")
+METHOD = "reco2_crf"
+
+
+@pytest.fixture(scope="session")
+def references(reco: ReCo) -> References:
+    return reco.prepare(NAMES, method=METHOD)
+
+
+@pytest.fixture(scope="session")
+def graph(reco: ReCo, references: References) -> onnx.ModelProto:
+    return to_onnx(PhotoGraph(reco, references, find_method(METHOD)))
+
+
+@pytest.fixture(scope="session")
+def session(graph: onnx.ModelProto) -> Callable[[Weights], onnxruntime.InferenceSession]:
+    """The graph with its weights stored in some way, ready to run."""
+
+    @functools.cache
+    def start(weights: Weights) -> onnxruntime.InferenceSession:
+        small = onnx.ModelProto()
+        small.CopyFrom(graph)
+        shrink(small, weights)
+        return onnxruntime.InferenceSession(small.SerializeToString(), providers=["CPUExecutionProvider"])
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def page(graph: onnx.ModelProto, references: References, reco: ReCo) -> builder.Page:
+    return builder.Page.of(graph, credits_of(references, reco.encoder.preset))
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], http.server.HTTPServer]]:
+    """Plain static servers of folders, on loopback."""
+    servers: list[http.server.HTTPServer] = []
+
+    def start(folder: Path) -> http.server.HTTPServer:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = launch(playwright)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visitor(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(accept_downloads=True, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(visitor: BrowserContext) -> Callable[..., Page]:
+    """Opens an address; notes what is asked for, and what goes wrong."""
+
+    def go(address: str, *, script: str = "", ready: bool = True) -> Page:
+        tab = visitor.new_page()
+        tab.asked, tab.faults = [], []
+        tab.on("request", lambda request: tab.asked.append(request.url))
+        tab.on("pageerror", lambda error: tab.faults.append(str(error)))
+        tab.on("dialog", lambda dialog: tab.faults.append(dialog.message))
+        if script:
+            tab.add_init_script(script)
+        tab.goto(address)
+        if ready:
+            tab.locator("body[data-ready]").wait_for()
+        return tab
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def cat_file(tmp_path_factory) -> Path:
+    file = tmp_path_factory.mktemp("cat") / "cat.png"
+    Image.fromarray(skimage.data.chelsea()).save(file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def cup_file(tmp_path_factory) -> Path:
+    file = tmp_path_factory.mktemp("cup") / "cup.jpg"
+    Image.fromarray(skimage.data.coffee()).save(file, quality=95)
+    return file
