@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reco_core.adaptation import deeplab, specialist, specialist_card
+from reco_core.adaptation import deeplab, own_network, specialist, specialist_card
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.deeplab import DeepLab
@@ -21,7 +21,7 @@ from reco_core.adaptation.labels import IGNORED, NONE, Labeller, Tally, favoured
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.start import Start, begin
-from reco_core.adaptation.training import Training, Watch, probabilities
+from reco_core.adaptation.training import Mark, Training, Watch, probabilities, same
 from reco_core.errors import NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.models.encoders import choose_device
@@ -125,20 +125,32 @@ def adapt(
     if missing:
         unknown = ", ".join(missing)
         log.warning("ReCo found none of these in your photos, so the specialist does not know them: %s", unknown)
-    if not curve.best.step:
-        log.warning(
-            "Training did not make it better: what is kept is what ReCo knew before. "
-            "ReCo itself marks these photos better."
-        )
     held = held_out(examples)
+    fits = {"specialist": curve.best.fits, "reco": None}
+    if trained.start is not None and own_network.possible(reco, job.method):
+        mark: Mark = lambda photo: reco.segment(photo, references, method=job.method).labels  # noqa: E731
+        fits["reco"] = same(mark, held, tally.thresholds(recipe.unsure))
+    lost = fits["reco"] is not None and (curve.best.fits or 0) < fits["reco"]
+    if lost:
+        log.warning(
+            "What was learned marks photos that were held out less well than ReCo does (%.1f %% and %.1f %% as the "
+            "sure labels say): ReCo itself, with your names, is what you get. It is no quicker than ReCo.",
+            *(100 * (share or 0) for share in fits.values()),
+        )
+    elif not curve.best.step:
+        log.warning("Training did not make it better: what is kept is what ReCo knew before.")
     skipped = dict(Counter(entry.reason for entry in photos.skipped))
     unused = {"left_out": [*map(asdict, left_out)], "skipped": skipped, "held_out": len(held)}
     learned_from = {"photos": len(examples), **unused}
     found = {"shares": shares, "unknown": missing}
     trained_as = {"initial": initial, "curve": curve.plain(), "step": curve.best.step, "job": described}
-    about = {"names": list(job.names), **learned_from, **found, **trained_as}
+    about = {"names": list(job.names), **learned_from, **found, **trained_as, "fits": fits}
     control.report("exporting", 0, 1)
-    specialist.write(trained, recipe, about, out)
+    if lost:
+        graph = own_network.graph_of(reco, references, job.method, control)
+        specialist.write_own(graph, recipe, about, out)
+    else:
+        specialist.write(trained, recipe, about | {"own": False}, out)
     made = Specialist(out, device)
     specialist_card.write(made, [example.photo for example in held or examples], out)
     shutil.rmtree(work)

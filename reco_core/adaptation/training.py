@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 POWER = 0.9  # of the rate's fall
 LARGER = 1.25  # the second size at which agreement is looked at
 STATE, BEST = "state.safetensors", "best.safetensors"
-Watch = Callable[[Curve, Callable[[np.ndarray], np.ndarray]], None]
+Mark = Callable[[np.ndarray], np.ndarray]  # what labels a photo (H, W, 3) uint8: (H, W) uint8
+Watch = Callable[[Curve, Mark], None]
 
 
 class Training:
@@ -200,7 +201,7 @@ def network_input(photo: np.ndarray, side: int) -> Tensor:
 @torch.inference_mode()
 def probabilities(network: DeepLab, photo: np.ndarray, side: int) -> np.ndarray:
     """What a network in eval mode says of a photo (H, W, 3) uint8: (K + 1, H, W) float32, background first."""
-    logits = network(network_input(photo, side).to(network.head.weight.device))
+    logits = network(network_input(photo, side).to(network.log_weights.device))
     return F.interpolate(logits, size=photo.shape[:2], mode="bilinear")[0].softmax(0).cpu().numpy()
 
 
@@ -211,7 +212,7 @@ def evaluate(
     """`Look.fits` and `Look.agrees` on held-out photos; None without any."""
     if not held:
         return None, None
-    device = network.head.weight.device
+    device = network.log_weights.device
     confusion, same, pixels = np.zeros((len(thresholds),) * 2, np.int64), 0, 0
     for example in held:
         photo, labels = example.read(thresholds)
@@ -227,3 +228,12 @@ def evaluate(
         confusion += metrics.confusion_matrix(truth, at_photo, len(thresholds))
     fits = metrics.score(confusion).accuracy  # a mean over labels is mostly noise: few photos have few of them
     return (None if np.isnan(fits) else round(fits, 4)), round(same / pixels, 4)
+
+
+def same(mark: Mark, held: Sequence[Example], thresholds: np.ndarray) -> float | None:
+    """`Look.fits` of anything that labels photos."""
+    right = sure = 0
+    for photo, labels in (example.read(thresholds) for example in held):
+        there = labels != IGNORED
+        right, sure = right + int((mark(photo) == labels)[there].sum()), sure + int(there.sum())
+    return round(right / sure, 4) if sure else None

@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.adapting import TINY, make, weights_of
 
-from reco_core.adaptation import training
+from reco_core.adaptation import own_network, training
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.deeplab import DeepLab, initialise
 from reco_core.adaptation.labels import FEW, IGNORED, Labelled, favoured
@@ -129,6 +129,7 @@ def test_training_that_makes_it_worse_is_not_kept(fast, photos, tmp_path, caplog
     recipe = replace(WHOLE, side=96, crop=96, rate=10.0, encoder_rate=1.0, warmup=0)
     looks = iter([(0.9, 0.9), (0.1, 0.1), (0.2, 0.1)])
     monkeypatch.setattr(training, "evaluate", lambda *args: next(looks))
+    monkeypatch.setattr(own_network, "possible", lambda *args: False)
     out = make(fast, photos, tmp_path / "out", ("cat", "coffee cup"), recipe=recipe)
     assert out.about["step"] == 0 and "did not make it better" in caplog.text
     assert "did not make it better" in (tmp_path / "out" / "README.md").read_text()
