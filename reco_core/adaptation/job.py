@@ -130,15 +130,7 @@ def adapt(
     if trained.start is not None and own_network.possible(reco, job.method):
         mark: Mark = lambda photo: reco.segment(photo, references, method=job.method).labels  # noqa: E731
         fits["reco"] = same(mark, held, tally.thresholds(recipe.unsure))
-    lost = fits["reco"] is not None and (curve.best.fits or 0) < fits["reco"]
-    if lost:
-        log.warning(
-            "What was learned marks photos that were held out less well than ReCo does (%.1f %% and %.1f %% as the "
-            "sure labels say): ReCo itself, with your names, is what you get. It is no quicker than ReCo.",
-            *(100 * (share or 0) for share in fits.values()),
-        )
-    elif not curve.best.step:
-        log.warning("Training did not make it better: what is kept is what ReCo knew before.")
+    lost = _lost(fits, curve)
     skipped = dict(Counter(entry.reason for entry in photos.skipped))
     unused = {"left_out": [*map(asdict, left_out)], "skipped": skipped, "held_out": len(held)}
     learned_from = {"photos": len(examples), **unused}
@@ -156,6 +148,22 @@ def adapt(
     shutil.rmtree(work)
     control.report("exporting", 1, 1)
     return made
+
+
+def _lost(fits: dict[str, float | None], curve: Curve) -> bool:
+    """Whether ReCo says more often what the sure labels of held-out photos say; and tells of it."""
+    learned, recos = fits["specialist"] or 0.0, fits["reco"]
+    if recos is not None and learned < recos:
+        log.warning(
+            "What was learned marks photos that were held out less well than ReCo does (%.1f %% and %.1f %% as the "
+            "sure labels say): ReCo itself, with your names, is what you get. It is no quicker than ReCo.",
+            100 * learned,
+            100 * recos,
+        )
+        return True
+    if not curve.best.step:
+        log.warning("Training did not make it better: what is kept is what ReCo knew before.")
+    return False
 
 
 def _describe(reco: ReCo, photos: Source, job: Job) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def network_input(photo: np.ndarray, side: int) -> Tensor:
 @torch.inference_mode()
 def probabilities(network: DeepLab, photo: np.ndarray, side: int) -> np.ndarray:
     """What a network in eval mode says of a photo (H, W, 3) uint8: (K + 1, H, W) float32, background first."""
-    logits = network(network_input(photo, side).to(network.log_weights.device))
+    logits = network(network_input(photo, side).to(network.head.weight.device))
     return F.interpolate(logits, size=photo.shape[:2], mode="bilinear")[0].softmax(0).cpu().numpy()
 
 
@@ -212,7 +212,7 @@ def evaluate(
     """`Look.fits` and `Look.agrees` on held-out photos; None without any."""
     if not held:
         return None, None
-    device = network.log_weights.device
+    device = network.head.weight.device
     confusion, same, pixels = np.zeros((len(thresholds),) * 2, np.int64), 0, 0
     for example in held:
         photo, labels = example.read(thresholds)
