@@ -156,7 +156,7 @@ def _lost(fits: dict[str, float | None], curve: Curve) -> bool:
     if recos is not None and learned < recos:
         log.warning(
             "What was learned marks photos that were held out less well than ReCo does (%.1f %% and %.1f %% as the "
-            "sure labels say): ReCo itself, with your names, is what you get. It is no quicker than ReCo.",
+            "sure labels say): ReCo itself, with your names, is what you get. It is slower than ReCo.",
             100 * learned,
             100 * recos,
         )
