@@ -135,21 +135,10 @@ def crf(reports: dict[str, dict]) -> str:
     return tables.grid("accuracy / mIoU, seconds a photo", methods, columns, cell)
 
 
-def adapted(names: tuple[str, ...]) -> str:
-    """ReCo and ReCo+ on photos adapted to and on photos held out, from benchmarks/adaptation.py's reports."""
-    rows = []
-    for report in _reports(names):
-        for kind in ("adapted", "held out"):
-            for method, row in report.get(kind, {}).items():
-                cells = [tables.percent(row[what], row[f"{what}_interval"]) for what in ("accuracy", "miou")]
-                low, high = row["miou_gained"]
-                gain = "" if method == "specialist" else f"{100 * low:+.1f} to {100 * high:+.1f}"
-                rows.append([f"{report['data']}, {kind}", method, *cells, gain, f"{row['seconds_per_photo']:.2f}"])
-    return tables.markdown(["photos", "", "accuracy", "mIoU", "specialist's gain in mIoU", "s a photo"], rows)
-
-
 def specialists(names: tuple[str, ...]) -> str:
-    """The same in short: a row per method, a column per set and kind of photos."""
+    """ReCo and ReCo+ on photos adapted to and on photos held out, from benchmarks/adaptation.py's reports: a row per
+    method, a column per set and kind of photos.
+    """
     kinds = ("adapted", "held out")
     columns = {f"{report['data']}, {kind}": report[kind] for report in _reports(names) for kind in kinds}
     return tables.grid("", next(iter(columns.values())), columns, lambda method, rows: pair(rows[method]))
@@ -214,7 +203,6 @@ def main() -> None:
         **({"curves": curves(reports)} if _varied(reports["voc_objects"]) else {}),
         "differences": differences(reports),
         "crf": crf(reports),
-        "adapted": adapted(ADAPTED),
         "specialists": specialists(ADAPTED),
         "discovery": discovered(DISCOVERED),
         "discovery recall": recalls(DISCOVERED),

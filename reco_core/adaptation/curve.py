@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 class Look:
     """loss: mean cross-entropy since the last look. On photos that were held out of training, 0..1, None if there are
     none:
-    fits: mean IoU with ReCo's labels where those are sure, over the labels that occur. agrees: the share of pixels
+    fits: the share of pixels of which ReCo is sure where the network says the same. agrees: the share of pixels
     that the network labels the same in a photo, in its mirror image, and in that at another size.
     """
 
@@ -21,10 +21,11 @@ class Look:
 
     @property
     def score(self) -> float:
-        """What the best look has most of: it does what it was taught, and means it. Without held-out photos the last
-        is best.
+        """What the best look has most of: it does what it was taught. Without held-out photos the last is best.
+
+        `agrees` is no part of it: what knows no outlines is always of one mind.
         """
-        return float(self.step) if self.fits is None or self.agrees is None else (self.fits + self.agrees) / 2
+        return float(self.step) if self.fits is None else self.fits
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,24 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from reco_core.adaptation import deeplab, specialist, specialist_card
+from reco_core.adaptation import deeplab, own_network, specialist, specialist_card
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.deeplab import DeepLab
-from reco_core.adaptation.labels import IGNORED, NONE, Labeller, Tally, label, views_of
+from reco_core.adaptation.labels import IGNORED, NONE, Labeller, Tally, favoured, label, views_of
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
-from reco_core.adaptation.training import Training, Watch, probabilities
+from reco_core.adaptation.start import Start, begin
+from reco_core.adaptation.training import Mark, Training, Watch, probabilities, same
 from reco_core.errors import NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.models.encoders import choose_device
@@ -34,6 +36,7 @@ from reco_core.utils.run_control import RunControl
 log = logging.getLogger(__name__)
 MOST_PHOTOS = 20_000
 MOST_NAMES = IGNORED - 1  # labels are uint8, and one of them is `IGNORED`
+SAMPLE = 100  # photos that are looked at before all are labelled
 HELD, MOST_HELD = 6, 40  # one of so many photos is held out of training, at most so many
 WORK, JOB = "work", "job.json"  # of an unfinished job
 
@@ -109,11 +112,13 @@ def adapt(
             return Specialist(out, device)
         raise OptionError("there is another specialist in this folder", given=out, remedy="Choose another --out")
     work = _begin(out, described)
-    views = views_of(reco, references, find_method(job.method), job.recipe.views)
     running = _Running(job, photos, work, device, control)
+    scorer = replace(reco.scorer, favoured=favoured(reco, references, running.sample()))
+    start = begin(reco, references, scorer)
+    views = views_of(reco, scorer, references, find_method(job.method), job.recipe.views)
     for turn in range(job.rounds):
         examples, left_out, tally = running.label(turn, views)
-        trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, enough, watch)
+        trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, start, enough, watch)
         views = [partial(probabilities, trained, side=recipe.side)]
     shares = dict(zip((NONE, *job.names), map(float, tally.shares), strict=True))
     missing = [name for name in job.names if not shares[name]]
@@ -121,19 +126,44 @@ def adapt(
         unknown = ", ".join(missing)
         log.warning("ReCo found none of these in your photos, so the specialist does not know them: %s", unknown)
     held = held_out(examples)
+    fits = {"specialist": curve.best.fits, "reco": None}
+    if trained.start is not None and own_network.possible(reco, job.method):
+        mark: Mark = lambda photo: reco.segment(photo, references, method=job.method).labels  # noqa: E731
+        fits["reco"] = same(mark, held, tally.thresholds(recipe.unsure))
+    lost = _lost(fits, curve)
     skipped = dict(Counter(entry.reason for entry in photos.skipped))
     unused = {"left_out": [*map(asdict, left_out)], "skipped": skipped, "held_out": len(held)}
     learned_from = {"photos": len(examples), **unused}
     found = {"shares": shares, "unknown": missing}
     trained_as = {"initial": initial, "curve": curve.plain(), "step": curve.best.step, "job": described}
-    about = {"names": list(job.names), **learned_from, **found, **trained_as}
+    about = {"names": list(job.names), **learned_from, **found, **trained_as, "fits": fits}
     control.report("exporting", 0, 1)
-    specialist.write(trained, recipe, about, out)
+    if lost:
+        graph = own_network.graph_of(reco, references, job.method, control)
+        specialist.write_own(graph, recipe, about, out)
+    else:
+        specialist.write(trained, recipe, about | {"own": False}, out)
     made = Specialist(out, device)
     specialist_card.write(made, [example.photo for example in held or examples], out)
     shutil.rmtree(work)
     control.report("exporting", 1, 1)
     return made
+
+
+def _lost(fits: dict[str, float | None], curve: Curve) -> bool:
+    """Whether ReCo says more often what the sure labels of held-out photos say; and tells of it."""
+    learned, recos = fits["specialist"] or 0.0, fits["reco"]
+    if recos is not None and learned < recos:
+        log.warning(
+            "What was learned marks photos that were held out less well than ReCo does (%.1f %% and %.1f %% as the "
+            "sure labels say): ReCo itself, with your names, is what you get. It is slower than ReCo.",
+            100 * learned,
+            100 * recos,
+        )
+        return True
+    if not curve.best.step:
+        log.warning("Training did not make it better: what is kept is what ReCo knew before.")
+    return False
 
 
 def _describe(reco: ReCo, photos: Source, job: Job) -> dict[str, Any]:
@@ -178,6 +208,16 @@ class _Running:
     device: str
     control: RunControl
 
+    def sample(self) -> Iterator[np.ndarray]:
+        """Some of the photos, evenly spread; unreadable ones are left out."""
+        step = max(1, len(self.photos.records) // SAMPLE)
+        for i in range(0, len(self.photos.records), step):
+            self.control.raise_if_cancelled("labelling was stopped", "The same command continues it")
+            try:
+                yield limit_size(read_photo(self.photos.read(i), self.photos.records[i].file), WORKING_SIDE)
+            except PhotoError:
+                continue
+
     def label(self, turn: int, views: list[Labeller]) -> tuple[list[Example], list[LeftOut], Tally]:
         """Label all photos that are not labelled yet."""
         folder = self.work / f"labels-{turn + 1}"
@@ -206,27 +246,34 @@ class _Running:
         return examples, left_out, tally
 
     def train(
-        self, turn: int, examples: list[Example], tally: Tally, fetch: bool, enough: Callable[[], bool], watch: Watch
+        self,
+        turn: int,
+        examples: list[Example],
+        tally: Tally,
+        fetch: bool,
+        start: Start | None,
+        enough: Callable[[], bool],
+        watch: Watch,
     ) -> tuple[DeepLab, Recipe, str, Curve]:
         """Train on labels; the network, how it was trained, where its first weights came from, and how it went."""
         folder = self.work / f"training-{turn + 1}"
         folder.mkdir(exist_ok=True)
         job = self.job
-        model, recipe, initial = self._begin(fetch)
+        model, recipe, initial = self._begin(fetch, start)
         held = held_out(examples)
         taught = [example for example in examples if example not in held]
         crops = Crops(taught, tally.thresholds(recipe.unsure), recipe, job.seed)
         training = Training(model, crops, tally.weights(recipe.balance), held, folder, self.device)
         return training.run(self.control, enough, watch), recipe, initial, training.curve
 
-    def _begin(self, fetch: bool) -> tuple[DeepLab, Recipe, str]:
+    def _begin(self, fetch: bool, start: Start | None) -> tuple[DeepLab, Recipe, str]:
         """A network with the best first weights that there are."""
         recipe, classes = self.job.recipe, len(self.job.names) + 1
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.job.seed)
-            model = DeepLab(recipe, classes)
             if self.job.initial == deeplab.RANDOM:
-                return model, recipe, deeplab.RANDOM
+                return DeepLab(recipe, classes), recipe, deeplab.RANDOM
+            model = DeepLab(recipe, classes, start if recipe.whole_mini else None)
             try:
                 initial = deeplab.initialise(model, recipe, fetch=fetch, control=self.control)
             except WeightsError as error:
@@ -234,7 +281,7 @@ class _Running:
                     raise
                 log.warning("%s Training mini's backbone in place of %s.", error, recipe.encoder)
                 recipe = replace(recipe, encoder=MINI, stride=QUICK.stride, rates=QUICK.rates)
-                model = DeepLab(recipe, classes)
+                model = DeepLab(recipe, classes, start if recipe.whole_mini else None)
                 initial = deeplab.initialise(model, recipe)
                 initial += f", since {self.job.recipe.encoder}'s weights could not be had"
         log.info("first weights: %s", initial)

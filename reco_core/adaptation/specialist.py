@@ -2,7 +2,7 @@
 
 specialist.onnx          the network, for any runtime: photo (1, 3, H, W) float32 RGB in 0..1, sides multiples of 32
                          -> scores (1, K + 1, H, W), background first
-specialist.safetensors   its weights, for PyTorch
+specialist.safetensors   its weights, for PyTorch; not of ReCo itself, whose graph is another (`own_network`)
 specialist.json          names, how it was trained, and the other two files' SHA-256
 README.md, curve.png, examples.jpg   its card, for people
 """
@@ -22,9 +22,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from reco_core.adaptation import own_network
 from reco_core.adaptation.deeplab import DeepLab
 from reco_core.adaptation.labels import NONE
 from reco_core.adaptation.recipe import Recipe
+from reco_core.adaptation.start import Start
 from reco_core.adaptation.training import network_input
 from reco_core.errors import NamesError, OptionError, WeightsError
 from reco_core.models.encoders import choose_device
@@ -40,7 +42,7 @@ from reco_core.utils.pixels import as_photo
 from reco_core.utils.quiet_loggers import quiet_loggers
 
 log = logging.getLogger(__name__)
-FORMAT = 1
+FORMAT = 2
 ABOUT, WEIGHTS, GRAPH = "specialist.json", "specialist.safetensors", "specialist.onnx"
 TOLERANCE = 1e-3  # by which the exported network's scores may differ
 FINE = 4  # stride of what the network says, before it is enlarged
@@ -50,7 +52,7 @@ CHECKED = ((320, 448), (256, 256), (96, 416))  # sizes at which they are compare
 class Specialist:
     """A trained network, ready for photos; read-only, so that any number of users can share it.
 
-    about: specialist.json. names: what it marks, in the order of the labels.
+    about: specialist.json. names: what it marks, in the order of the labels. own: it is ReCo itself, see `own_network`.
     """
 
     def __init__(self, folder: Path, device: str | None = None) -> None:
@@ -66,19 +68,23 @@ class Specialist:
         try:
             self.names = tuple(clean_names(self.about["names"], MAX_LABELS))
             self.recipe = Recipe.of(self.about["recipe"])
-            file = GRAPH if self.device == "cpu" else WEIGHTS
+            self.own = bool(self.about.get("own"))
+            file = GRAPH if self.device == "cpu" or self.own else WEIGHTS
             if sha256(self.folder / file) != self.about["files"][file]:
                 raise ValueError(f"{file} differs from what {ABOUT} says")
         except (OSError, KeyError, AttributeError, TypeError, ValueError, NamesError, OptionError) as error:
             raise damaged(self.folder, error) from error
-        self._network = None if self.device == "cpu" else self.network()
-        self._session = _open(self.folder / GRAPH) if self.device == "cpu" else None
+        self._network = None if self.device == "cpu" or self.own else self.network()
+        self._session = _open(self.folder / GRAPH) if self._network is None else None
 
     def scores(self, photo: np.ndarray, side: int = 0) -> Tensor:
         """Probabilities (K + 1, h, w) float32, background first, of a photo (H, W, 3) uint8 RGB at the network's size.
 
-        photo: or what `as_photo` makes it of. side: another short side for the network than its recipe's.
+        photo: or what `as_photo` makes it of. side: another short side for the network than its recipe's. ReCo itself
+        has its own side, and says them at the size of the `working_photo`.
         """
+        if self.own:
+            return own_network.ask(self._session, working_photo(as_photo(photo)))[2]
         image = network_input(as_photo(photo), side or self.recipe.side)
         if self._session is not None:
             return torch.from_numpy(self._session.run(None, {"photo": image.numpy()})[0])[0].softmax(0)
@@ -91,21 +97,29 @@ class Specialist:
         """
         started, photo = time.perf_counter(), as_photo(photo)
         working = working_photo(photo)
-        small = self.scores(working)
-        presence = tuple(peak(small[1:, ::FINE, ::FINE]).tolist())
-        scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0].numpy()
-        labels = resize_labels(scores.argmax(0).astype(np.uint8), photo.shape[:2])  # numpy's argmax is the faster one
+        if self.own:
+            labels, presence, said = own_network.ask(self._session, working)
+            scores = said.numpy()
+        else:
+            small = self.scores(working)
+            presence = tuple(peak(small[1:, ::FINE, ::FINE]).tolist())
+            scores = F.interpolate(small[None], size=working.shape[:2], mode="bilinear", align_corners=False)[0].numpy()
+            labels = scores.argmax(0).astype(np.uint8)  # numpy's argmax is the faster one
+        labels = resize_labels(labels, photo.shape[:2])
         timings = {"specialist": time.perf_counter() - started}
         # Its names are concepts that know nothing of archives.
         references = References(tuple(Concept(name, torch.empty(0), torch.empty(0)) for name in self.names))
         return Segmentation(labels, scores, references, presence, timings)
 
     def network(self) -> DeepLab:
-        """Its network, in eval mode, on its device. Raises WeightsError: its file is damaged."""
-        with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay
-            network = DeepLab(self.recipe, len(self.names) + 1)
+        """Its network, in eval mode, on its device. Raises WeightsError: its file is damaged, or it is ReCo itself."""
         try:
-            network.load_state_dict(load_file(self.folder / WEIGHTS))
+            state = load_file(self.folder / WEIGHTS)
+            with torch.random.fork_rng(devices=[]):  # its random weights are replaced; the caller's random numbers stay
+                rows = len(state.get("start.known", ()))
+                start = Start(len(self.names), rows) if rows else None
+                network = DeepLab(self.recipe, len(self.names) + 1, start)
+            network.load_state_dict(state)
         except (OSError, SafetensorError, RuntimeError) as error:
             raise damaged(self.folder, error) from error
         return network.to(self.device).eval()
@@ -163,6 +177,14 @@ def write(network: DeepLab, recipe: Recipe, about: dict[str, Any], folder: Path)
         )
     files = {name: sha256(folder / name) for name in (WEIGHTS, GRAPH)}
     written = {"format": FORMAT, **about, "recipe": asdict(recipe), "onnx_difference": difference, "files": files}
+    atomic_write(folder / ABOUT, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_own(graph: Any, recipe: Recipe, about: dict[str, Any], folder: Path) -> None:
+    """Write ReCo itself, as `own_network.graph_of` made it; otherwise as `write`. Raises OSError: the disk is full."""
+    (folder / GRAPH).write_bytes(graph.SerializeToString())
+    files = {GRAPH: sha256(folder / GRAPH)}
+    written = {"format": FORMAT, **about, "recipe": asdict(recipe), "own": True, "files": files}
     atomic_write(folder / ABOUT, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
 
 

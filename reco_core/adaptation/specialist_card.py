@@ -47,7 +47,7 @@ def plot(curve: Curve, file: Path) -> None:
     left.set_yscale("log")
     left.set_title("loss", fontsize=9)
     for kind, name, shade in (
-        ("fits", "fits ReCo's labels (mIoU)", "#0072e6"),
+        ("fits", "says what ReCo says where it is sure", "#0072e6"),
         ("agrees", "agrees with itself (pixels)", "#00aa5a"),
     ):
         points = [(look.step, getattr(look, kind)) for look in curve.looks if getattr(look, kind) is not None]

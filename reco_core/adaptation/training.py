@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ log = logging.getLogger(__name__)
 POWER = 0.9  # of the rate's fall
 LARGER = 1.25  # the second size at which agreement is looked at
 STATE, BEST = "state.safetensors", "best.safetensors"
-Watch = Callable[[Curve, Callable[[np.ndarray], np.ndarray]], None]
+Mark = Callable[[np.ndarray], np.ndarray]  # what labels a photo (H, W, 3) uint8: (H, W) uint8
+Watch = Callable[[Curve, Mark], None]
 
 
 class Training:
@@ -52,7 +54,10 @@ class Training:
         network.log_weights.copy_(torch.from_numpy(weights).log())
         self.network = network.to(device).train()
         self.average = deepcopy(network).eval().requires_grad_(False)
-        recipe, encoder = self.recipe, {id(parameter) for parameter in network.encoder.parameters()}
+        kept = self.recipe.kept and network.start is not None
+        self.first = deepcopy(self.average) if kept else None  # before any training
+        recipe, known = self.recipe, (network.encoder, *([network.start] if network.start is not None else ()))
+        encoder = {id(parameter) for part in known for parameter in part.parameters()}
         groups = [
             {"params": [p for p in network.parameters() if id(p) in encoder], "share": recipe.encoder_rate},
             {"params": [p for p in network.parameters() if id(p) not in encoder], "share": 1.0},
@@ -80,6 +85,8 @@ class Training:
         """
         threads = 1 if self.device == "cpu" else 8
         with closing(prefetch(self.crops.batch, itertools.count(self.step), threads, 2 * threads)) as batches:
+            if not self.step and self.network.start is not None:
+                self._look()  # training must make it better than it is to begin with
             while not self.finished:
                 control.raise_if_cancelled("the training was stopped", "The same command continues it")
                 self._learn(*next(batches))
@@ -100,9 +107,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):  # for dropout; the caller's random numbers stay as they are
             torch.manual_seed(self.crops.seed * recipe.steps + self.step)
             scores = self.network(photos.to(self.device))
-        truth = labels.to(self.device)
-        counted = (truth != IGNORED).sum().clamp_min(1)  # a batch may have nothing that is sure
-        loss = F.cross_entropy(scores, truth, self.weights, ignore_index=IGNORED, reduction="sum") / counted
+        loss = self._loss(photos.to(self.device), scores, labels.to(self.device))
         if not torch.isfinite(loss):
             raise OptionError(
                 "the training does not converge",
@@ -123,6 +128,17 @@ class Training:
                 else:
                     kept.copy_(now)
 
+    def _loss(self, photos: Tensor, scores: Tensor, truth: Tensor) -> Tensor:
+        """Few photos have few of the names: their labels alone make it forget what mini knows of the others."""
+        entropy, sure = partial(F.cross_entropy, scores, weight=self.weights, reduction="none"), truth != IGNORED
+        taught = entropy(truth, ignore_index=IGNORED)
+        if self.first is None:
+            return taught.sum() / sure.sum().clamp_min(1)  # a batch may have nothing that is sure
+        with torch.no_grad():
+            before = self.first(photos).softmax(1)
+        kept = torch.where(sure, self.recipe.kept, 1.0)
+        return (kept * entropy(before) + (1 - kept) * taught).mean()
+
     def _mark(self, photo: np.ndarray) -> np.ndarray:
         return probabilities(self.average, photo, self.recipe.side).argmax(0).astype(np.uint8)
 
@@ -130,7 +146,8 @@ class Training:
         """Measure the running mean, and write everything down."""
         since = self.step - (self.curve.looks[-1].step if self.curve else 0)
         fits, agrees = evaluate(self.average, self.held, self.crops.thresholds, self.recipe.side)
-        self.curve = Curve((*self.curve.looks, Look(self.step, round(self._losses / since, 4), fits, agrees)))
+        loss = round(self._losses / max(1, since), 4)
+        self.curve = Curve((*self.curve.looks, Look(self.step, loss, fits, agrees)))
         self._losses = 0.0
         if self.curve.best is self.curve.looks[-1]:
             write_tensors(self.average.state_dict(), self.folder / BEST)
@@ -209,5 +226,14 @@ def evaluate(
         at_photo = F.interpolate(plain, size=labels.shape, mode="bilinear")[0].argmax(0).cpu().numpy()
         truth = np.where(labels == IGNORED, -1, labels.astype(np.int64))
         confusion += metrics.confusion_matrix(truth, at_photo, len(thresholds))
-    fits = metrics.score(confusion).miou
+    fits = metrics.score(confusion).accuracy  # a mean over labels is mostly noise: few photos have few of them
     return (None if np.isnan(fits) else round(fits, 4)), round(same / pixels, 4)
+
+
+def same(mark: Mark, held: Sequence[Example], thresholds: np.ndarray) -> float | None:
+    """`Look.fits` of anything that labels photos."""
+    right = sure = 0
+    for photo, labels in (example.read(thresholds) for example in held):
+        there = labels != IGNORED
+        right, sure = right + int((mark(photo) == labels)[there].sum()), sure + int(there.sum())
+    return round(right / sure, 4) if sure else None

@@ -4,6 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
+import onnx
+
 from reco_core.cli import options
 from reco_core.cli.learning import add_names, learn, tell_remarks
 from reco_core.errors import OptionError
@@ -48,7 +50,8 @@ def export(args: argparse.Namespace) -> None:
         raise OptionError("there is nothing to export", expected="names, or --specialist FOLDER, and not both")
     graph, credits = _of_specialist(args.specialist) if args.specialist else _of_names(args)
     log.info("making the page, which takes about a minute")
-    page = Page.of(to_onnx(graph), credits, title=args.title, weights=args.weights_as)
+    made = to_onnx(graph) if isinstance(graph, Graph) else graph
+    page = Page.of(made, credits, title=args.title, weights=args.weights_as)
     size = page.write_single(args.out / PAGE) if args.single_file else page.write(args.out)
     log.info("%s: %.1f MB", args.out / PAGE, size / 1e6)
     if not args.single_file:
@@ -65,9 +68,11 @@ def _of_names(args: argparse.Namespace) -> tuple[Graph, str]:
     return PhotoGraph(reco.encoder, reco.scorer, references, method), credits_of(references, reco.encoder.preset)
 
 
-def _of_specialist(folder: Path) -> tuple[Graph, str]:
+def _of_specialist(folder: Path) -> tuple[Graph | onnx.ModelProto, str]:
     from reco_core.adaptation import specialist_page
-    from reco_core.adaptation.specialist import Specialist
+    from reco_core.adaptation.specialist import GRAPH, Specialist
 
     specialist = Specialist(folder, "cpu")
+    if specialist.own:  # a graph already
+        return onnx.load(folder / GRAPH), specialist_page.credits_of(specialist)
     return specialist_page.SpecialistGraph(specialist), specialist_page.credits_of(specialist)

@@ -162,7 +162,7 @@ def _adapted(
         result = specialist.segment(photo)
         entry["seconds"][name] = round(time.perf_counter() - started, 4)
         labels = result.labels
-        if not data.background:
+        if not data.background and not labels.all():
             labels = resize_labels((result.scores[1:].argmax(0) + 1).astype(np.uint8), truth.shape)
         entry["counts"][name] = _counts(truth, rows[labels], len(data.classes))
 

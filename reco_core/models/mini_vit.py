@@ -122,11 +122,7 @@ class MiniNetwork(nn.Module):
 
     def last(self, tokens: Tensor) -> Tensor:
         """The last block, in which only the class token hears others: every patch keeps its own value."""
-        block = self.vit.blocks[-1]
-        queries, keys, values = block.attn.split(block.norm1(tokens))
-        heard = attend(queries[:, :, :1], keys, values)
-        tokens = tokens + block.attn.join(torch.cat([heard, values[:, :, 1:]], 2))
-        return tokens + block.mlp(block.norm2(tokens))
+        return last(self.vit.blocks[-1], tokens)
 
     def speak(self, tokens: Tensor) -> Spoken:
         """What class tokens (..., 192) after the last block say of their photos."""
@@ -141,8 +137,19 @@ class MiniNetwork(nn.Module):
     def _said(self, seen: Tensor, words: nn.Module | None) -> Spoken:
         if words is None:
             return Spoken(self.vit.head(seen), seen[..., :0])
-        # captions seldom mention a sky or a wall that is there: a part of what words owe to that is taken away
-        return Spoken(self.vit.head(seen), words(seen) - EVENED * (self.word_prior - USUAL))
+        return Spoken(self.vit.head(seen), words(seen) - self.evened_prior())
+
+    def evened_prior(self) -> Tensor:
+        """What is taken away of words (W,): captions seldom mention a sky or a wall that is there."""
+        return EVENED * (self.word_prior - USUAL)
+
+
+def last(block: Any, tokens: Tensor) -> Tensor:
+    """See `MiniNetwork.last`."""
+    queries, keys, values = block.attn.split(block.norm1(tokens))
+    heard = attend(queries[:, :, :1], keys, values)
+    tokens = tokens + block.attn.join(torch.cat([heard, values[:, :, 1:]], 2))
+    return tokens + block.mlp(block.norm2(tokens))
 
 
 def project(block: Any, tokens: Tensor, part: int) -> Tensor:

@@ -133,6 +133,17 @@ def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Ten
     return scores + known * word + (1 - known) * t.unknown
 
 
+def word_shares(texts: Tensor, words: Words, count: int) -> tuple[Tensor, Tensor]:
+    """Which of `count` taught words mean what texts (K, D) mean: `TaughtWords.known` (K,), and shares (K, count)."""
+    cosines = texts @ words.texts.T  # (K, A)
+    best = cosines.amax(1)
+    known = ((best - UNKNOWN_BELOW) / (KNOWN_FROM - UNKNOWN_BELOW)).clamp(0, 1)
+    near = ((cosines - best[:, None]) / WORD_TEMPERATURE).exp() * (cosines > UNKNOWN_BELOW)
+    shares = torch.zeros(len(texts), count, device=texts.device)
+    shares.scatter_reduce_(1, words.columns.expand_as(near), near, "amax")  # a word by the best of its names
+    return known, shares / shares.sum(1, keepdim=True).clamp_min(1e-6)
+
+
 SCORERS: dict[str, Scorer] = {"denseclip": denseclip, "reco": reco, "reco2": reco2}
 
 
@@ -148,7 +159,8 @@ class PhotoScorer:
     """A preset's constants and its archive's statistics, ready to score photos.
 
     presence_weights: of `presence.log_odds`. photo_stats, position_stats: of archive photos' embeddings, and of their
-    language maps' positions.
+    language maps' positions. favoured: (K + B,), taken off what photos give taught words as wholes, for one kind of
+    photos and these concepts; see `adaptation.labels.favoured`.
     """
 
     temperatures: Temperatures
@@ -156,6 +168,7 @@ class PhotoScorer:
     photo_stats: BackgroundStats
     position_stats: BackgroundStats
     words: Words | None = None
+    favoured: Tensor | None = None
 
     def score(self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring) -> ScoredPhoto:
         """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
@@ -168,6 +181,8 @@ class PhotoScorer:
     ) -> ScoredPhoto:
         """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
         seen = self.compare(encoded, (*references.concepts, *references.background))
+        if self.favoured is not None and seen.words is not None:
+            seen = seen._replace(words=seen.words._replace(photo=seen.words.photo - self.favoured))
         log_odds = seen.log_odds + presence.SURROUNDINGS_PRIOR * seen.expected
         seen.expected[len(references.concepts) :] = True
         return ScoredPhoto(SCORERS[options.scorer](seen, size, options, self.temperatures), log_odds)
@@ -193,13 +208,7 @@ class PhotoScorer:
         if self.words is None or encoded.words is None:
             return None
         photo, maps = encoded.words[0][0], encoded.words[1][0]  # (W,), (h', w', W)
-        cosines = texts @ self.words.texts.T  # (K, A)
-        best = cosines.amax(1)
-        known = ((best - UNKNOWN_BELOW) / (KNOWN_FROM - UNKNOWN_BELOW)).clamp(0, 1)
-        near = ((cosines - best[:, None]) / WORD_TEMPERATURE).exp() * (cosines > UNKNOWN_BELOW)
-        shares = torch.zeros(len(texts), len(photo), device=texts.device)
-        shares.scatter_reduce_(1, self.words.columns.expand_as(near), near, "amax")  # a word by the best of its names
-        shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-6)  # (K, W)
+        known, shares = word_shares(texts, self.words, len(photo))
         return TaughtWords(known, torch.einsum("hwn,kn->khw", maps, shares), shares @ photo)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from reco_core.adaptation.curve import Curve, Look
 
 
 def test_best_and_stalled():
-    looks = [Look(10, 2.0, 0.2, 0.4), Look(20, 1.5, 0.5, 0.5), Look(30, 1.0, 0.6, 0.4), Look(40, 0.5, 0.1, 0.8)]
+    looks = [Look(10, 2.0, 0.2, 0.4), Look(20, 1.5, 0.6, 0.3), Look(30, 1.0, 0.6, 0.4), Look(40, 0.5, 0.1, 0.8)]
     curve = Curve(tuple(looks))
     assert curve.best == looks[1], "the earliest of equals"
     assert [curve.stalled(patience) for patience in (1, 2, 3)] == [True, True, False]

@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 import segmentation_models_pytorch as smp
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save
 from support.adapting import TINY
 from support.recorder import Recorder
 
 from reco_core.adaptation.deeplab import DeepLab, MiniPyramid, initialise, published_weights
 from reco_core.errors import OptionError, WeightsError
+from reco_core.models.mini_vit import KEY_BLOCK, project
 from reco_core.utils.paths import bundled_folder
 
 MOBILE = replace(TINY, encoder="mobilenet_v2")
@@ -18,18 +20,24 @@ MOBILE = replace(TINY, encoder="mobilenet_v2")
 
 @pytest.mark.parametrize("blocks", [12, 9])
 def test_minis_backbone_is_mini(reco, blocks):
-    """At the size that mini was trained on, its own blocks and norm say the same of each patch."""
+    """With its margin at the size that mini was trained on, its own blocks say the same of each patch."""
     model = DeepLab(replace(TINY, blocks=blocks), 2).eval()
     assert "mini" in initialise(model, replace(TINY, blocks=blocks))
-    vit = reco.encoder.network.vit
-    photos = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    mini = reco.encoder.network
+    photos = torch.rand(2, 3, 192, 192, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
-        tokens = reco.encoder.network.embed(photos)
-        for block in vit.blocks[:blocks]:
-            tokens = block(tokens)
-        expected = vit.norm(tokens)[:, 1:].transpose(1, 2).unflatten(2, (14, 14))
+        before = tokens = mini.embed(F.pad(photos, [16] * 4, mode="reflect"))
+        for index, block in enumerate(mini.vit.blocks[:blocks]):
+            before, tokens = tokens, block(tokens)
+            if index == KEY_BLOCK:
+                keys = project(block, before, part=1)
+        seen = [mini.vit.norm(tokens)]
+        if blocks == 12:
+            whole = mini.vit.norm(tokens[:, :1]).expand_as(tokens)
+            seen = [mini.vit.norm(mini.last(before)), keys, whole]
+        expected = torch.cat(seen, 2)[:, 1:].transpose(1, 2).unflatten(2, (14, 14))[..., 1:-1, 1:-1]
         same, _, edges, _, deep = model.encoder(photos)
-    assert same is photos and edges.shape == (2, 32, 56, 56)
+    assert same is photos and edges.shape == (2, 32, 48, 48)
     torch.testing.assert_close(deep, expected, atol=2e-4, rtol=1e-4)
 
 

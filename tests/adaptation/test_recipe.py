@@ -27,6 +27,8 @@ from reco_core.errors import OptionError
         ("crop", 2048),
         ("unsure", 1.0),
         ("unsure", -0.1),
+        ("kept", 1.1),
+        ("kept", -0.1),
         ("average", 1.0),
         ("balance", 1.5),
         ("scales", (2.0, 1.0)),
