@@ -43,7 +43,7 @@ MAIN = (*METHODS, "reco2_crf")
 SHORT = {
     "denseclip": "the names alone, without photos",
     "reco": "the paper's method",
-    "reco_crf": "the same with its outlines",
+    "reco_crf": "the paper's, edges refined",
     "reco2_crf": "**ours, the usual one**",
 }
 SHORT_SETS = {

@@ -30,8 +30,14 @@ def seen(photo: np.ndarray | None, result: Discovery, given: Collection[str], fi
     shown = np.zeros((*result.labels.shape, 3), np.uint8) if photo is None else photo
     confidence = [segment.confidence for segment in result.segments]
     shares = [result.share(i + 1) for i in range(len(confidence))]
-    # Every part has its colour; how sure its name is, the legend beside it says.
-    names = named(result.names, ["found"] * len(confidence), shares, confidence)
+    # Every part has its colour; what the legend calls a guess has a question mark on the photo too.
+    known = sure(result, given)
+    names = named(
+        [name if i in known else f"{name}?" for i, name in enumerate(result.names)],
+        ["found"] * len(confidence),
+        shares,
+        confidence,
+    )
     return done(shown, [layer("Found", resize_labels(result.labels, shown.shape[:2]))], names, file=file)
 
 

@@ -64,7 +64,8 @@ def clean_names(names: str | Iterable[str], most: int = MAX_NAMES) -> tuple[str,
         elif any(unicodedata.category(c) == "So" for c in name):
             raise NamesError("a name has no letters", given=repr(shorten(name, 40)), expected="a word", remedy=EXAMPLE)
     if not unique:
-        raise NamesError("no names were given", given=repr(shorten(" ".join(names), 40)), remedy=EXAMPLE)
+        said = " ".join(names).strip()
+        raise NamesError("no names were given", given=repr(shorten(said, 40)) if said else None, remedy=EXAMPLE)
     if len(unique) > most:
         raise NamesError(
             "too many names", given=len(unique), expected=f"at most {most}", remedy="Ask for fewer at a time"

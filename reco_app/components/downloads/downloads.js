@@ -5,7 +5,7 @@ element.addEventListener('click', event => {
   event.preventDefault();
   const page = link.dataset.kind === 'page', status = element.querySelector('[role=status]');
   if (page && status.textContent) return; // it is being made
-  status.textContent = page ? 'Making a web page that finds these names without a server, in about a minute …' : 'Writing the file …';
+  status.textContent = page ? 'Making a web page that finds these names without a server, in a minute or two …' : 'Writing the file …';
   if (page) trigger('web');
   else trigger('click', {what: link.dataset.kind});
 });

@@ -137,7 +137,7 @@ element.addEventListener('click', event => {
   }
   if (name === 'link') copy(linkTo(value.link)).then(() => {
     say('Link copied.');
-    tool('link').textContent = 'Link copied';
+    tool('link').textContent = 'Copied';
     trigger('link');
   });
   if (zoom) ({in: () => camera.by(1.5), out: () => camera.by(1 / 1.5), fit: () => camera.fit()})[zoom]();
