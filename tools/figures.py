@@ -29,7 +29,7 @@ SETS = {
     "coco_panoptic": "coco_panoptic, 129 names",
     "camvid": "camvid, 11 names",
 }
-ADAPTED = ("adaptation_camvid", "adaptation_voc_objects")
+ADAPTED = ("adaptation_camvid", "adaptation_camvid_1", "adaptation_coco_panoptic")
 DISCOVERED = ("discovery_voc_objects", "discovery_coco_panoptic")
 SHARES = {
     "best_iou": "best match IoU",
@@ -140,7 +140,11 @@ def specialists(names: tuple[str, ...]) -> str:
     method, a column per set and kind of photos.
     """
     kinds = ("adapted", "held out")
-    columns = {f"{report['data']}, {kind}": report[kind] for report in _reports(names) for kind in kinds}
+    columns = {
+        f"{report['data']}, split {report['split']}, {kind}": report[kind]
+        for report in _reports(names)
+        for kind in kinds
+    }
     return tables.grid("", next(iter(columns.values())), columns, lambda method, rows: pair(rows[method]))
 
 
