@@ -14,6 +14,8 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+from support.chromium import launch
 from support.towers import stir
 from support.web import Web
 from xdist.scheduler import LoadScopeScheduling
@@ -149,3 +151,12 @@ def table(tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("table") / "table.png"
     Image.fromarray(skimage.data.coffee()).save(file)
     return file
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a process: Playwright runs once in each."""
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()

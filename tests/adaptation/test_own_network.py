@@ -38,6 +38,7 @@ def lost(fast, photos, graph, tmp_path, monkeypatch, caplog):
     return tmp_path / "out"
 
 
+@pytest.mark.slow  # ReCo is traced, as for its page: a minute of a core
 def test_reco_itself_is_handed_back(reco, references, real_photos, lost):
     one = Specialist(lost, "cpu")
     assert one.own and one.about["fits"]["reco"] == 1.1 and not (lost / specialist.WEIGHTS).exists()

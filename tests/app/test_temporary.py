@@ -36,6 +36,7 @@ SERVER = """
     from pathlib import Path
     from reco_app.temporary import temporary_files
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background has been told to ignore it
     with temporary_files(3600) as files:
         (files.cache / "cup.jpg").write_bytes(b"a photo")
         Path(tempfile.mkdtemp()).joinpath("cup.jpg").write_bytes(b"a photo")

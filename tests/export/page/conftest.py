@@ -9,8 +9,7 @@ from pathlib import Path
 import onnx
 import onnxruntime
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from support.chromium import launch
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from reco_core.export.page import builder
 from reco_core.export.page.apart import to_onnx_apart
@@ -78,17 +77,9 @@ def serve() -> Iterator[Callable[[Path], http.server.HTTPServer]]:
         server.server_close()
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = launch(playwright)
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def visitor(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(accept_downloads=True, viewport={"width": 1280, "height": 900})
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(accept_downloads=True, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(60_000)
     yield context
     context.close()
