@@ -40,6 +40,7 @@ def test_what_reco_never_found_is_said_plainly(tmp_path):
         "photos": 7,
         "held_out": 1,
         "step": 50,
+        "own": False,
     }
     html = view.learned(job, b"")
     assert "ReCo found nothing in these photos that it takes for <b>&lt;img" in html
@@ -47,6 +48,17 @@ def test_what_reco_never_found_is_said_plainly(tmp_path):
     assert "<img src=x" not in html
     for words in ("6 photos", f"step 50 of {job.job.recipe.steps}", "by 1 photo kept aside"):
         assert words in html
+
+
+def test_that_it_is_reco_itself_is_said(tmp_path):
+    job = TrainingJob(lambda *_: None, Job(("cat",)), tmp_path)
+    about = {"names": ["cat"], "unknown": [], "shares": {"background": 0.9, "cat": 0.1}, "photos": 7, "held_out": 2}
+    job.about = about | {"step": 50, "own": True, "fits": {"specialist": 0.871, "reco": 0.993}}
+    html = view.learned(job, b"")
+    for words in ("this is ReCo itself with your names", "In 2 photos kept aside", "99.3 %", "87.1 %"):
+        assert words in html
+    job.about |= {"own": False}
+    assert "ReCo itself" not in view.learned(job, b"")
 
 
 def test_how_a_job_goes_is_said(tmp_path):
