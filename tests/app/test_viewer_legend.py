@@ -141,7 +141,7 @@ def test_three_photos_are_shown_on_the_spot(view, cup_photos, tmp_path):
 def test_the_link_is_copied(view, viewer_address):
     page = view(permissions=["clipboard-read", "clipboard-write"])
     page.get_by_text("Copy link").click()
-    expect(page.get_by_text("Link copied", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == viewer_address.rstrip("/") + LINK
 
 
