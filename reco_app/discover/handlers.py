@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 from gradio import Progress
 
-from reco_app.components.viewer import View, empty, failed, running
+from reco_app.components.viewer import View, empty, failed, refused, running
 from reco_app.context import AppContext
 from reco_app.discover import view
 from reco_app.discover.session import DiscoverySession
@@ -50,15 +50,22 @@ class DiscoverHandlers:
         """A new visitor's result: none."""
         return DiscoverySession(self.context.cache)
 
-    def given(self, photo: str | None) -> tuple[Any, View, Any, View, gr.Column]:
-        """A photo was given or taken away here: it is checked and shown, and the tab Find has it too."""
+    def given(self, photo: str | None, session: Session = None) -> tuple[Any, View, Any, View, gr.Column]:
+        """A photo was given or taken away here: it is checked and shown, and the tab Find has it too.
+
+        In place of one that cannot be read, what was found last stays.
+        """
         gone = gr.Column(visible=False)
         if not photo:
             return gr.skip(), empty(), gr.skip(), gr.skip(), gone  # type: ignore[return-value]
         try:
             shown = empty(read_upload(photo)[0], file=Path(photo).name)
         except Exception as error:
-            return None, failed(sentence(error)), gr.skip(), gr.skip(), gone  # type: ignore[return-value]
+            why = sentence(error)
+            if session is None or session.result is None or not Path(session.source).is_file():
+                return None, failed(why), gr.skip(), gr.skip(), gone  # type: ignore[return-value]
+            before = _seen(session, session.result)
+            return session.source, refused(why, before), gr.skip(), gr.skip(), gr.skip()  # type: ignore[return-value]
         return gr.skip(), shown, photo, shown, gone
 
     def carried(self, photo: str | None, own: str | None) -> tuple[Any, Any, Any]:
@@ -203,11 +210,14 @@ class DiscoverHandlers:
                 oldest.forget()
 
 
+def _seen(session: DiscoverySession, result: Discovery) -> View:
+    return view.seen(session.photo, result, session.given, Path(session.source).name)
+
+
 def _shown(session: DiscoverySession, off: Collection[str] = ()) -> Shown:
     """off: names that shall not be ticked."""
     result, files = session.draw()
     names = [result.names[i] for i in view.sure(result, session.given)]
     ticks = gr.CheckboxGroup(names, value=[name for name in names if name not in off], visible=bool(names))
     seconds = sum(seconds for stage, seconds in result.timings.items() if stage != "divide")
-    seen = view.seen(session.photo, result, session.given, Path(session.source).name)
-    return seen, view.legend(result, session.given, seconds), ticks, *files
+    return _seen(session, result), view.legend(result, session.given, seconds), ticks, *files

@@ -78,7 +78,7 @@ class DiscoverySession:
     @property
     def names(self) -> tuple[str, ...]:
         """As they are shown."""
-        return renamed(self.found, self.new_names).names if self.found else ()
+        return self.result.names if self.result else ()
 
     @property
     def given(self) -> set[str]:
@@ -93,11 +93,16 @@ class DiscoverySession:
                 if name == new:
                     del self.new_names[name]
 
+    @property
+    def result(self) -> Discovery | None:
+        """What was found, with the visitor's names."""
+        return renamed(self.found, self.new_names) if self.found else None
+
     def draw(self) -> tuple[Discovery, Files]:
-        """The result with the visitor's names, and its files."""
-        if self.found is None or self.photo is None:
+        """The result and its files."""
+        result, settings = self.result, {"preset": self.preset, "parts": self.parts}
+        if result is None or self.photo is None:
             raise ValueError("there is nothing to draw")
-        result, settings = renamed(self.found, self.new_names), {"preset": self.preset, "parts": self.parts}
         return result, write_files(self.photo, result, self.folder, settings, self.given)
 
 

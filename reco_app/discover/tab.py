@@ -62,7 +62,7 @@ class DiscoverTab:
         event = self.button.click(do.run, [*asked, session], result, **looking)
         event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
         given = [self.photo, self.viewer, segment.photo, segment.viewer, self.column]
-        self.photo.input(do.given, self.photo, given, **LIGHT)
+        self.photo.input(do.given, [self.photo, self.session], given, **LIGHT)
         carried = [self.photo, self.viewer, self.column]
         self.tab.select(do.carried, [segment.photo, self.photo], carried, **LIGHT)
         self.parts.release(*divided, trigger_mode="always_last", **LIGHT)

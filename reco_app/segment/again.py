@@ -27,14 +27,14 @@ class AgainHandlers:
         self.do = handlers
 
     def compare(self, session: Kept, user_photos: Own, progress: Progress = Progress()) -> tuple:
-        """DenseCLIP's answer as a second layer."""
+        """What DenseCLIP marks, by the words alone, as a second layer."""
 
         def compared() -> tuple:
             kept, result = shown_in(session)
             asked = replace(result.asked, method="denseclip", titles=False)
             photo, _ = read_upload(asked.photo)
             learned = self.do.answering.learn(asked, user_photos, progress)
-            second = layer("DenseCLIP", self.do.answering.mark(photo, asked, learned).labels)
+            second = layer("Words alone", self.do.answering.mark(photo, asked, learned).labels)
             seen = result.view
             result.keep(seen | {"layers": [seen["layers"][0], second]})  # type: ignore[arg-type]
             return changed(session=kept, viewer=result.view)

@@ -12,7 +12,7 @@ from reco_app.components.archive_photos import ArchivePhotos
 from reco_app.components.downloads.downloads import Downloads, links
 from reco_app.components.evidence.view import evidence
 from reco_app.components.names_input.names_input import NamesInput
-from reco_app.components.viewer import View, empty, failed
+from reco_app.components.viewer import View, empty, failed, refused
 from reco_app.context import AppContext
 from reco_app.messages import sentence, user_errors
 from reco_app.segment import view
@@ -38,15 +38,27 @@ class SegmentHandlers:
         """A new visitor's results: none."""
         return FindSession(self.context.cache)
 
-    def given(self, photo: str | None) -> tuple[Any, View]:
-        """A photo was given or taken away: it is checked and shown before anything is looked for."""
-        if not photo:
-            return gr.skip(), empty()
+    def given(self, session: Kept, photo: str | None) -> tuple[FindSession, Any, View]:
+        """A photo was given or taken away: it is checked and shown before anything is looked for.
+
+        In place of one that cannot be read, what was there before stays.
+        """
+        session = session or self.begin()
         try:
-            pixels, said = read_upload(photo)
+            shown = self.seen(photo)
         except Exception as error:
-            return None, failed(sentence(error))
-        return gr.skip(), empty(pixels, file=Path(photo).name, message=" ".join(map(capital, said)))
+            before = self.photo_of(session, session.photo) if session.photo else None
+            return session, session.photo if before else None, refused(sentence(error), before)
+        session.photo = photo
+        return session, gr.skip(), shown
+
+    @staticmethod
+    def seen(photo: str | None) -> View:
+        """A photo before anything is looked for; raises PhotoError if it cannot be read."""
+        if not photo:
+            return empty()
+        pixels, said = read_upload(photo)
+        return empty(pixels, file=Path(photo).name, message=" ".join(map(capital, said)))
 
     def run(self, session: Kept, user_photos: Own, progress: Progress = Progress(), **asked: Any) -> tuple:
         """Look for the names, and show what was found. asked: a SegmentRequest's fields."""
@@ -130,12 +142,12 @@ class SegmentHandlers:
         return changed(session=session, viewer=said, **nothing(), **others)
 
     def photo_of(self, session: FindSession, photo: str | None) -> View | None:
-        """The photo that was asked about, without what was found in it; None if it cannot be shown."""
+        """A photo as it is shown, with what was found in it last; None if it cannot be shown."""
         shown = session.shown
         if shown and shown.kept and shown.asked.photo == photo:
             return shown.view
         try:
-            return empty(read_upload(photo)[0], file=Path(photo or "").name)
+            return {**self.seen(photo), "message": ""} if photo else None
         except PhotoError:
             return None
 
@@ -143,7 +155,7 @@ class SegmentHandlers:
         """Stop what runs; the page shows what it did before, or only the photo if nothing was there."""
         if session:
             session.control.cancel()
-        return session, gr.skip() if session and session.shown else self.given(photo)[1]
+        return session, gr.skip() if session and session.shown else self.given(session, photo)[2]
 
     def judge(self, session: Kept, found_from: float) -> tuple:
         """Say "found" from another presence on, without the model."""

@@ -112,6 +112,7 @@ class FindSession:
         self.lock = threading.Lock()
         self.results: tuple[SegmentResult, ...] = ()
         self.shown: SegmentResult | None = None
+        self.photo: str | None = None  # the last one given that could be read
         self.control = RunControl()
         self.undone: list[frozenset[str]] = []  # what had been dropped before, for undo
         self.several: Path | None = None  # folder of what was found last in several photos
@@ -150,6 +151,7 @@ class FindSession:
             self._number += 1
             result = replace(result, number=self._number)
             self.results, self.shown = (*self.results, result), result
+            self.photo = result.asked.photo
             for old in self.results[:-MOST_RESULTS]:
                 self._drop(old)
             self.results = self.results[-MOST_RESULTS:]
@@ -166,7 +168,8 @@ class FindSession:
         found = next((old for old in self.results if old.number == number and old.kept), None)
         if found and found is not self.shown:
             self.undone.clear()  # that was another result's
-        self.shown = found or self.shown
+        if found:
+            self.shown, self.photo = found, found.asked.photo
         return found
 
     def close(self) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from reco_core.archives.archive import Archive
 
 
+GUESSED = "ReCo does not know {} and can only guess. Three photos teach it."
+
+
 class NameRemark(NamedTuple):
     """A sentence about one name; "" if there is nothing to say. instead: names to take in its place.
 
@@ -42,9 +45,11 @@ def _remark(name: str, archive: Archive) -> NameRemark:
         return NameRemark("what is not meant cannot be looked for. Type only what is.", refused=True)
     if read.meant:
         return NameRemark("not known. Did you mean", read.meant, refused=True)
-    if unknown := list(_unknown(read.noun, archive)):
-        words = " and ".join(f'"{word}"' for word in unknown)
-        return NameRemark(f"ReCo does not know {words} and can only guess. Three photos teach it.")
+    unknown = list(_unknown(read.noun, archive))
+    alike = () if len(archive.called(name).rows) else known_names().alike(name)
+    if unknown or alike:
+        guessed = GUESSED.format(" and ".join(f'"{word}"' for word in unknown or [name]))
+        return NameRemark(f"{guessed} Did you mean" if alike else guessed, alike)
     if read.said:
         return NameRemark(f'"{read.noun}" is looked for: {" and ".join(read.said)} are not understood.')
     return NameRemark()

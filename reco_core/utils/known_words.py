@@ -1,6 +1,7 @@
 """Words that are known: names of things from the bundled lists, and English words of any kind."""
 
 import csv
+import difflib
 import gzip
 from collections.abc import Iterator
 from functools import cache
@@ -12,8 +13,11 @@ from reco_core.utils.paths import bundled_folder
 from reco_core.utils.words import WORD, singular, words_of
 
 ASSETS = bundled_folder() / "assets"
+MERGES = 48_894  # pieces of words that CLIP reads, the commonest first
+EVERYDAY = 20_000  # of them, among which are no slips yet ("dogg" is the 20,237th)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST = 3  # words that are offered for one
+ALIKE = 0.8  # letters of both words, in order, that are the same: "elefant", "bycicle", "mounten"
 SHORTEST = 4  # letters of a word that can be misspelt: shorter ones are near too many others
 # Things whose colour, number or place is part of their name, and which the lists do not have under it.
 MORE = names_in(
@@ -66,6 +70,16 @@ class KnownNames:
         best = sorted(found, key=lambda near: (costs[near], known[near]))
         return tuple(best[:MOST])
 
+    def alike(self, word: str) -> tuple[str, ...]:
+        """Names of one word that look most like one that is in no name, whatever the slips; at most `MOST`.
+
+        None for an everyday word, such as "singer".
+        """
+        plain = word.casefold()
+        if self.has(plain) or not plain.isalpha() or plain in english_words(EVERYDAY):
+            return ()
+        return tuple(difflib.get_close_matches(plain, [one for one in self._alone if one != plain], MOST, ALIKE))
+
 
 @cache
 def known_names() -> KnownNames:
@@ -100,14 +114,15 @@ def _nouns() -> dict[str, int]:
 
 
 @cache
-def english_words() -> frozenset[str]:
-    """The whole words of CLIP's tokenizer, whatever they mean; none if open_clip is not installed."""
+def english_words(most: int = MERGES) -> frozenset[str]:
+    """The whole words among the commonest pieces that CLIP reads, whatever they mean; none without open_clip."""
     spec = find_spec("open_clip")
     for place in (spec.submodule_search_locations or []) if spec else []:
         file = Path(place) / "bpe_simple_vocab_16e6.txt.gz"
         if file.is_file():
             merges = gzip.decompress(file.read_bytes()).decode("utf-8").splitlines()
-            ends = ("".join(line.split()) for line in merges[1:48895] if line.endswith("</w>"))  # what CLIP reads of it
+            read = merges[1 : most + 1]
+            ends = ("".join(line.split()) for line in read if line.endswith("</w>"))
             return frozenset(end.removesuffix("</w>") for end in ends)
     return frozenset()
 

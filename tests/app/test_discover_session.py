@@ -37,7 +37,7 @@ def test_every_text_is_escaped():
     assert view.seen(None, result, [], EVIL)["names"][0]["name"] == f"'{EVIL}"
 
 
-def test_only_the_newest_readings_are_kept(context, chelsea):
+def test_only_the_newest_readings_are_kept(context, chelsea, tmp_path):
     handlers = DiscoverHandlers(replace(context, limits=Limits(reading_bytes=1)))
     first, second = (handlers.run(str(chelsea), 8, "cat, wall, dog", "", None)[0] for _ in range(2))
     assert (first.reading is None, second.reading is None) == (True, False)
@@ -47,6 +47,12 @@ def test_only_the_newest_readings_are_kept(context, chelsea):
     assert (first.photo, first.found, first.bytes < 200) == (None, None, True)
     with pytest.raises(gr.Error, match="no longer kept"):
         handlers.rename(first, [], gr.EventData(None, {"old": "cat", "name": "Minka"}))
+    damaged = tmp_path / "notes.jpg"
+    damaged.write_text("no pixels")
+    photo, shown, *_ = handlers.given(str(damaged), second)  # it takes nothing away
+    assert (photo, shown["state"], len(shown["names"])) == (str(chelsea), "error", len(second.names))
+    assert "notes.jpg" in shown["message"]
+    assert handlers.given(str(damaged))[0] is None
     again, *_ = handlers.divide(second, 2, list(second.names))
     assert again is second
     assert len(second.names) <= 2

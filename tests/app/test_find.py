@@ -293,8 +293,8 @@ def test_two_users_at_once(visit):
 def test_compare_and_decided(visit):
     page = visit()
     found(page, "rocket", "sky", "crane")
-    page.get_by_role("button", name="Compare with DenseCLIP").click()
-    expect(page.locator("#viewer .corner.right")).to_have_text("DenseCLIP", timeout=PATIENCE)
+    page.get_by_role("button", name="Compare with words alone").click()
+    expect(page.locator("#viewer .corner.right")).to_have_text("Words alone", timeout=PATIENCE)
     page.locator('#viewer [data-name="rocket"]').get_by_role("button", name=re.compile("decided|Why")).click()
     expect(page.locator("#viewer .decided .chip")).to_have_count(3, timeout=PATIENCE)
     saved = downloads(page, "#downloads a[data-kind=coco]")

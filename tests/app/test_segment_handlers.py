@@ -71,15 +71,35 @@ def test_errors_stand_at_their_field_and_leave_nothing_stale(handlers, chelsea, 
 
 
 def test_photos_are_checked_when_they_are_given(handlers, chelsea, tmp_path):
-    assert handlers.given(None)[1]["photo"] == ""
-    assert handlers.given(str(chelsea))[1]["file"] == "chelsea.png"
-    (tmp_path / "notes.jpg").write_text("no pixels")
-    photo, view = handlers.given(str(tmp_path / "notes.jpg"))
+    session, _, view = handlers.given(None, None)
+    assert view["photo"] == ""
+    damaged = tmp_path / "notes.jpg"
+    damaged.write_text("no pixels")
+    _, photo, view = handlers.given(session, str(damaged))
     assert photo is None
-    assert view["state"] == "error"
+    assert (view["state"], view["photo"]) == ("error", "")
+    assert handlers.given(session, str(chelsea))[2]["file"] == "chelsea.png"
     large = tmp_path / "large.jpg"
     Image.fromarray(np.zeros((7200, 7200), np.uint8)).save(large)
-    assert "52 megapixels; it was scaled down" in handlers.given(str(large))[1]["message"]
+    assert "52 megapixels; it was scaled down" in handlers.given(session, str(large))[2]["message"]
+
+
+def test_a_damaged_photo_takes_nothing_away(handlers, chelsea, tmp_path):
+    session = handlers.begin()
+    shown = run(handlers, session, photo=str(chelsea))["viewer"]
+    damaged = tmp_path / "notes.jpg"
+    damaged.write_text("no pixels")
+    _, photo, view = handlers.given(session, str(damaged))
+    assert photo == str(chelsea)
+    assert view == shown | {"state": "error", "message": view["message"]}
+    assert "notes.jpg" in view["message"]
+    other = tmp_path / "mine.jpg"  # of which nothing has been asked yet
+    Image.fromarray(skimage.data.coffee()).save(other)
+    handlers.given(session, str(other))
+    _, photo, view = handlers.given(session, str(damaged))
+    assert (photo, view["file"], view["layers"]) == (str(other), "mine.jpg", [])
+    handlers.given(session, None)
+    assert handlers.given(session, str(damaged))[1] is None
 
 
 def test_words_reach_the_model_each_in_its_place(handlers, chelsea, reco, monkeypatch):

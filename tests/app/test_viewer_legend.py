@@ -63,12 +63,12 @@ def test_denseclip_is_asked_for_once(view):
     page.click("[data-tool=compare]")
     expect(page.locator("[data-tool=compare]")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#viewer")).to_have_attribute("data-state", "done")
-    expect(page.locator(".corner")).to_have_text(["ReCo", "DenseCLIP"])
+    expect(page.locator(".corner")).to_have_text(["ReCo", "Words alone"])
     assert page.asked
     assert page.locator("[data-tool=written]").get_attribute("aria-pressed") == "false"  # choices stay
     asked = len(page.asked)
     point(page, 0.7, 0.5)
-    expect(page.locator(".card span")).to_have_text("36 % of the photo for DenseCLIP")
+    expect(page.locator(".card span")).to_have_text("36 % of the photo (words alone)")
     point(page, 0.45, 0.5)
     expect(page.locator(".card span")).to_contain_text("presence 0.98")
     for pressed in ("false", "true"):

@@ -32,6 +32,15 @@ def test_misspelt_names_have_others_in_their_place():
     assert remark("fire extingiusher").instead == ("fire extinguisher",)
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("dogg", "dog"), ("catt", "cat"), ("elefant", "elephant")])
+def test_what_only_looks_like_a_name_is_asked_about_and_looked_for(typed, meant):
+    said = remark(typed)
+    assert (said.instead[0], said.refused) == (meant, False)
+    assert said.text == f'ReCo does not know "{typed}" and can only guess. Three photos teach it. Did you mean'
+    assert understand(typed, archive()).names == (typed,)
+    assert remark(typed, typed) == NameRemark()  # a photo is called so
+
+
 def test_what_is_not_understood_and_not_known_is_said():
     assert remark("red car").text == '"car" is looked for: colours are not understood.'
     assert "places and numbers are not understood" in remark("two dogs on the left").text

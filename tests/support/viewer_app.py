@@ -47,7 +47,7 @@ def result(long_side: int = 600, compared: bool = False, decided: str = "") -> V
     remarks = ["", "", "", "", "This is no word that the model knows.", "Sure to be there, but nothing fits best."]
     layers = [layer("ReCo", labels)]
     if compared:
-        layers.append(layer("DenseCLIP", np.roll(np.where(labels == 2, 5, labels).astype(np.uint8), 90, 1)))
+        layers.append(layer("Words alone", np.roll(np.where(labels == 2, 5, labels).astype(np.uint8), 90, 1)))
     y, x = np.mgrid[0:40, 0:60]
     titles = ("Similarity", "Language", "Together") if decided else ()
     maps = [heat(decided, title, -np.hypot(y - 20, x - 25 - 5 * i)) for i, title in enumerate(titles)]

@@ -6,6 +6,7 @@ element.addEventListener('click', event => {
   const page = link.dataset.kind === 'page', status = element.querySelector('[role=status]');
   if (page && status.textContent) return; // it is being made
   status.textContent = page ? 'Making a web page that finds these names without a server, in a minute or two …' : 'Writing the file …';
+  status.scrollIntoView({block: 'nearest'});
   if (page) trigger('web');
   else trigger('click', {what: link.dataset.kind});
 });

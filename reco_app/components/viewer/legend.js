@@ -28,7 +28,9 @@ class Legend {
     list.append(...own.map(({named, label}) => this.row(named, label, counts[label] > 0)));
     if (answer === 'found') {
       list.setAttribute('aria-label', ANSWERS.found);
-      return list;
+      const all = make('div');
+      all.append(make('p', 'key', 'share of the photo, and how sure'), list);
+      return all;
     }
     const fold = make('details', 'group');
     fold.dataset.group = answer;
@@ -113,7 +115,7 @@ class Legend {
     this.others = key;
     this.element.querySelector('.others')?.remove();
     if (!drawn.length) return;
-    const list = make('p', 'others', `Only ${other.title} draws`);
+    const list = make('p', 'others', `Marked by “${other.title}” only`);
     list.append(...drawn.map(({name, colour}) => {
       const item = make('span', 'swatch', name);
       item.style.setProperty('--colour', /^#[0-9a-f]{6}$/i.test(colour) ? colour : 'gray');

@@ -117,6 +117,11 @@ def failed(message: str, before: View | None = None) -> View:
     return {**kept, "state": "error", "message": message, "layers": [], "names": [], "maps": []}
 
 
+def refused(message: str, before: View | None) -> View:
+    """A sentence beside what was there before, all of which stays."""
+    return {**(before or empty()), "state": "error", "message": message}
+
+
 def layer(title: str, labels: np.ndarray) -> Layer:
     """labels: (H, W) uint8, 0 the background, as large as the photo.
 

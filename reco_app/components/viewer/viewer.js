@@ -132,7 +132,7 @@ element.addEventListener('click', event => {
   if (name === 'compare' && masks.layers.length > 1) change({mode: look.mode === 'compare' ? 'masks' : 'compare', at: 50});
   else if (name === 'compare') {
     comparing = true;
-    show('running', 'Asking DenseCLIP …');
+    show('running', 'Looking by the words alone …');
     trigger('compare');
   }
   if (name === 'link') copy(linkTo(value.link)).then(() => {
@@ -209,6 +209,8 @@ const load = async given => {
   showMaps();
   show(next.state, next.message);
   if (next.state === 'done') say(summary(names));
+  // The visitor's own question stays in the address: a reload asks it again.
+  if (next.state === 'done' && window.recoAsked && linkTo(next.link ?? '')) history.replaceState(null, '', linkTo(next.link));
 };
 
 const take = () => load(props.value).catch(() => {

@@ -53,6 +53,8 @@ def test_a_photo_is_marked_as_python_marks_it_and_stays_here(
     assert {url.split(":")[0] for url in tab.asked if not url.startswith(address)} <= {"blob", "data"}
     asked = sorted(url.removeprefix(address).split(".")[0] for url in tab.asked if url.startswith(address))
     assert [*dict.fromkeys(asked)] == ["", "model", "runtime", "wasm"] or "offline" in asked
+    tab.set_viewport_size({"width": 390, "height": 800})  # it fits a phone
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     assert tab.faults == []
     for figure in ("ready", "milliseconds"):  # until a photo may be given, of a photo; in reports of the tests
         record_property(figure, tab.locator("body").get_attribute(f"data-{figure}"))
@@ -60,7 +62,7 @@ def test_a_photo_is_marked_as_python_marks_it_and_stays_here(
 
 def test_the_page_cannot_reach_another_server(folder, serve, visit):
     other = serve(folder)
-    tab = visit(at(serve(folder)))
+    tab = visit(at(serve(folder)), ready=False)
     reached = tab.evaluate("url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', () => 'refused')", at(other))
     assert reached == "refused"
 
@@ -78,14 +80,18 @@ def test_a_second_visit_needs_no_network(folder, serve, visit, chelsea):
     assert tab.evaluate("crossOriginIsolated"), "the kept page may use several cores"
 
 
-def test_one_file_opens_by_a_double_click(page, tmp_path, visit, chelsea):
-    page.write_single(tmp_path / "index.html")
+def test_one_file_opens_by_a_double_click_and_names_are_text(page, tmp_path, visit, chelsea):
+    evil = replace(page, title=EVIL, names=(EVIL, "person", "cup"), credits=EVIL)
+    evil.write_single(tmp_path / "index.html")
     address = (tmp_path / "index.html").as_uri()
     tab = visit(address)
+    expect(tab.get_by_role("heading")).to_have_text(EVIL)
     give(tab, chelsea)
-    done(tab, "Found cat")
+    done(tab, f"Found {EVIL}")
+    expect(tab.locator(".legend [data-name]").first).to_contain_text(EVIL)
+    assert tab.locator("img[src=x]").count() == 0 and tab.faults == []
+    assert json.loads(tab.locator("#about").text_content())["names"][0]["name"] == EVIL
     assert {url.split(":")[0] for url in tab.asked if url != address} <= {"blob", "data"}
-    assert tab.faults == []
 
 
 def test_several_photos_one_of_them_none(folder, serve, visit, tmp_path, chelsea, table):
@@ -133,22 +139,3 @@ def test_a_part_that_is_missing(folder, serve, visit):
 def test_a_folder_that_was_opened_as_a_file(folder, visit):
     tab = visit((folder / "index.html").as_uri(), ready=False)
     expect(tab.locator("#problem")).to_contain_text("make a page of a single file")
-
-
-def test_names_are_text_everywhere(page, tmp_path, serve, visit, chelsea):
-    replace(page, title=EVIL, names=(EVIL, "person", "cup"), credits=EVIL).write(tmp_path)
-    tab = visit(at(serve(tmp_path)))
-    expect(tab.get_by_role("heading")).to_have_text(EVIL)
-    give(tab, chelsea)
-    done(tab, f"Found {EVIL}")
-    expect(tab.locator(".legend [data-name]").first).to_contain_text(EVIL)
-    assert tab.locator("img[src=x]").count() == 0 and tab.faults == []
-    assert json.loads(tab.locator("#about").text_content())["names"][0]["name"] == EVIL
-
-
-def test_the_page_fits_a_phone(folder, serve, visit, chelsea):
-    tab = visit(at(serve(folder)))
-    tab.set_viewport_size({"width": 390, "height": 800})
-    give(tab, chelsea)
-    done(tab)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
