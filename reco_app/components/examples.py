@@ -25,13 +25,13 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (
+    ("motorcycle", "motorcycle_left.png", "motorcycle, floor, box"),
     ("rocket", "rocket.jpg", "rocket, sky, crane"),
     ("coffee", "coffee.png", "cup, plate, spoon"),
-    ("motorcycle", "motorcycle_left.png", "motorcycle, floor, cabinet"),
     ("chelsea", "chelsea.png", "cat, wall, dog"),
     ("astronaut", "astronaut.png", "spacesuit, flag, rocket"),
 )
-WELCOME = "rocket"  # what a first visit shows: several names, all of them found
+WELCOME = "motorcycle"  # what a first visit shows: things that are found, and one that may be there
 SIDE = 144  # pixels of a small picture
 
 

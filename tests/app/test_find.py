@@ -34,8 +34,8 @@ def rows_of(page: Page, answer: str) -> list[str]:
 def test_a_first_visit_shows_a_finished_example(visit):
     page = visit()
     expect(page).to_have_title(TITLE)
-    said = found(page, "rocket", "sky", "crane")
-    assert set(said.values()) == {"found"}
+    said = found(page, "motorcycle", "floor", "box")
+    assert said == {"motorcycle": "found", "floor": "found", "box": "maybe"}
     expect(page.locator("#photo")).to_be_hidden()  # the photo is not there twice
     assert all(re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url) for url in page.asked)
     width, height = page.viewport_size.values()
@@ -54,7 +54,7 @@ def test_a_first_visit_shows_a_finished_example(visit):
 
 def test_photo_to_masks_evidence_and_files(visit, chelsea):
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     choose(page, chelsea)
     state(page, "empty")
     expect(page.locator("#viewer .legend")).to_be_hidden()
@@ -75,22 +75,22 @@ def test_photo_to_masks_evidence_and_files(visit, chelsea):
 
 def test_other_names_dim_the_old_result_and_the_same_again_do_not(visit):
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     find = page.locator("#find")
     type_names(page, "rocket").press("Tab")
     expect(find).to_have_class(re.compile("stale"))
     assert float(page.locator("#evidence").evaluate("e => getComputedStyle(e.closest('#evidence')).opacity")) < 1
-    type_names(page, "rocket, sky, crane").press("Tab")
+    type_names(page, "motorcycle, floor, box").press("Tab")
     expect(find).not_to_have_class(re.compile("stale"))
-    ask(page, "rocket, sky", enter=True)
-    found(page, "rocket", "sky")
+    ask(page, "motorcycle, floor", enter=True)
+    found(page, "motorcycle", "floor")
     expect(find).not_to_have_class(re.compile("stale"))
 
 
 @pytest.mark.slow
 def test_errors_stand_where_they_belong_and_go_with_the_next_run(visit, chelsea, tmp_path):
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     ask(page, "motorcylce, rocket")
     state(page, "error")
     expect(page.locator("#names")).to_contain_text("Did you mean", timeout=PATIENCE)
@@ -112,11 +112,7 @@ def test_errors_stand_where_they_belong_and_go_with_the_next_run(visit, chelsea,
         choose(page, file)
         state(page, "error")
         expect(page.locator("#viewer .message")).to_contain_text(about)
-        expect(page.locator("#viewer [data-name]")).to_have_count(0)
-        expect(page.get_by_role("button", name="Choose a photo")).to_be_visible()
-    ask(page, "cat")
-    state(page, "error")
-    expect(page.locator("#viewer .message")).to_contain_text("There is no photo")
+        expect(page.locator("#viewer [data-name]")).to_have_count(3)  # and what was there stays
     choose(page, chelsea)
     ask(page, "cat")
     found(page, "cat")
@@ -159,17 +155,17 @@ def test_a_link_shows_its_example_at_once_and_can_be_cancelled(visit, address):
 @pytest.mark.slow
 def test_what_gradio_refuses_leaves_the_page_as_it_was(visit):
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     odd = re.compile(r'"reco2?(_crf)?"')  # a method that is not among the choices
     page.route("**/queue/join*", lambda route: route.continue_(post_data=odd.sub('"magic"', route.request.post_data)))
     with page.expect_response("**/queue/join*"):
-        ask(page, "rocket, sky")
+        ask(page, "motorcycle, floor")
     expect(page.locator("#find")).not_to_have_class(re.compile("busy"), timeout=PATIENCE)
     state(page, "done")
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     page.unroute("**/queue/join*")
-    ask(page, "rocket, sky")
-    found(page, "rocket", "sky")
+    ask(page, "motorcycle, floor")
+    found(page, "motorcycle", "floor")
 
 
 def test_a_page_that_is_refused_says_so_once(visit):
@@ -191,15 +187,15 @@ def test_a_page_that_is_refused_says_so_once(visit):
 @pytest.mark.slow
 def test_history_several_photos_and_cancel(visit, chelsea, table):
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     example(page, "coffee")
     found(page, "cup", "plate", "spoon")
     strip = page.locator("#history [data-pick]")
     expect(strip).to_have_count(2)
     strip.last.click()
-    found(page, "rocket", "sky", "crane")
-    expect(page.locator("#names")).to_contain_text("rocket")
-    expect(page.locator("#history [aria-current=true]")).to_contain_text("rocket")
+    found(page, "motorcycle", "floor", "box")
+    expect(page.locator("#names")).to_contain_text("motorcycle")
+    expect(page.locator("#history [aria-current=true]")).to_contain_text("motorcycle")
 
     page.get_by_role("button", name="Several photos at once").click()
     type_names(page, "cat, cup").press("Enter")
@@ -215,7 +211,7 @@ def test_history_several_photos_and_cancel(visit, chelsea, table):
 
 def test_a_run_can_be_cancelled(visit):
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     for attempt in range(3):  # a quick server may be done before a slow browser has clicked
         before = answers(page)
         page.evaluate(CANCELS_AT_ONCE)
@@ -230,7 +226,7 @@ def test_a_run_can_be_cancelled(visit):
 
 def test_three_photos_teach_a_name_on_the_spot(visit, cup_photos, table):
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     choose(page, table)
     state(page, "empty")
     ask(page, '"zorbl"')
@@ -255,10 +251,10 @@ def test_three_photos_teach_a_name_on_the_spot(visit, cup_photos, table):
 
 def test_on_a_phone_the_result_comes_first_and_the_page_is_short(visit):
     page = visit(width=390, height=844, touch=True)
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     page.evaluate("scrollTo(0, 9999)")
-    ask(page, "rocket, sky, crane, lightning")
-    found(page, "rocket", "sky", "crane", "lightning")
+    ask(page, "motorcycle, floor, box, lightning")
+    found(page, "motorcycle", "floor", "box", "lightning")
     expect(page.locator("#viewer .stage")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollHeight") <= 2500
     fits(page)
@@ -267,7 +263,7 @@ def test_on_a_phone_the_result_comes_first_and_the_page_is_short(visit):
 @pytest.mark.slow
 def test_on_a_phone_what_is_picked_from_the_visit_is_seen(visit):
     page = visit(width=390, height=700, touch=True)
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     example(page, "coffee")
     found(page, "cup", "plate", "spoon")
     pick = page.locator("#history [data-pick]").last
@@ -275,7 +271,7 @@ def test_on_a_phone_what_is_picked_from_the_visit_is_seen(visit):
     expect(page.locator("#viewer .stage")).not_to_be_in_viewport()
     pick.click()
     expect(page.locator("#viewer .stage")).to_be_in_viewport(ratio=0.9)
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
 
 
 @pytest.mark.slow
@@ -283,7 +279,7 @@ def test_two_users_at_once(visit):
     one, two = visit(), visit()
     example(one, "motorcycle")
     example(two, "coffee")
-    found(one, "motorcycle", "floor", "cabinet")
+    found(one, "motorcycle", "floor", "box")
     found(two, "cup", "plate", "spoon")
     expect(one.locator("#viewer .photo")).to_have_attribute("src", re.compile("^data:image/"))
     assert one.locator("#viewer .photo").get_attribute("src") != two.locator("#viewer .photo").get_attribute("src")
@@ -292,11 +288,11 @@ def test_two_users_at_once(visit):
 @pytest.mark.slow
 def test_compare_and_decided(visit):
     page = visit()
-    found(page, "rocket", "sky", "crane")
-    page.get_by_role("button", name="Compare with words alone").click()
+    found(page, "motorcycle", "floor", "box")
+    page.get_by_role("button", name="ReCo | words alone").click()
     expect(page.locator("#viewer .corner.right")).to_have_text("Words alone", timeout=PATIENCE)
-    page.locator('#viewer [data-name="rocket"]').get_by_role("button", name=re.compile("decided|Why")).click()
+    page.locator('#viewer [data-name="motorcycle"]').get_by_role("button", name=re.compile("decided|Why")).click()
     expect(page.locator("#viewer .decided .chip")).to_have_count(3, timeout=PATIENCE)
     saved = downloads(page, "#downloads a[data-kind=coco]")
-    told = json.loads(saved["rocket-coco.json"].read_text())
-    assert [category["name"] for category in told["categories"]] == ["rocket", "sky", "crane"]
+    told = json.loads(next(iter(saved.values())).read_text())
+    assert [category["name"] for category in told["categories"]] == ["motorcycle", "floor", "box"]

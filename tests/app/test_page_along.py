@@ -92,7 +92,7 @@ def test_whoever_is_gone_is_not_worked_for(handlers, session, monkeypatch):
 def test_in_the_browser(visit, tmp_path):
     """Traced, and made; a second click needs no second minute."""
     page = visit()
-    found(page, "rocket", "sky", "crane")
+    found(page, "motorcycle", "floor", "box")
     link = page.locator("#downloads [data-kind=page]")
     with page.expect_download(timeout=240_000) as download:
         link.click()

@@ -108,7 +108,7 @@ def test_by_keyboard_alone(view):
     for _ in range(9):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.textContent || document.activeElement.type"))
-    assert order[:6] == ["+", "range", "Outlines", "Names", "Photo | masks", "Compare with words alone"]
+    assert order[:6] == ["+", "range", "Outlines", "Names", "Photo | masks", "ReCo | words alone"]
     assert order[6:] == ["Copy link", "checkbox", "table"]
     assert page.asked == []
 

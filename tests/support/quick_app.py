@@ -12,4 +12,4 @@ from reco_app import launch
 from reco_core.adaptation.recipe import QUICK
 
 if __name__ == "__main__":
-    launch.run(recipe=replace(QUICK, views=(1.0,), side=96, crop=64, batch=8, channels=16, patience=1000))
+    launch.run(recipe=replace(QUICK, blocks=3, views=(1.0,), side=96, crop=64, batch=8, channels=16, patience=1000))
