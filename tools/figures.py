@@ -101,7 +101,7 @@ def parts(reports: dict[str, dict]) -> str:
     """mIoU of every part of the ablation: what `quality` shows too is left out, but for reco2 itself."""
     named = dict.fromkeys(n for r in reports.values() for n in r["methods"] if n in PARTS or "without" in n)
     names = [name for name in named if name not in MAIN or name == "reco2"]
-    return by_set("mIoU", names, reports, miou)
+    return by_set("mIoU", names, {name: r for name, r in reports.items() if name != "voc_objects_only"}, miou)
 
 
 def curves(reports: dict[str, dict]) -> str:
