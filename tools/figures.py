@@ -19,7 +19,7 @@ from reco_core.evaluation import tables
 from reco_core.evaluation.comparison import compare, read_report
 from reco_core.evaluation.plots import plot_ablation
 from reco_core.evaluation.published import PUBLISHED
-from reco_core.evaluation.variants import METHODS, PARTS
+from reco_core.evaluation.variants import METHODS
 from reco_core.utils.names import names_in
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -96,9 +96,8 @@ def published(name: str) -> str:
 
 
 def parts(reports: dict[str, dict]) -> str:
-    """mIoU of every part of the ablation: what `quality` shows too is left out, but for reco2 itself."""
-    named = dict.fromkeys(n for r in reports.values() for n in r["methods"] if n in PARTS or "without" in n)
-    names = [name for name in named if name not in MAIN or name == "reco2"]
+    """mIoU of reco2, and of it with a part more or less."""
+    names = dict.fromkeys(n for r in reports.values() for n in r["methods"] if re.match(r"reco2([+-]\w+)?$", n))
     return by_set("mIoU", names, {name: r for name, r in reports.items() if name != "voc_objects_only"}, miou)
 
 
