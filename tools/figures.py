@@ -19,7 +19,6 @@ from reco_core.evaluation import tables
 from reco_core.evaluation.comparison import compare, read_report
 from reco_core.evaluation.plots import plot_ablation
 from reco_core.evaluation.published import PUBLISHED
-from reco_core.evaluation.variants import METHODS
 from reco_core.utils.names import names_in
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -39,7 +38,7 @@ SHARES = {
     "right_pixels": "right pixels",
 }
 IOUS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
-MAIN = (*METHODS, "reco2_crf")
+MAIN = ("denseclip", "reco", "reco_crf", "reco2", "reco2_crf")
 SHORT = {
     "denseclip": "the names alone, without photos",
     "reco": "the paper's method",
