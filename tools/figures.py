@@ -50,7 +50,7 @@ SHORT_SETS = {
     "coco_panoptic": "80 everyday scenes, 129 names",
     "camvid": "60 streets, 11 names",
 }
-PAIRS = names_in("denseclip -> reco, denseclip -> reco2, reco -> reco2, reco2 -> reco2_crf")
+PAIRS = names_in("denseclip -> reco, reco -> reco2, reco2 -> reco2_crf")
 
 
 def pair(row: dict | None) -> str:
