@@ -33,7 +33,7 @@ TITLES = {
     "archive": ("A search, by the archive's photos", "photos", "milliseconds"),
     "visitors": ("Waiting, by visitors at once", "visitors", "seconds"),
 }
-UNITS = {"megabytes": "MB", "answers": "", "refused": "", "failed": ""}  # all else is seconds
+NO_SECONDS = ("megabytes", "answers", "refused", "failed")
 HEADROOM = 1.3
 INK, FAINT, WIDTH, QUALITY = "#3b4252", "#e6e8ec", 11, 80
 Points = dict[str, dict[str, float]]
@@ -91,19 +91,25 @@ def _draw_part(place: Any, part: str, points: Points) -> None:
 
 
 def table(part: str, points: Points) -> str:
-    """A row for each point, a column for each thing that was measured."""
+    """A row for each point, a column for each thing that was measured, with its unit in the heading."""
     kinds = list(next(iter(points.values())))
-    lines = [f"| {' | '.join([TITLES[part][1], *kinds])} |", "|---" * (len(kinds) + 1) + "|"]
+    units = {kind: _unit(kind, [row[kind] for row in points.values()]) for kind in kinds}
+    heads = [f"{kind}, {units[kind]}" if units[kind] else kind for kind in kinds]
+    lines = [f"| {' | '.join([TITLES[part][1], *heads])} |", "|---" * (len(kinds) + 1) + "|"]
     for x, row in points.items():
-        lines.append(f"| {' | '.join([f'{float(x):,.7g}', *(_cell(kind, row[kind]) for kind in kinds)])} |")
+        lines.append(f"| {' | '.join([f'{float(x):,.7g}', *(_cell(row[kind], units[kind]) for kind in kinds)])} |")
     return "\n".join(lines)
 
 
-def _cell(kind: str, value: float) -> str:
-    unit = UNITS.get(kind.partition(" ")[0], "s")
-    if unit != "s":
-        return f"{value:,.4g} {unit}".strip()
-    return f"{value:.2f} s" if value >= 1 else f"{1e3 * value:.3g} ms"
+def _unit(kind: str, values: list[float]) -> str:
+    """Of a column; none where its name says it."""
+    if kind.startswith(NO_SECONDS):
+        return ""
+    return "ms" if max(values) < 1 else "s"
+
+
+def _cell(value: float, unit: str) -> str:
+    return {"": f"{value:,.4g}", "s": f"{value:.2f}", "ms": f"{1e3 * value:.3g}"}[unit]
 
 
 def described(machine: dict[str, Any]) -> str:

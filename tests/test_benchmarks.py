@@ -54,8 +54,8 @@ def test_every_benchmark_has_help(capsys):
 def test_growth_is_drawn_and_told_and_what_was_not_measured_stays(tmp_path):
     names = {str(n): {"network": 0.1, "scores": 0.01 * n, "refinement": 0.05} for n in (1, 10, 2)}
     searched = {
-        "7000": {"search": 2e-4, "megabytes not mapped": 5.2},
         "1e+06": {"search": 0.02, "megabytes not mapped": 1},
+        "7000": {"search": 2e-4, "megabytes not mapped": 5.2},
     }
     machine = {"cpu": "AMD EPYC", "cores": 2, "threads": 2, "gpu": "none"}
     report = {"machine": machine, "parts": {"names": names, "archive": searched, "visitors": {}}}
@@ -66,8 +66,8 @@ def test_growth_is_drawn_and_told_and_what_was_not_measured_stays(tmp_path):
     run("growth_figure", "--json", tmp_path / "r.json", "--docs", tmp_path)
     text = page.read_text()
     assert "Measured on 2 cores of an AMD EPYC, no GPU." in text
-    assert "| 2 | 100 ms | 20 ms | 50 ms |\n| 10 | 100 ms | 100 ms | 50 ms |" in text  # in order
-    assert "| 1,000,000 | 20 ms | 1 MB |" in text
+    assert "| photos | search, ms | megabytes not mapped |" in text
+    assert "| 7,000 | 0.2 | 5.2 |\n| 1,000,000 | 20 | 1 |" in text  # in order
     assert text.partition("<!-- figures: visitors -->")[2] == before
     assert Image.open(tmp_path / "performance.webp").width > 1000
     assert (tmp_path / "performance.webp").stat().st_size < 100_000
