@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
 from reco_core.adaptation.labels import IGNORED, Labelled, keep_sure
 from reco_core.adaptation.recipe import Recipe
@@ -96,6 +95,8 @@ class Crops:
 
 def _recolour(pixels: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
     """Other brightness, contrast, saturation, and some blur: (crop, crop, 3) uint8 -> (3, crop, crop) float32."""
+    from torchvision.transforms.v2 import functional as tv  # seconds, which commands that do not train need not wait
+
     image = pixels.permute(2, 0, 1).float() / 255
     for change in (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation):
         image = change(image, float(rng.uniform(1 - recipe.jitter, 1 + recipe.jitter)))

@@ -3,10 +3,8 @@
 import logging
 from typing import Any
 
-import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
-from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
 from torch import Tensor, nn
 
 from reco_core.adaptation.recipe import MINI, Recipe
@@ -91,6 +89,9 @@ class DeepLab(nn.Module):
             OptionError: there is no such encoder, or it has no such stride.
         """
         super().__init__()
+        # Here, as below: it takes seconds, and most commands make no such network.
+        from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
+
         mini = recipe.encoder == MINI
         mean, std = (MINI_NETWORK.mean, MINI_NETWORK.std) if mini else (IMAGENET_MEAN, IMAGENET_STD)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
@@ -119,6 +120,8 @@ class DeepLab(nn.Module):
 
 
 def _encoder(recipe: Recipe) -> nn.Module:
+    import segmentation_models_pytorch as smp
+
     if recipe.encoder not in smp.encoders.encoders:
         raise OptionError(
             "unknown encoder",
@@ -158,6 +161,8 @@ def published_weights(encoder: str) -> Model:
     Raises:
         WeightsError: nowhere.
     """
+    import segmentation_models_pytorch as smp
+
     settings = smp.encoders.encoders[encoder]["pretrained_settings"]
     if "imagenet" not in settings:
         raise WeightsError("nobody publishes ImageNet weights of this encoder", given=encoder)
