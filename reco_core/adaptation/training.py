@@ -23,7 +23,6 @@ from reco_core.adaptation.labels import IGNORED
 from reco_core.adaptation.recipe import Recipe
 from reco_core.errors import OptionError
 from reco_core.models.weights import write_tensors
-from reco_core.segmentation import metrics
 from reco_core.utils.images import model_size
 from reco_core.utils.panoramas import is_long, windowed_size
 from reco_core.utils.prefetch import prefetch
@@ -213,7 +212,7 @@ def evaluate(
     if not held:
         return None, None
     device = network.head.weight.device
-    confusion, same, pixels = np.zeros((len(thresholds),) * 2, np.int64), 0, 0
+    hits, same, pixels = np.zeros(2, np.int64), 0, 0
     for example in held:
         photo, labels = example.read(thresholds)
         plain = network(network_input(photo, side).to(device))
@@ -224,16 +223,23 @@ def evaluate(
         same += int(((said == mirrored.argmax(1)) & (said == larger.argmax(1))).sum())
         pixels += said.numel()
         at_photo = F.interpolate(plain, size=labels.shape, mode="bilinear")[0].argmax(0).cpu().numpy()
-        truth = np.where(labels == IGNORED, -1, labels.astype(np.int64))
-        confusion += metrics.confusion_matrix(truth, at_photo, len(thresholds))
-    fits = metrics.score(confusion).accuracy  # a mean over labels is mostly noise: few photos have few of them
-    return (None if np.isnan(fits) else round(fits, 4)), round(same / pixels, 4)
+        hits += _hits(at_photo, labels)
+    return _share(hits), round(same / pixels, 4)
 
 
 def same(mark: Mark, held: Sequence[Example], thresholds: np.ndarray) -> float | None:
     """`Look.fits` of anything that labels photos."""
-    right = sure = 0
-    for photo, labels in (example.read(thresholds) for example in held):
-        there = labels != IGNORED
-        right, sure = right + int((mark(photo) == labels)[there].sum()), sure + int(there.sum())
-    return round(right / sure, 4) if sure else None
+    pairs = (example.read(thresholds) for example in held)
+    return _share(sum((_hits(mark(photo), labels) for photo, labels in pairs), np.zeros(2, np.int64)))
+
+
+def _hits(said: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Pixels that are said right, and all that are sure."""
+    sure = labels != IGNORED
+    return np.array([(said == labels)[sure].sum(), sure.sum()])
+
+
+def _share(hits: np.ndarray) -> float | None:
+    """Of all pixels: a mean over labels would be mostly noise, for few photos have few of them."""
+    right, sure = hits
+    return round(float(right / sure), 4) if sure else None
