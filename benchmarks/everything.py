@@ -27,6 +27,7 @@ STEPS = (
         for name in ("camvid", "coco_panoptic", "voc_objects")
     ),
     ("quality", "voc_objects_only", f"{ONLY} --json benchmarks/results/voc_objects_only.json"),
+    ("quality", "photo_kind", "benchmarks/photo_kind.py {sets}/camvid {sets}/voc_objects {sets}/coco_panoptic"),
     ("quality", "sizes", "benchmarks/quality.py {sets}/voc_objects --limit 150 --plot docs/quality.png"),
     *(
         ("quality", f"outlines_{name}", f"benchmarks/crf.py --labelled {{sets}}/{name}")

@@ -184,11 +184,15 @@ class Concept:
 
 @dataclass(frozen=True)
 class References:
-    """All concepts that compete for a photo's pixels: the asked ones, then the background words."""
+    """All concepts that compete for a photo's pixels: the asked ones, then the background words.
+
+    favoured: (K + B,) float32, log-odds that photos of one kind all give them too much; see `photo_kind`. None: of any.
+    """
 
     concepts: tuple[Concept, ...]
     background: tuple[Concept, ...] = ()
     seconds: float = 0.0
+    favoured: Tensor | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ def test_everything_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
         ("latency", "--repeats", "1", "--threads", "1"),
         ("crf", "--methods", "reco", "--limit", "1", "--threads", "1"),
         ("crf", "--labelled", "SET", "--methods", "reco", "--limit", "1", "--threads", "1"),
+        ("photo_kind", "SET", "--limit", "2"),
         ("quality", "SET", "--limit", "1", "--plot", "OUT/quality.png"),
         ("discovery", "SET", "--limit", "1", "--json", "OUT/r.json", "--threads", "1"),
         ("embedding", "PHOTOS", "--limit", "8", "--rounds", "1"),

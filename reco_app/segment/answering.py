@@ -1,6 +1,6 @@
 """From what is asked to what was found: models and the visitor's photos, used by the page, the API and many photos."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class Answering:
 
     def __init__(self, context: AppContext) -> None:
         self.context = context
-        self._mark = on_gpu(self._marked)
+        self._mark, self._kind = on_gpu(self._marked), on_gpu(self._of_one_kind)
 
     def learn(
         self,
@@ -103,6 +103,17 @@ class Answering:
         """Mark learned names in a photo (H, W, 3) uint8. method: another one than is asked for."""
         return self._mark(asked.preset, photo, learned.references, method or asked.full_method)
 
+    def of_one_kind(self, photos: Sequence[np.ndarray], asked: SegmentRequest, learned: Asked) -> Asked:
+        """The same for photos of one kind, see `photo_kind.of_one_kind`."""
+        return learned._replace(references=self._kind(asked.preset, photos, learned.references))
+
+    def _of_one_kind(self, preset: str, photos: Sequence[np.ndarray], references: References) -> References:
+        from reco_core.photo_kind import of_one_kind
+
+        reco = self.context.presets.get(preset)
+        with self.context.cores.share():
+            return of_one_kind(reco, references, photos)
+
     def _marked(self, preset: str, photo: np.ndarray, references: References, method: str) -> Segmentation:
         reco = self.context.presets.get(preset)
         with self.context.cores.share():
@@ -129,4 +140,5 @@ def settings(asked: SegmentRequest, learned: Asked, dropped: Iterable[str] = ())
         "remarks": learned.remarks,
         "photo": Path(asked.photo or "").name,
     }
-    return said | ({"left_out": sorted(dropped)} if dropped else {})
+    kind = {} if learned.references.favoured is None else {"one_kind": True}
+    return said | kind | ({"left_out": sorted(dropped)} if dropped else {})

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from gradio import Progress
 from markupsafe import Markup
 
 from reco_app.components.downloads.downloads import address
-from reco_app.formats import picture_url
+from reco_app.formats import SHOWN_SIDE, picture_url
 from reco_app.messages import reason_card, sentence
 from reco_app.request_control import RequestControl
 from reco_app.segment import view
@@ -23,7 +24,7 @@ from reco_app.segment.request import SegmentRequest
 from reco_app.segment.session import FindSession
 from reco_app.templates import render
 from reco_app.visitor.uploads import Uploads
-from reco_core.errors import OptionError
+from reco_core.errors import OptionError, PhotoError
 from reco_core.export import answer
 from reco_core.export.file_names import readable
 from reco_core.export.results_folder import ALL, ResultsFolder, parse_formats
@@ -50,17 +51,29 @@ class SeveralHandlers:
         self.handlers, self.context = handlers, handlers.context
 
     def run(
-        self, files: list[str] | None, session: Kept, user_photos: Own, progress: Progress = Progress(), **asked: Any
+        self,
+        files: list[str] | None,
+        one_kind: bool,
+        session: Kept,
+        user_photos: Own,
+        progress: Progress = Progress(),
+        **asked: Any,
     ) -> Iterator[tuple[Kept, Markup]]:
-        """Look for the names in every photo; the grid fills as they are done."""
-        session = session or self.handlers.begin()
+        """Look for the names in every photo, which may be `of_one_kind`; the grid fills as they are done."""
+        session, request = session or self.handlers.begin(), SegmentRequest(**{"photo": None, **asked})
         try:
-            yield from self._run(files, session, user_photos, progress, SegmentRequest(**{"photo": None, **asked}))
+            yield from self._run(files, bool(one_kind), session, user_photos, progress, request)
         except Exception as error:
             yield session, render("segment/several.html", entries=[], problem=sentence(error), zip="", of=0)
 
     def _run(
-        self, files: list[str] | None, session: FindSession, user_photos: Own, progress: Progress, asked: SegmentRequest
+        self,
+        files: list[str] | None,
+        one_kind: bool,
+        session: FindSession,
+        user_photos: Own,
+        progress: Progress,
+        asked: SegmentRequest,
     ) -> Iterator[tuple[Kept, Markup]]:
         control = RequestControl(self.context.limits.photos_seconds, session.start())
         entries = list[Entry]()
@@ -71,6 +84,9 @@ class SeveralHandlers:
         if len(given) > MOST:
             raise OptionError("these are too many photos", given=len(given), expected=f"at most {MOST}")
         learned = self.handlers.answering.learn(asked, user_photos, progress, control)
+        if one_kind and len(given) > 1:
+            progress(None, desc="Looking at what the photos have in common")
+            learned = self.handlers.answering.of_one_kind(_small(given, control), asked, learned)
         folder = session.several = session.new_folder()
         results = ResultsFolder(folder / "results", parse_formats([ALL]))
         try:
@@ -113,6 +129,17 @@ class SeveralHandlers:
         done, rest = sum(not entry.problem for entry in entries), _rest(entries, of)
         grid = render("segment/several.html", entries=entries, problem="", zip=address(zipped), of=done)
         return reason_card(rest) + grid if rest else grid
+
+
+def _small(given: Uploads, control: RequestControl) -> list[np.ndarray]:
+    """The photos that can be read, made small."""
+    photos = []
+    for one in given.originals():
+        control.raise_if_cancelled("it was stopped")
+        with suppress(PhotoError):  # told when its turn comes
+            if not isinstance(one, LeftOut):
+                photos.append(limit_size(read_photo(one[1], one[0]), SHOWN_SIDE))
+    return photos
 
 
 def _rest(entries: list[Entry], of: int) -> str:

@@ -66,6 +66,8 @@ class SegmentTab:
 
     def _build_several(self) -> None:
         html("<p class='reco-note'>The same names in up to 60 photos: drop them here, or onto the photo above.</p>")
+        about = "Such as streets, or rooms of a house: what all have in common counts less. Leave it off for a mixture."
+        self.one_kind = gr.Checkbox(label="They are of one kind", info=about, elem_id="several-one-kind")
         self.files = photo_drop("several")
         with gr.Row():
             self.all = gr.Button("Find in all", elem_id="several-start")
@@ -139,7 +141,7 @@ class SegmentTab:
 
     def _connect_several(self) -> None:
         handlers = SeveralHandlers(self.handlers)
-        given = [self.files, *self.mine]
+        given = [self.files, self.one_kind, *self.mine]
         gr.on(
             [self.files.upload, self.all.click],
             handlers.run,

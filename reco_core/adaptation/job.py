@@ -17,7 +17,7 @@ from reco_core.adaptation import deeplab, own_network, specialist, specialist_ca
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.curve import Curve
 from reco_core.adaptation.deeplab import DeepLab
-from reco_core.adaptation.labels import IGNORED, NONE, Labeller, Tally, favoured, label, views_of
+from reco_core.adaptation.labels import IGNORED, NONE, Labeller, Tally, label, views_of
 from reco_core.adaptation.recipe import MINI, QUICK, Recipe
 from reco_core.adaptation.specialist import Specialist
 from reco_core.adaptation.start import Start, begin
@@ -25,6 +25,7 @@ from reco_core.adaptation.training import Mark, Training, Watch, probabilities, 
 from reco_core.errors import NamesError, OptionError, PhotoError, WeightsError
 from reco_core.methods import BACKGROUND_WORDS, CONTEXT_WORDS, find_method
 from reco_core.models.encoders import choose_device
+from reco_core.photo_kind import of_one_kind, sample
 from reco_core.photo_sources.source import Source
 from reco_core.pipeline import WORKING_SIDE, ReCo
 from reco_core.presets import usual_method
@@ -36,7 +37,6 @@ from reco_core.utils.run_control import RunControl
 log = logging.getLogger(__name__)
 MOST_PHOTOS = 20_000
 MOST_NAMES = IGNORED - 1  # labels are uint8, and one of them is `IGNORED`
-SAMPLE = 100  # photos that are looked at before all are labelled
 HELD, MOST_HELD = 6, 40  # one of so many photos is held out of training, at most so many
 WORK, JOB = "work", "job.json"  # of an unfinished job
 
@@ -113,9 +113,9 @@ def adapt(
         raise OptionError("there is another specialist in this folder", given=out, remedy="Choose another --out")
     work = _begin(out, described)
     running = _Running(job, photos, work, device, control)
-    scorer = replace(reco.scorer, favoured=favoured(reco, references, running.sample()))
-    start = begin(reco, references, scorer)
-    views = views_of(reco, scorer, references, find_method(job.method), job.recipe.views)
+    kind = of_one_kind(reco, references, running.sample())
+    start = begin(reco, kind)
+    views = views_of(reco, kind, find_method(job.method), job.recipe.views)
     for turn in range(job.rounds):
         examples, left_out, tally = running.label(turn, views)
         trained, recipe, initial, curve = running.train(turn, examples, tally, fetch, start, enough, watch)
@@ -210,8 +210,7 @@ class _Running:
 
     def sample(self) -> Iterator[np.ndarray]:
         """Some of the photos, evenly spread; unreadable ones are left out."""
-        step = max(1, len(self.photos.records) // SAMPLE)
-        for i in range(0, len(self.photos.records), step):
+        for i in sample(range(len(self.photos.records))):
             self.control.raise_if_cancelled("labelling was stopped", "The same command continues it")
             try:
                 yield limit_size(read_photo(self.photos.read(i), self.photos.records[i].file), WORKING_SIDE)

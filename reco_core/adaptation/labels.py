@@ -1,18 +1,16 @@
 """Labels that ReCo gives unlabelled photos, and how sure it is of each pixel; what a specialist learns from."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from reco_core.methods import Method
 from reco_core.models.encoders import Encoder
 from reco_core.pipeline import ReCo
 from reco_core.segmentation import refinement
-from reco_core.segmentation.scorers import PhotoScorer
 from reco_core.types import References
 
 NONE = "background"  # label 0: what is none of the names
@@ -21,7 +19,6 @@ LEVELS = 256  # of confidence, uint8
 CERTAIN = 0.9  # pixels that are surer than this always teach
 RAREST = 1e-3  # share of pixels below which a label does not count more
 FLOOR = 1e-6  # of probabilities, whose logarithm the refinement is given
-FEW = 5  # photos that halve what is believed of all
 # A photo (H, W, 3) uint8 -> probabilities (K + 1, H, W), background first.
 Labeller = Callable[[np.ndarray], np.ndarray]
 
@@ -34,41 +31,11 @@ class Labelled:
     confidence: np.ndarray
 
 
-def favoured(reco: ReCo, references: References, photos: Iterable[np.ndarray]) -> Tensor | None:
-    """What photos of one kind, as wholes, give each concept too much: (K + B,), names before background words.
-
-    Asked of one photo, a word's log-odds tell a street from a kitchen. Over many streets "road" has high ones in each
-    and "sky" low ones in each: the more alike a name's are from photo to photo, beside how much names differ, the less
-    the difference says of the photos, and the more of it is taken off. Of sets in which other things are in every photo
-    that is little. None for models that were taught no words, and without photos.
-    """
-    seen = [whole for photo in photos if (whole := _words(reco, references, photo)) is not None]
-    if not seen:
-        return None
-    odds = torch.stack(seen)  # (N, K + B)
-    usual, own = odds.mean(0), odds[:, : len(references.concepts)]
-    between, within = own.mean(0).var(correction=0), own.var(0, correction=0).mean()
-    few = len(seen) / (len(seen) + FEW)
-    taken = few * between / (between + within).clamp_min(FLOOR) * (usual - own.mean())
-    return taken.to(reco.encoder.device)
-
-
-def _words(reco: ReCo, references: References, photo: np.ndarray) -> Tensor | None:
-    concepts = (*references.concepts, *references.background)
-    words = reco.scorer.compare(reco.encoder.encode_photo(photo), concepts).words
-    return None if words is None else words.photo.cpu()
-
-
-def views_of(
-    reco: ReCo, scorer: PhotoScorer, references: References, method: Method, scales: Sequence[float]
-) -> list[Labeller]:
-    """ReCo as it sees a photo at several sizes: its own short side times each of the scales.
-
-    scorer: with what is `favoured`.
-    """
+def views_of(reco: ReCo, references: References, method: Method, scales: Sequence[float]) -> list[Labeller]:
+    """ReCo as it sees a photo at several sizes: its own short side times each of the scales."""
 
     def view(encoder: Encoder, photo: np.ndarray) -> np.ndarray:
-        scored = scorer.score(encoder.encode_photo(photo), references, photo.shape[:2], method.scoring)
+        scored = reco.scorer.score(encoder.encode_photo(photo), references, photo.shape[:2], method.scoring)
         return scored.scores.softmax(0).cpu().numpy()
 
     side = reco.encoder.preset.photo_side

@@ -1,7 +1,7 @@
 """What mini says of a specialist's names before any training: where the specialist begins, and what it adds to.
 
 The scores of `scorers.combine` from the network's own positions, with names, references and what the photos favour
-(`labels.favoured`) as weights. Left out, since it counts little beside words: the language map.
+(`photo_kind`) as weights. Left out, since it counts little beside words: the language map.
 """
 
 import torch
@@ -12,7 +12,7 @@ from reco_core.methods import Temperatures
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.mini_vit import NAME_BIAS
 from reco_core.pipeline import ReCo
-from reco_core.segmentation.scorers import PhotoScorer, word_shares
+from reco_core.segmentation.scorers import word_shares
 from reco_core.types import References
 
 WIDTH = 192  # of mini's tokens
@@ -54,8 +54,8 @@ class Start(nn.Module):
 
 
 @torch.no_grad()
-def begin(reco: ReCo, references: References, scorer: PhotoScorer) -> Start | None:
-    """What a model knows of concepts, by its scorer for labels; None unless it is a mini that was taught words."""
+def begin(reco: ReCo, references: References) -> Start | None:
+    """What a model knows of concepts; None unless it is a mini that was taught words."""
     if not isinstance(reco.encoder, MiniEncoder):
         return None
     network, concepts = reco.encoder.network, (*references.concepts, *references.background)
@@ -70,8 +70,8 @@ def begin(reco: ReCo, references: References, scorer: PhotoScorer) -> Start | No
         weight, bias = torch.cat([head.weight, said.weight]), said.bias - network.evened_prior()
         mine.weight.copy_(known[:, None] * (shares @ weight))
         mine.bias.copy_(known * (shares @ torch.cat([head.bias + NAME_BIAS - USUAL_SUM, bias])))
-    if scorer.favoured is not None:
-        start.photo.bias.sub_((known * scorer.favoured).cpu())
+    if references.favoured is not None:
+        start.photo.bias.sub_(known.cpu() * references.favoured)
     start.references.weight.copy_(torch.stack([c.reference for c in concepts]) / TEMPERATURES.reference)
     start.known.copy_(known)
     return start

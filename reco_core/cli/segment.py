@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +13,20 @@ from reco_core.adaptation.specialist import Specialist
 from reco_core.cli import options
 from reco_core.cli.learning import add_names, learn, tell_remarks
 from reco_core.cli.many_photos import segment_all
-from reco_core.cli.photo_list import is_many, list_given
-from reco_core.errors import NamesError
+from reco_core.cli.photo_list import Given, is_many, list_given
+from reco_core.errors import NamesError, OptionError, PhotoError
 from reco_core.export import Answer, answer, write_report
 from reco_core.export.file_names import photo_key, readable
 from reco_core.export.results_folder import ALL, FORMATS, ResultsFolder, parse_formats
 from reco_core.export.stored_result import REPORT, read_result
 from reco_core.methods import METHODS
+from reco_core.photo_kind import of_one_kind, sample
 from reco_core.photo_sources.source import is_file
 from reco_core.pipeline import ReCo
 from reco_core.presets import usual_method
 from reco_core.types import References, Segmentation
 from reco_core.utils.hashing import digest, sha256
-from reco_core.utils.images import read_with_remarks
+from reco_core.utils.images import read_photo, read_with_remarks
 from reco_core.utils.names import EXAMPLE, parse_names
 from reco_core.utils.photo_files import PHOTO_SUFFIXES
 
@@ -39,6 +42,11 @@ def add_commands(commands: options.Commands) -> None:
     options.add_out(command, "folder for the results")
     listed = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     command.add_argument("--also", default="", help=f"write besides, with commas, or {ALL}: {listed}")
+    command.add_argument(
+        "--one-kind",
+        action="store_true",
+        help="the photos are of one kind, such as streets from a car: what all of them have in common counts less",
+    )
     command.add_argument("--method", help=f"{', '.join(METHODS)} (default: the preset's; reco2_crf for reco2)")
     add_names(command)
 
@@ -66,12 +74,17 @@ def segment(args: argparse.Namespace) -> None:
     formats = parse_formats(options.split_commas(args.also))
     one, seen = (None, ()) if is_many(args.photo) else read_with_remarks(args.photo[0])
     given = list_given(args.photo, args.out) if one is None else []
+    if args.one_kind and len(given) < 2:
+        raise OptionError("one photo alone is of no kind", given="--one-kind", remedy="Give several, or leave it out")
     reco = options.load(args)
     method = args.method or usual_method(reco.encoder.preset)
     reco, references, remarks = learn(reco, method, args)
     settings: dict[str, object] = {"method": method, "preset": args.preset, "remarks": (*remarks, *seen)}
     results = ResultsFolder(args.out, formats)
     if one is None:
+        if args.one_kind:
+            references = of_one_kind(reco, references, _readable(sample(given)))
+            settings["one_kind"] = True
         settings["settings"] = _fingerprint(reco, references, method, formats)
         segment_all(given, lambda photo: reco.segment(photo, references, method=method), results, settings)
     else:
@@ -96,8 +109,15 @@ def _fingerprint(reco: ReCo, references: References, method: str, formats: tuple
         (concept.name, [(e.record.file, e.record.sha256, e.why) for e in concept.exemplars])
         for concept in (*references.concepts, *references.background)
     ]
+    kind = None if references.favoured is None else np.round(references.favoured.numpy(), 3).tolist()
     side = reco.encoder.preset.photo_side
-    return digest(repr((__version__, reco.encoder.hash, side, method, formats, learned)), 16)
+    return digest(repr((__version__, reco.encoder.hash, side, method, formats, learned, kind)), 16)
+
+
+def _readable(photos: Sequence[Given]) -> Iterator[np.ndarray]:
+    for photo in photos:
+        with suppress(PhotoError):  # told when its turn comes
+            yield read_photo(photo.read())
 
 
 def _write_one(

@@ -159,8 +159,7 @@ class PhotoScorer:
     """A preset's constants and its archive's statistics, ready to score photos.
 
     presence_weights: of `presence.log_odds`. photo_stats, position_stats: of archive photos' embeddings, and of their
-    language maps' positions. favoured: (K + B,), taken off what photos give taught words as wholes, for one kind of
-    photos and these concepts; see `adaptation.labels.favoured`.
+    language maps' positions.
     """
 
     temperatures: Temperatures
@@ -168,7 +167,6 @@ class PhotoScorer:
     photo_stats: BackgroundStats
     position_stats: BackgroundStats
     words: Words | None = None
-    favoured: Tensor | None = None
 
     def score(self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring) -> ScoredPhoto:
         """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
@@ -181,8 +179,9 @@ class PhotoScorer:
     ) -> ScoredPhoto:
         """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
         seen = self.compare(encoded, (*references.concepts, *references.background))
-        if self.favoured is not None and seen.words is not None:
-            seen = seen._replace(words=seen.words._replace(photo=seen.words.photo - self.favoured))
+        if references.favoured is not None and seen.words is not None:
+            own = seen.words.photo - references.favoured.to(seen.words.photo.device)
+            seen = seen._replace(words=seen.words._replace(photo=own))
         log_odds = seen.log_odds + presence.SURROUNDINGS_PRIOR * seen.expected
         seen.expected[len(references.concepts) :] = True
         return ScoredPhoto(SCORERS[options.scorer](seen, size, options, self.temperatures), log_odds)

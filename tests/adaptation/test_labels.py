@@ -210,7 +210,7 @@ def test_views_of_reco_at_several_sizes(reco, cat, monkeypatch):
     monkeypatch.setattr(
         type(reco.encoder), "_read", lambda self, images, *how: seen.append(images.shape) or read(self, images, *how)
     )
-    same, small = views_of(reco, reco.scorer, references, method, (1.0, 0.5))
+    same, small = views_of(reco, references, method, (1.0, 0.5))
     first, second = same(photo), small(photo)
     expected = reco.segment(photo, references, method=method)
     np.testing.assert_array_equal(first.argmax(0), expected.labels)

@@ -10,11 +10,10 @@ from support.adapting import TINY, make, weights_of
 from reco_core.adaptation import own_network, training
 from reco_core.adaptation.crops import Crops, Example
 from reco_core.adaptation.deeplab import DeepLab, initialise
-from reco_core.adaptation.labels import FEW, IGNORED, Labelled, favoured
+from reco_core.adaptation.labels import IGNORED, Labelled
 from reco_core.adaptation.start import begin
 from reco_core.adaptation.training import probabilities
 from reco_core.methods import find_method
-from reco_core.types import Encoded
 
 WHOLE = replace(TINY, blocks=12, side=224, steps=2, check=1)
 NAMES = ("cat", "coffee cup", "sky", "grass")
@@ -25,9 +24,9 @@ def references(reco):
     return reco.prepare(NAMES, method="reco2", background=("wall", "table", "floor"))
 
 
-def started(reco, references, scorer) -> DeepLab:
+def started(reco, references) -> DeepLab:
     torch.manual_seed(0)
-    network = DeepLab(WHOLE, len(references.concepts) + 1, begin(reco, references, scorer))
+    network = DeepLab(WHOLE, len(references.concepts) + 1, begin(reco, references))
     initialise(network, WHOLE)
     return network.eval()
 
@@ -36,7 +35,7 @@ def started(reco, references, scorer) -> DeepLab:
 def test_before_training_it_says_what_reco_says(reco, references, real_photos, background):
     """Of the scorer all but the language map is in the network."""
     known = references if background else replace(references, background=())
-    network, seen = started(reco, known, reco.scorer), reco.encoder.at_side(224)
+    network, seen = started(reco, known), reco.encoder.at_side(224)
     same = []
     for name in ("cat", "coffee", "rocket"):
         photo = real_photos[name][:400, :400]
@@ -52,55 +51,19 @@ def test_what_photos_favour_is_taken_from_both(reco, references, real_photos):
     photo = real_photos["coffee"][:400, :400]
     taken = torch.zeros(len(NAMES) + 3)
     taken[1] = 8.0  # what says coffee cup
-    scorer = replace(reco.scorer, favoured=taken)
+    kind = replace(references, favoured=taken)
     encoded, scoring = reco.encoder.encode_photo(photo), find_method("reco2").scoring
-    before, after = (s.score(encoded, references, (40, 40), scoring).scores[2] for s in (reco.scorer, scorer))
+    before, after = (reco.scorer.score(encoded, r, (40, 40), scoring).scores[2] for r in (references, kind))
     assert (before - after).mean() == pytest.approx(0.4 * 8, abs=0.5)
-    plain, moved = (begin(reco, references, s) for s in (reco.scorer, scorer))
+    plain, moved = (begin(reco, r) for r in (references, kind))
     assert plain is not None and moved is not None
     assert (plain.photo.bias - moved.photo.bias).tolist() == pytest.approx(taken.tolist(), abs=1e-5)
-
-
-def fake(monkeypatch, reco, odds: np.ndarray) -> None:
-    """Photo i, a plain one of value i, gets these log-odds of the concepts."""
-
-    class Seen:
-        def __init__(self, row: int) -> None:
-            self.words = type("Words", (), {"photo": torch.tensor(odds[row], dtype=torch.float32)})
-
-    monkeypatch.setattr(type(reco.encoder), "encode_photo", lambda self, photo: photo)
-    monkeypatch.setattr(type(reco.scorer), "compare", lambda self, encoded, concepts: Seen(int(encoded[0, 0, 0])))
-
-
-@pytest.mark.parametrize("spread", [0.0, 1.0, 50.0])
-def test_what_is_favoured_against_a_loop(reco, references, monkeypatch, spread):
-    rng = np.random.default_rng(1)
-    odds = rng.normal([3, -5, 0, 1, 2, 2, -1], spread, (9, 7))
-    fake(monkeypatch, reco, odds)
-    found = favoured(reco, references, [np.full((8, 8, 3), i, np.uint8) for i in range(9)])
-    assert found is not None
-    means = odds[:, :4].mean(0)
-    between = sum((m - means.mean()) ** 2 for m in means) / 4
-    within = sum(((column - column.mean()) ** 2).mean() for column in odds[:, :4].T) / 4
-    expected = 9 / (9 + FEW) * between / (between + within) * (odds.mean(0) - means.mean())
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-4)
-    if spread == 50:
-        assert np.abs(expected).max() < np.abs(odds.mean(0) - means.mean()).max() / 2, "mixed photos stay as they are"
-
-
-def test_nothing_is_favoured_without_photos_or_words(reco, references, monkeypatch):
-    assert favoured(reco, references, []) is None
-    photo, real = np.zeros((64, 64, 3), np.uint8), reco.encoder.encode_photo(np.zeros((64, 64, 3), np.uint8))
-    monkeypatch.setattr(
-        type(reco.encoder), "encode_photo", lambda self, p: Encoded(real.embedding, real.language, real.features)
-    )
-    assert favoured(reco, references, [photo]) is None
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.25, 1.0])
 def test_what_it_knew_is_taught_again(reco, references, tmp_path, kept):
     """The loss against the sum of both, pixel by pixel: half of the labels are unsure."""
-    network, recipe = started(reco, references, reco.scorer), replace(WHOLE, crop=64, side=64, kept=kept, steps=1)
+    network, recipe = started(reco, references), replace(WHOLE, crop=64, side=64, kept=kept, steps=1)
     example, weights = Example.at(tmp_path, "one"), np.array([0.5, 1, 2, 1, 1], np.float32)
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     sure = np.where(np.arange(64) < 32, 255, 0)[None].repeat(64, 0).astype(np.uint8)

@@ -270,7 +270,7 @@ def test_several_photos_fill_a_grid_and_one_zip(handlers, chelsea, table, tmp_pa
     (tmp_path / "notes.jpg").write_text("no pixels " * 30)
     files = [str(chelsea), str(tmp_path / "notes.jpg"), str(table)]
     asked = {key: value for key, value in ASKED.items() if key != "photo"}
-    steps = [*SeveralHandlers(handlers).run(files, None, None, photo=None, **{**asked, "names": "cat, cup"})]
+    steps = [*SeveralHandlers(handlers).run(files, False, None, None, photo=None, **{**asked, "names": "cat, cup"})]
     session, grid = steps[-1]
     assert str(grid).count("<figure") == 3
     assert "notes.jpg" in grid
@@ -280,9 +280,13 @@ def test_several_photos_fill_a_grid_and_one_zip(handlers, chelsea, table, tmp_pa
     assert {"results/table.csv", "results/coco.json", "results/chelsea.overlay.png"} <= set(names)
     told = json.loads(zipfile.ZipFile(packed).read("results/chelsea.result.json"))
     assert told["photo"] == "chelsea.png"
+    assert "one_kind" not in told
+    *_, (session, _) = SeveralHandlers(handlers).run(files, True, None, None, photo=None, **asked)
+    (packed,) = session.folder.rglob("results.zip")
+    assert json.loads(zipfile.ZipFile(packed).read("results/chelsea.result.json"))["one_kind"] is True
     assert "1 of 3 could not be read." in grid
     assert "2 photos done." in grid
-    ((_, refused),) = SeveralHandlers(handlers).run([], None, None, photo=None, **asked)
+    ((_, refused),) = SeveralHandlers(handlers).run([], False, None, None, photo=None, **asked)
     assert "There are no photos" in refused
 
 
@@ -299,13 +303,13 @@ def test_several_photos_keep_what_is_done(handlers, chelsea, table, monkeypatch)
 
     monkeypatch.setattr(handlers.answering, "mark", odd)
     asked = {**ASKED, "photo": None}
-    *_, (_, grid) = several.run(files, session, None, **asked)
+    *_, (_, grid) = several.run(files, False, session, None, **asked)
     assert "1 of 3 could not be read." in grid
     assert "2 photos done." in grid
     assert "Something went wrong here" in grid
     first = session.several
     grids = []
-    for _, grid in several.run(files, session, None, **asked):
+    for _, grid in several.run(files, False, session, None, **asked):
         grids.append(grid)
         handlers.cancel(session)  # after the first photo
     grid = grids[-1]

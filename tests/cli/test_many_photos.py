@@ -190,3 +190,19 @@ def test_discover_prints_a_command_that_works(cat, tmp_path, marked, caplog, mon
     assert main(typed[1:]) == 0
     assert (tmp_path / "the results/result.json").read_bytes() == before
     assert (tmp_path / "the results/reco/result.json").is_file()
+
+
+def test_photos_of_one_kind(folder, tmp_path, marked, caplog):
+    caplog.set_level(logging.INFO)
+    out = tmp_path / "out"
+    command = ["segment", str(folder), "cat, dog", "--out", str(out), "-k", "2"]
+    assert main([*command, "--one-kind"]) == 0
+    assert json.loads((out / "x.result.json").read_text())["one_kind"] is True
+    assert main([*command, "--one-kind"]) == 0
+    assert "0 photos segmented, 5 were done before" in caplog.text
+    caplog.clear()
+    assert main(command) == 0
+    assert "5 photos segmented, 0 were done before" in caplog.text, "that is another question"
+    assert "one_kind" not in json.loads((out / "x.result.json").read_text())
+    assert main(["segment", str(folder / "x.png"), "cat", "--out", str(out), "--one-kind"]) == 2
+    assert "one photo alone is of no kind" in caplog.text

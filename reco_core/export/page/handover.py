@@ -39,6 +39,8 @@ def write(graph: PhotoGraph, folder: Path) -> None:
         "texts": torch.stack([concept.text for concept in concepts]),
         "references": torch.stack([concept.reference for concept in concepts]),
     }
+    if references.favoured is not None:
+        tensors["favoured"] = references.favoured
     rest = {
         "preset": _table(encoder.preset),
         "method": _table(graph.method),
@@ -68,7 +70,7 @@ def read(folder: Path) -> PhotoGraph:
     photos, positions = (BackgroundStats(tensors[f"{of}.mean"], tensors[f"{of}.covariance"]) for of in STATS)
     rows = zip(rest["names"], tensors["texts"], tensors["references"], rest["stats"], strict=True)
     concepts = tuple(Concept(name, text, seen, stats=ExemplarStats(*shown)) for name, text, seen, shown in rows)
-    references = References(concepts[: rest["asked"]], concepts[rest["asked"] :])
+    references = References(concepts[: rest["asked"]], concepts[rest["asked"] :], favoured=tensors.get("favoured"))
     scorer = PhotoScorer(preset.temperatures, preset.presence, photos, positions, encoder.words)
     return PhotoGraph(encoder, scorer, references, build(Method, rest["method"], REST))
 

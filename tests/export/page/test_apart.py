@@ -1,6 +1,7 @@
 """Tracing in a process of its own."""
 
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,12 @@ def made(reco, references) -> PhotoGraph:
     return PhotoGraph(reco.encoder, reco.scorer, references, find_method("reco2_crf"))
 
 
-def test_what_is_handed_over_says_the_same(made, cat, tmp_path):
+@pytest.mark.parametrize("kind", [False, True])
+def test_what_is_handed_over_says_the_same(made, cat, tmp_path, kind):
+    if kind:
+        count = len(made.references.concepts) + len(made.references.background)
+        favoured = replace(made.references, favoured=torch.linspace(-2, 2, count))
+        made = PhotoGraph(made.encoder, made.scorer, favoured, made.method)
     handover.write(made, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {handover.TENSORS, handover.REST}
     again = handover.read(tmp_path)
