@@ -62,8 +62,8 @@ def visit(page: Page, recording: Recording) -> None:
     page.wait_for_selector("#viewer[data-state=done]", timeout=SLOW)
     page.wait_for_timeout(400)
     recording.frame(1600)
-    for share in (0.5, 0.47, 0.3):
-        over(page, viewer.locator(".stage"), share, 0.55)
+    for place in ((0.45, 0.5), (0.2, 0.9)):
+        over(page, viewer.locator(".stage"), *place)
         recording.frame(700)
     page.mouse.move(5, 5)
     viewer.get_by_role("button", name="Photo | masks").click()
