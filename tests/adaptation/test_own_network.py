@@ -54,6 +54,7 @@ def test_reco_itself_is_handed_back(reco, references, real_photos, lost):
         one.network()
 
 
+@pytest.mark.slow  # the whole of mini learns
 def test_what_says_it_more_often_is_no_worse(fast, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(job, "same", lambda *args: 0.0)
     made = make(fast, photos, tmp_path / "out", NAMES, recipe=WHOLE)

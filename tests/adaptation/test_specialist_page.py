@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnxruntime
+import pytest
 import skimage.data
 from support.adapting import NAMES, made
 
@@ -13,6 +14,7 @@ from reco_core.export.page.graph import about, feeds, to_onnx
 from reco_core.pipeline import working_photo
 
 
+@pytest.mark.slow  # tracing takes 10 seconds of a core
 def test_it_says_what_the_specialist_says(tmp_path_factory):
     specialist = Specialist(made(tmp_path_factory.getbasetemp())[0], "cpu")
     graph = to_onnx(SpecialistGraph(specialist))

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
+from support.plain_graph import plain_graph
 
 from reco_core.export.page import builder
 from reco_core.export.page.apart import to_onnx_apart
@@ -51,7 +52,13 @@ def session(graph: onnx.ModelProto) -> Callable[[Weights], onnxruntime.Inference
 
 
 @pytest.fixture(scope="session")
-def page(graph: onnx.ModelProto, references: References, reco: ReCo) -> builder.Page:
+def page(references: References, reco: ReCo) -> builder.Page:
+    """A page whose graph does nothing, for what does not ask it."""
+    return builder.Page.of(plain_graph(NAMES), credits_of(references, reco.encoder.preset))
+
+
+@pytest.fixture(scope="session")
+def traced_page(graph: onnx.ModelProto, references: References, reco: ReCo) -> builder.Page:
     return builder.Page.of(graph, credits_of(references, reco.encoder.preset))
 
 

@@ -39,6 +39,7 @@ def said(reco, references) -> dict[str, tuple[np.ndarray, Segmentation]]:
     return {name: (photo, reco.segment(photo, references, method=METHOD)) for name, photo in photos.items()}
 
 
+@pytest.mark.slow  # tracing takes 20 seconds of a core
 @pytest.mark.parametrize(
     ("weights", "scores", "presence", "least", "mean"),
     [("float16", 4e-3, 2e-4, 0.999, 0.9999), ("steps", 1.0, 0.015, 0.97, 0.995)],
@@ -59,6 +60,7 @@ def test_it_says_what_python_says(weights, scores, presence, least, mean, sessio
     assert table[:, 2].mean() > mean
 
 
+@pytest.mark.slow  # tracing takes 20 seconds of a core
 def test_it_is_plain_and_says_what_it_knows(graph):
     """Standard operators alone, and constants in place of all that depends on names only."""
     onnx.checker.check_model(graph)

@@ -37,10 +37,17 @@ def folder(page, tmp_path) -> Path:
     return tmp_path / "page"
 
 
+@pytest.fixture
+def traced_folder(traced_page, tmp_path) -> Path:
+    traced_page.write(tmp_path / "traced")
+    return tmp_path / "traced"
+
+
+@pytest.mark.slow
 def test_a_photo_is_marked_as_python_marks_it_and_stays_here(
-    folder, serve, visit, session, graph, chelsea, record_property
+    traced_folder, serve, visit, session, graph, chelsea, record_property
 ):
-    address = at(serve(folder))
+    address = at(serve(traced_folder))
     tab = visit(address)
     give(tab, chelsea)
     done(tab, "Found cat")
@@ -67,8 +74,9 @@ def test_the_page_cannot_reach_another_server(folder, serve, visit):
     assert reached == "refused"
 
 
-def test_a_second_visit_needs_no_network(folder, serve, visit, chelsea):
-    server = serve(folder)
+@pytest.mark.slow
+def test_a_second_visit_needs_no_network(traced_folder, serve, visit, chelsea):
+    server = serve(traced_folder)
     tab = visit(at(server))
     assert tab.evaluate("navigator.serviceWorker.ready.then(worker => worker.active !== null)")
     server.shutdown()
@@ -80,8 +88,9 @@ def test_a_second_visit_needs_no_network(folder, serve, visit, chelsea):
     assert tab.evaluate("crossOriginIsolated"), "the kept page may use several cores"
 
 
-def test_one_file_opens_by_a_double_click_and_names_are_text(page, tmp_path, visit, chelsea):
-    evil = replace(page, title=EVIL, names=(EVIL, "person", "cup"), credits=EVIL)
+@pytest.mark.slow
+def test_one_file_opens_by_a_double_click_and_names_are_text(traced_page, tmp_path, visit, chelsea):
+    evil = replace(traced_page, title=EVIL, names=(EVIL, "person", "cup"), credits=EVIL)
     evil.write_single(tmp_path / "index.html")
     address = (tmp_path / "index.html").as_uri()
     tab = visit(address)
@@ -94,10 +103,11 @@ def test_one_file_opens_by_a_double_click_and_names_are_text(page, tmp_path, vis
     assert {url.split(":")[0] for url in tab.asked if url != address} <= {"blob", "data"}
 
 
-def test_several_photos_one_of_them_none(folder, serve, visit, tmp_path, chelsea, table):
+@pytest.mark.slow
+def test_several_photos_one_of_them_none(traced_folder, serve, visit, tmp_path, chelsea, table):
     (tmp_path / "notes.jpg").write_text("no photo")
     Image.new("RGB", (9, 9)).save(tmp_path / "dot.png")
-    tab = visit(at(serve(folder)))
+    tab = visit(at(serve(traced_folder)))
     give(tab, chelsea, tmp_path / "notes.jpg", tmp_path / "dot.png", table)
     expect(tab.locator("#problem")).to_contain_text("notes.jpg is not a photo that this browser can read")
     expect(tab.locator("#problem")).to_contain_text("dot.png is too small")
