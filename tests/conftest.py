@@ -28,7 +28,9 @@ from reco_core.presets import Model, Preset
 from reco_core.utils import download
 
 # Folders whose tests run in one process: those of the page share a server and a browser, those of its API a server,
-# those of adapting a specialist one, those of a page of its own one, those of models networks of gigabytes.
+# those of adapting a specialist one, those of a page of its own one, those of models networks of gigabytes. Not so
+# files of the page that have a server of their own.
+OWN_SERVERS = ("app/test_adapt.py", "app/test_names_input.py", "app/test_preset_chooser.py")
 TOGETHER = ("adaptation", "app/api", "app", "export", "models")
 
 
@@ -37,6 +39,8 @@ class Together(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.removeprefix("tests/") in OWN_SERVERS:
+            return file
         return next((folder for folder in TOGETHER if file.startswith(f"tests/{folder}/")), file)
 
 
