@@ -19,6 +19,7 @@ from reco_app.events import shown_on
 from reco_app.formats import SHOWN_SIDE
 from reco_app.messages import sentence, user_errors
 from reco_app.request_control import RequestControl
+from reco_app.segment.session import FindSession
 from reco_app.visitor.uploads import read_upload, same_file
 from reco_app.visitor.user_photos import one_name
 from reco_core.errors import NamesError
@@ -50,29 +51,39 @@ class DiscoverHandlers:
         """A new visitor's result: none."""
         return DiscoverySession(self.context.cache)
 
-    def given(self, photo: str | None, session: Session = None) -> tuple[Any, View, Any, View, gr.Column]:
+    def given(self, photo: str | None, session: Session = None, find: FindSession | None = None) -> tuple[Any, ...]:
         """A photo was given or taken away here: it is checked and shown, and the tab Find has it too.
 
-        In place of one that cannot be read, what was found last stays.
+        In place of one that cannot be read, what was there before stays.
         """
         gone = gr.Column(visible=False)
-        if not photo:
-            return gr.skip(), empty(), gr.skip(), gr.skip(), gone  # type: ignore[return-value]
         try:
-            shown = empty(read_upload(photo)[0], file=Path(photo).name)
+            shown = empty(read_upload(photo)[0], file=Path(photo).name) if photo else empty()
         except Exception as error:
-            why = sentence(error)
-            if session is None or session.result is None or not Path(session.source).is_file():
-                return None, failed(why), gr.skip(), gr.skip(), gone  # type: ignore[return-value]
-            before = _seen(session, session.result)
-            return session.source, refused(why, before), gr.skip(), gr.skip(), gr.skip()  # type: ignore[return-value]
+            return self._refused(sentence(error), session)
+        if session:
+            session.upload = photo
+        if not photo:
+            return gr.skip(), shown, gr.skip(), gr.skip(), gone
+        if find:
+            find.photo = photo
         return gr.skip(), shown, photo, shown, gone
 
-    def carried(self, photo: str | None, own: str | None) -> tuple[Any, Any, Any]:
+    def _refused(self, why: str, session: Session) -> tuple[Any, ...]:
+        """What `given` changes where the photo cannot be read."""
+        gone, kept = gr.Column(visible=False), (gr.skip(), gr.skip())
+        if session is None or not session.upload or not Path(session.upload).is_file():
+            return None, failed(why), *kept, gone
+        if session.result is not None and session.upload == session.source:
+            return session.upload, refused(why, _seen(session, session.result)), *kept, gr.skip()
+        before = empty(read_upload(session.upload)[0], file=Path(session.upload).name)
+        return session.upload, refused(why, before), *kept, gone
+
+    def carried(self, photo: str | None, own: str | None, session: Session = None) -> tuple[Any, Any, Any]:
         """The tab comes to the front: it has the photo of the tab Find."""
         if not photo or not Path(photo).is_file() or same_file(photo, own):
             return gr.skip(), gr.skip(), gr.skip()
-        return photo, self.given(photo)[1], gr.Column(visible=False)
+        return photo, self.given(photo, session)[1], gr.Column(visible=False)
 
     def run(
         self, photo: str | None, parts: int, words: str, preset: str, session: Session, progress: Progress = Progress()
@@ -100,6 +111,7 @@ class DiscoverHandlers:
             found, session = discoverer.divide(reading, int(parts)), session or self.begin()
             with session.lock:
                 session.source, session.preset, session.parts = str(photo), preset, int(parts)
+                session.upload = session.source
                 session.vocabulary = discoverer.vocabulary if words and words.strip() else None
                 session.photo, session.found, session.new_names = limit_size(pixels, SHOWN_SIDE), found, {}
                 self._keep(session, reading)

@@ -32,15 +32,16 @@ Files = tuple[str, str, str]  # to download: overlay, labels, description
 class DiscoverySession:
     """A visitor's photo and what was found in it. Everything on disk goes with the object at the latest.
 
-    source: the uploaded file. photo: (h, w, 3) uint8, as large as shown. vocabulary: the visitor's own words; None: the
-    bundled ones. reading; found: as divided into `parts`; these two and photo are None when they are no longer kept.
-    new_names: by the name that was found, the visitor's.
+    upload: the last file given that could be read. source: the one that was looked into. photo: (h, w, 3) uint8, as
+    large as shown. vocabulary: the visitor's own words; None: the bundled ones. reading; found: as divided into
+    `parts`; these two and photo are None when they are no longer kept. new_names: by the name that was found, the visitor's.
     """
 
     def __init__(self, cache: Path) -> None:
         """cache: a folder that Gradio serves results from."""
         self.lock = threading.Lock()  # held while anything changes or is drawn, so that answers come in order
         self.cache = cache
+        self.upload: str | None = None
         self.source, self.preset, self.parts = "", "", 0
         self.photo: np.ndarray | None = None
         self.vocabulary: Vocabulary | None = None

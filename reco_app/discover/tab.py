@@ -62,9 +62,9 @@ class DiscoverTab:
         event = self.button.click(do.run, [*asked, session], result, **looking)
         event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
         given = [self.photo, self.viewer, segment.photo, segment.viewer, self.column]
-        self.photo.input(do.given, [self.photo, self.session], given, **LIGHT)
+        self.photo.input(do.given, [self.photo, session, segment.session], given, **LIGHT)
         carried = [self.photo, self.viewer, self.column]
-        self.tab.select(do.carried, [segment.photo, self.photo], carried, **LIGHT)
+        self.tab.select(do.carried, [segment.photo, self.photo, session], carried, **LIGHT)
         self.parts.release(*divided, trigger_mode="always_last", **LIGHT)
         self.legend.submit(do.rename, [session, self.names], [session, *shown], trigger_mode="multiple", **LIGHT)
         handed = [session, segment.photo, segment.names, segment.viewer, page.tabs]

@@ -1,7 +1,9 @@
 (names, view) => {
   const tab = document.querySelector('#find'), asked = view?.asked, before = tab?.dataset.looked;
   if (!tab) return;
-  tab.classList.toggle('stale', view?.state === 'done' && asked !== undefined && asked !== names);
+  // Beside a photo that was refused, the result stays.
+  const shown = view?.state === 'done' || (view?.state === 'error' && view.layers?.length > 0);
+  tab.classList.toggle('stale', shown && asked !== undefined && asked !== names);
   tab.classList.toggle('busy', view?.state === 'running');
   tab.dataset.looked = view?.state ?? '';
   const stage = document.querySelector('#viewer .stage');

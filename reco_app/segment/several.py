@@ -100,6 +100,9 @@ class SeveralHandlers:
                 yield session, self._grid(entries, len(given))
             if not entries:
                 control.raise_if_cancelled("it was stopped")
+            if all(entry.problem for entry in entries):
+                first = f"{readable(entries[0].file)}: {entries[0].problem}"
+                raise PhotoError("no photo could be read", given=f"{len(entries)}, the first: {first}")
             results.summarise([(entry.file, entry.problem) for entry in entries if entry.problem])
             yield session, self._grid(entries, len(given), _zipped(folder))
         except Exception:

@@ -13,6 +13,7 @@ from reco_app.discover import view
 from reco_app.discover.handlers import DiscoverHandlers
 from reco_app.discover.session import renamed
 from reco_app.limits import Limits
+from reco_app.segment.session import FindSession
 from reco_core.types import Discovery, Segment
 
 
@@ -53,6 +54,11 @@ def test_only_the_newest_readings_are_kept(context, chelsea, tmp_path):
     assert (photo, shown["state"], len(shown["names"])) == (str(chelsea), "error", len(second.names))
     assert "notes.jpg" in shown["message"]
     assert handlers.given(str(damaged))[0] is None
+    other, find = tmp_path / "mine.png", FindSession(tmp_path)  # one that nobody has looked into
+    other.write_bytes(chelsea.read_bytes())
+    assert handlers.given(str(other), second, find)[2] == find.photo == str(other)
+    photo, shown, *_ = handlers.given(str(damaged), second)
+    assert (photo, shown["file"], shown["layers"]) == (str(other), "mine.png", [])
     again, *_ = handlers.divide(second, 2, list(second.names))
     assert again is second
     assert len(second.names) <= 2

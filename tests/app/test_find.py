@@ -52,7 +52,7 @@ def test_a_first_visit_shows_a_finished_example(visit):
         assert page.locator("#title").bounding_box() == before  # nothing jumps
 
 
-def test_photo_to_masks_evidence_and_files(visit, chelsea):
+def test_photo_to_masks_evidence_and_files(visit, chelsea, tmp_path):
     page = visit()
     found(page, "motorcycle", "floor", "box")
     choose(page, chelsea)
@@ -65,6 +65,9 @@ def test_photo_to_masks_evidence_and_files(visit, chelsea):
     assert names == ["cat", "wall"]
     page.locator("#evidence summary").first.click()
     expect(page.locator("#evidence details").first).to_contain_text(re.compile("Leave this out|licence to be shown"))
+    (tmp_path / "notes.jpg").write_text("no photo")
+    choose(page, tmp_path / "notes.jpg")  # takes nothing away
+    state(page, "error")
     saved = downloads(page, "#downloads a:not([data-kind=page])")
     kinds = ("share.jpg", "overlay.png", "cutouts.zip", "labels.png", "coco.json")
     assert set(saved) == {f"chelsea-{kind}" for kind in kinds}

@@ -288,6 +288,8 @@ def test_several_photos_fill_a_grid_and_one_zip(handlers, chelsea, table, tmp_pa
     assert "2 photos done." in grid
     ((_, refused),) = SeveralHandlers(handlers).run([], False, None, None, photo=None, **asked)
     assert "There are no photos" in refused
+    *_, (_, refused) = SeveralHandlers(handlers).run(files[1:2], False, None, None, photo=None, **asked)
+    assert "No photo could be read" in refused and "notes.jpg" in refused
 
 
 def test_several_photos_keep_what_is_done(handlers, chelsea, table, monkeypatch):
