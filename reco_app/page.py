@@ -26,9 +26,10 @@ class Segmenter(Tab, Protocol):
     """What the other tabs may use of the one that segments.
 
     photo, names: what is to be segmented. viewer: shows the photo. taught_names: a line about the names that the
-    visitor's photos teach.
+    visitor's photos teach. session: holds what a visitor found.
     """
 
+    session: gr.State
     photo: PhotoInput
     names: NamesInput
     viewer: Viewer

@@ -34,7 +34,8 @@ class DiscoverySession:
 
     upload: the last file given that could be read. source: the one that was looked into. photo: (h, w, 3) uint8, as
     large as shown. vocabulary: the visitor's own words; None: the bundled ones. reading; found: as divided into
-    `parts`; these two and photo are None when they are no longer kept. new_names: by the name that was found, the visitor's.
+    `parts`; these two and photo are None when they are no longer kept. new_names: by the name that was found, the
+    visitor's.
     """
 
     def __init__(self, cache: Path) -> None:
