@@ -60,14 +60,14 @@ class DiscoverHandlers:
         try:
             shown = empty(read_upload(photo)[0], file=Path(photo).name) if photo else empty()
         except Exception as error:
-            return self._refused(sentence(error), session)
+            return *self._refused(sentence(error), session), session, find
         if session:
             session.upload = photo
         if not photo:
-            return gr.skip(), shown, gr.skip(), gr.skip(), gone
+            return gr.skip(), shown, gr.skip(), gr.skip(), gone, session, find
         if find:
             find.photo = photo
-        return gr.skip(), shown, photo, shown, gone
+        return gr.skip(), shown, photo, shown, gone, session, find
 
     def _refused(self, why: str, session: Session) -> tuple[Any, ...]:
         """What `given` changes where the photo cannot be read."""
@@ -79,11 +79,11 @@ class DiscoverHandlers:
         before = empty(read_upload(session.upload)[0], file=Path(session.upload).name)
         return session.upload, refused(why, before), *kept, gone
 
-    def carried(self, photo: str | None, own: str | None, session: Session = None) -> tuple[Any, Any, Any]:
+    def carried(self, photo: str | None, own: str | None, session: Session = None) -> tuple[Any, ...]:
         """The tab comes to the front: it has the photo of the tab Find."""
         if not photo or not Path(photo).is_file() or same_file(photo, own):
-            return gr.skip(), gr.skip(), gr.skip()
-        return photo, self.given(photo, session)[1], gr.Column(visible=False)
+            return gr.skip(), gr.skip(), gr.skip(), session
+        return photo, self.given(photo, session)[1], gr.Column(visible=False), session
 
     def run(
         self, photo: str | None, parts: int, words: str, preset: str, session: Session, progress: Progress = Progress()

@@ -61,9 +61,9 @@ class DiscoverTab:
         looking: Options = {**MODEL, "show_progress": "hidden", "js": self.viewer.tell("running", "Looking …")}
         event = self.button.click(do.run, [*asked, session], result, **looking)
         event.success(*divided, **LIGHT)  # in case that the slider was moved meanwhile
-        given = [self.photo, self.viewer, segment.photo, segment.viewer, self.column]
+        given = [self.photo, self.viewer, segment.photo, segment.viewer, self.column, session, segment.session]
         self.photo.input(do.given, [self.photo, session, segment.session], given, **LIGHT)
-        carried = [self.photo, self.viewer, self.column]
+        carried = [self.photo, self.viewer, self.column, session]
         self.tab.select(do.carried, [segment.photo, self.photo, session], carried, **LIGHT)
         self.parts.release(*divided, trigger_mode="always_last", **LIGHT)
         self.legend.submit(do.rename, [session, self.names], [session, *shown], trigger_mode="multiple", **LIGHT)

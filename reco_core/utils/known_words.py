@@ -17,7 +17,7 @@ MERGES = 48_894  # pieces of words that CLIP reads, the commonest first
 EVERYDAY = 20_000  # of them, among which are no slips yet ("dogg" is the 20,237th)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST = 3  # words that are offered for one
-ALIKE = 0.8  # letters of both words, in order, that are the same: "elefant", "bycicle", "mounten"
+ALIKE = 0.8  # letters of both words, in order, that are the same: "elefant", "mounten"
 SHORTEST = 4  # letters of a word that can be misspelt: shorter ones are near too many others
 # Things whose colour, number or place is part of their name, and which the lists do not have under it.
 MORE = names_in(

@@ -91,6 +91,6 @@ def test_only_what_it_is_sure_enough_of_is_offered():
 def test_the_photo_comes_along_from_the_tab_find(context, chelsea, tmp_path):
     handlers, copy = DiscoverHandlers(context), tmp_path / "copy.png"
     copy.write_bytes(chelsea.read_bytes())
-    assert handlers.carried(None, None) == handlers.carried(str(chelsea), str(copy)) == (gr.skip(),) * 3
-    photo, shown, _ = handlers.carried(str(chelsea), None)
+    assert handlers.carried(None, None) == handlers.carried(str(chelsea), str(copy)) == (*(gr.skip(),) * 3, None)
+    photo, shown, *_ = handlers.carried(str(chelsea), None)
     assert (photo, shown["state"], shown["file"]) == (str(chelsea), "empty", "chelsea.png")
