@@ -22,7 +22,7 @@ def possible(reco: ReCo, method: str) -> bool:
 
 
 def graph_of(reco: ReCo, references: References, method: str, control: RunControl) -> Any:
-    """The graph, as `reco_core.export.page.graph` describes it. Takes a minute. Raises Cancelled, OptionError."""
+    """The graph, as `reco_core.export.page.graph` describes it. Takes 20 seconds. Raises Cancelled, OptionError."""
     return to_onnx_apart(PhotoGraph(reco.encoder, reco.scorer, references, find_method(method)), control)
 
 

@@ -297,5 +297,6 @@ def test_compare_and_decided(visit):
     page.locator('#viewer [data-name="motorcycle"]').get_by_role("button", name=re.compile("decided|Why")).click()
     expect(page.locator("#viewer .decided .chip")).to_have_count(3, timeout=PATIENCE)
     saved = downloads(page, "#downloads a[data-kind=coco]")
-    told = json.loads(next(iter(saved.values())).read_text())
+    assert [*saved] == ["motorcycle-coco.json"]
+    told = json.loads(saved["motorcycle-coco.json"].read_text())
     assert [category["name"] for category in told["categories"]] == ["motorcycle", "floor", "box"]

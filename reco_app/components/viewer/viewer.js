@@ -200,7 +200,8 @@ const load = async given => {
   legend.show(names, layers[0]?.counts ?? new Uint32Array(256));
   part('tools').hidden = !layers.length;
   part('zoom').hidden = !address;
-  tool('link').hidden = !linkTo(next.link ?? '');
+  const link = linkTo(next.link ?? '');
+  tool('link').hidden = !link;
   tool('link').textContent = 'Copy link';
   part('picture').setAttribute('aria-label', foundWords(names) || (address ? next.file || 'Photo' : 'No photo yet'));
   const two = layers.length > 1, before = kept && (two || mode !== 'compare') ? mode : 'masks';
@@ -210,7 +211,7 @@ const load = async given => {
   show(next.state, next.message);
   if (next.state === 'done') say(summary(names));
   // The visitor's own question stays in the address: a reload asks it again.
-  if (next.state === 'done' && window.recoAsked && linkTo(next.link ?? '')) history.replaceState(null, '', linkTo(next.link));
+  if (next.state === 'done' && window.recoAsked && link) history.replaceState(null, '', link);
 };
 
 const take = () => load(props.value).catch(() => {
