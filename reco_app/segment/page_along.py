@@ -18,7 +18,7 @@ from reco_core.export.take_along import TITLES
 from reco_core.methods import find_method
 from reco_core.presets import find_preset
 
-PAGE, TITLE, FILE = "page", "Page of its own", "page.zip"
+PAGE, TITLE, FILE = "page", "Page of its own", "page.html"
 
 
 class PageHandlers:
@@ -39,7 +39,7 @@ class PageHandlers:
             return kept, Downloads.ready(self.file(kept, result, user_photos, progress))
 
     def file(self, session: FindSession, result: SegmentResult, user_photos: Own, progress: Progress) -> Path:
-        """The zip, made now if it has to be; of a visit, one is kept.
+        """The page in one file, made now if it has to be; of a visit, one is kept.
 
         Raises:
             RecoError: it cannot be made, or not in time. OSError: it cannot be written.
@@ -62,5 +62,5 @@ class PageHandlers:
         for old in session.folder.glob(f"*/{PAGE}"):
             shutil.rmtree(old, ignore_errors=True)
         file.parent.mkdir()
-        Page.of(graph, credits_of(references, reco.encoder.preset)).write_zip(file)
+        Page.of(graph, credits_of(references, reco.encoder.preset)).write_single(file)
         return file

@@ -18,7 +18,10 @@ EVERYDAY = 20_000  # of them, among which are no slips yet ("dogg" is the 20,237
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MOST = 3  # words that are offered for one
 ALIKE = 0.8  # letters of both words, in order, that are the same: "elefant", "mounten"
+NAMES = 1000  # ImageNet's, of those that mini knows
 SHORTEST = 4  # letters of a word that can be misspelt: shorter ones are near too many others
+# Spellings of one sound, in this order: "dolfin", "bycicle", "boks".
+SOUNDS = (("ph", "f"), ("ck", "k"), ("qu", "kw"), ("x", "ks"), ("y", "i"), ("z", "s"), ("ce", "se"), ("ci", "si"))
 # Things whose colour, number or place is part of their name, and which the lists do not have under it.
 MORE = names_in(
     "red panda, black hole, blue cheese, white board, black board, black forest cake, Red Bull, Red Cross, "
@@ -71,20 +74,23 @@ class KnownNames:
         return tuple(best[:MOST])
 
     def alike(self, word: str) -> tuple[str, ...]:
-        """Names of one word that look most like one that is in no name, whatever the slips; at most `MOST`.
+        """Names of one word that sound like one that is in no name, or look most like it; at most `MOST`.
 
         None for an everyday word, such as "singer".
         """
         plain = word.casefold()
         if self.has(plain) or not plain.isalpha() or plain in english_words(EVERYDAY):
             return ()
-        return tuple(difflib.get_close_matches(plain, [one for one in self._alone if one != plain], MOST, ALIKE))
+        sound = sound_of(plain) if len(plain) >= SHORTEST else ""
+        same = [one for one in self._alone if sound and sound_of(one) == sound]
+        near = difflib.get_close_matches(plain, [one for one in self._alone if one != plain], MOST, ALIKE)
+        return tuple(dict.fromkeys([*sorted(same, key=self._alone.__getitem__), *near]))[:MOST]
 
 
 @cache
 def known_names() -> KnownNames:
     """Of the bundled lists: mini's names, and the nouns by how common they are."""
-    return KnownNames((*mini_names(), *_nouns(), *MORE))
+    return KnownNames((*mini_names(), *_nouns(), *mini_synonyms(), *MORE))
 
 
 @cache
@@ -95,13 +101,22 @@ def usual_names() -> tuple[str, ...]:
     nouns, mini = _nouns(), dict.fromkeys(mini_names())
     common = [name for name, count in nouns.items() if count]
     rest = sorted(nouns, key=lambda name: name.count(" "))
-    return (*(name for name in common if name in mini), *common, *mini, *rest, *MORE)
+    return (*(name for name in common if name in mini), *common, *mini, *mini_synonyms(), *rest, *MORE)
 
 
 def mini_names() -> list[str]:
     """What mini knows, by its first name each: ImageNet's 1,000 names, then words of captions."""
+    return [first for first, *_ in _mini_lines()]
+
+
+def mini_synonyms() -> list[str]:
+    """What else the words of captions are called: "aeroplane". Not those of ImageNet's names, many of them Latin."""
+    return [other for _, *others in _mini_lines()[NAMES:] for other in others]
+
+
+def _mini_lines() -> list[list[str]]:
     lines = (ASSETS / "mini" / "names.txt").read_text(encoding="utf-8").splitlines()
-    return [line.split(", ")[0] for line in lines]  # what else they are called stands behind
+    return [line.split(", ") for line in lines]
 
 
 @cache
@@ -136,6 +151,14 @@ def misspelt(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
             near = names.near(plain, alone=len(words) == 1)
             if near and not {plain, plain.removesuffix("s")} & english_words():
                 yield word, near
+
+
+def sound_of(word: str) -> str:
+    """A word of small letters as it sounds, roughly: one spelling a sound, no doubles, no silent e at the end."""
+    for spelt, sound in SOUNDS:
+        word = word.replace(spelt, sound)
+    once = "".join(letter for letter, before in zip(word, " " + word, strict=False) if letter != before)
+    return once.replace("c", "k").removesuffix("e")
 
 
 def slips(word: str) -> dict[str, int]:

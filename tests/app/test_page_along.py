@@ -1,6 +1,5 @@
 """Names as a page of their own, to take along."""
 
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,13 +43,11 @@ def traced(monkeypatch) -> list:
     return asked
 
 
-def test_a_zip_that_is_made_once(handlers, session, traced):
+def test_a_file_that_is_made_once(handlers, session, traced):
     href, name, _ = handlers.page.take(session, None)[1]["ready"]
     file = session.shown.folder / PAGE / FILE
-    assert name == "page.zip" and href.endswith("page.zip") and traced == [("cat",)]
-    with zipfile.ZipFile(file) as packed:
-        assert {Path(entry).parts[0] for entry in packed.namelist()} == {"page"}
-        assert "marks cat" in packed.read("page/index.html").decode()
+    assert name == "page.html" and href.endswith("page.html") and traced == [("cat",)]
+    assert "marks cat" in file.read_text()
     handlers.page.take(session, None)
     assert len(traced) == 1
 
@@ -96,13 +93,9 @@ def test_in_the_browser(visit, tmp_path):
     link = page.locator("#downloads [data-kind=page]")
     with page.expect_download(timeout=240_000) as download:
         link.click()
-        expect(page.locator("#downloads [role=status]")).to_contain_text("a minute")
-    assert download.value.suggested_filename == "page.zip"
-    with zipfile.ZipFile(download.value.path()) as packed:
-        names = {Path(name).name.split(".")[0] for name in packed.namelist()}
-        packed.extractall(tmp_path)
-    assert {"index", "model", "runtime", "wasm", "offline", "CREDITS", "LICENCES", "README"} == names
-    assert Path(download.value.path()).stat().st_size < 15e6
-    expect(page.locator("#downloads [role=status]")).to_have_text("")
+        expect(page.locator("#downloads [role=status]")).to_contain_text("half a minute")
+    assert download.value.suggested_filename == "page.html"
+    assert Path(download.value.path()).stat().st_size < 20e6
+    expect(page.locator("#downloads [role=status]")).to_contain_text("opens by a double click")
     with page.expect_download(timeout=20_000):
         link.click()

@@ -78,3 +78,18 @@ def test_what_else_a_model_calls_a_thing_is_no_part_of_its_name():
     assert {"man", "skateboarder", "tiger cat"} <= set(offered)
     assert not [name for name in offered if "," in name]
     assert max(map(offered.index, ("person", "sky", "hand"))) < offered.index("hotel"), "what mini knows is first"
+
+
+def test_a_word_that_sounds_like_a_name():
+    alike = {
+        word: known_names().alike(word)[:1] for word in ("bycicle", "dolfin", "fone", "elefant", "singer", "bicycle")
+    }
+    assert alike == {
+        **{"bycicle": ("bicycle",), "dolfin": ("dolphin",), "fone": ("phone",), "elefant": ("elephant",)},
+        **{"singer": (), "bicycle": ()},
+    }
+
+
+def test_what_else_the_words_of_captions_are_called_is_known_and_offered():
+    assert all(map(known_names().whole, ("aeroplane", "motorbike", "pedestrian")))
+    assert {"aeroplane", "motorbike", "pedestrian"} <= set(usual_names())

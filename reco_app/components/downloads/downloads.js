@@ -4,8 +4,8 @@ element.addEventListener('click', event => {
   if (!link) return;
   event.preventDefault();
   const page = link.dataset.kind === 'page', status = element.querySelector('[role=status]');
-  if (page && status.textContent) return; // it is being made
-  status.textContent = page ? 'Making a web page that finds these names without a server, in a minute or two …' : 'Writing the file …';
+  if (page && status.textContent.startsWith('Making')) return; // it is being made
+  status.textContent = page ? 'Making a web page that finds these names without a server, in about half a minute …' : 'Writing the file …';
   status.scrollIntoView({block: 'nearest'});
   if (page) trigger('web');
   else trigger('click', {what: link.dataset.kind});
@@ -13,7 +13,7 @@ element.addEventListener('click', event => {
 watch('ready', () => {
   const [href, download] = props.ready ?? [];
   const status = element.querySelector('[role=status]');
-  if (status) status.textContent = '';
+  if (status) status.textContent = download === 'page.html' ? 'page.html opens by a double click, and works without a network. Send it, or put it on any web space.' : '';
   if (!href) return;
   const link = Object.assign(document.createElement('a'), {href, download});
   document.body.append(link);

@@ -112,6 +112,7 @@ const showMap = index => {
 
 const showMaps = () => {
   const row = part('decided'), [first] = maps;
+  if (first) change({mode: 'masks'}); // what was compared is under the map
   row.replaceChildren();
   if (first) {
     const chips = maps.map(({title}, i) => button('chip', title, () => showMap(shownMap === i ? -1 : i)));
@@ -138,6 +139,7 @@ element.addEventListener('click', event => {
   if (name === 'link') copy(linkTo(value.link)).then(() => {
     say('Link copied.');
     tool('link').textContent = 'Copied';
+    setTimeout(() => { tool('link').textContent = 'Copy link'; }, 4000);
     trigger('link');
   });
   if (zoom) ({in: () => camera.by(1.5), out: () => camera.by(1 / 1.5), fit: () => camera.fit()})[zoom]();

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -21,7 +20,7 @@ from reco_core.export.page.viewer_files import SCRIPTS, STYLES, viewer_text
 from reco_core.export.page.weights import Weights, packed, shrink
 from reco_core.pipeline import WORKING_SIDE
 from reco_core.segmentation.refinement import POSITIONS
-from reco_core.utils.atomic_write import atomic_path, atomic_write
+from reco_core.utils.atomic_write import atomic_write
 from reco_core.utils.images import MAX_ASPECT, MIN_SIDE
 from reco_core.utils.panoramas import LONG
 from reco_core.utils.visualize import colour
@@ -84,7 +83,7 @@ class Page:
         return f"Give it photos, and it marks {_listed(self.names)}."
 
     def html(self, *, single: bool) -> str:
-        """index.html; single: with all parts in it."""
+        """index.html; single: with all parts in it, and the licences that a folder has beside it."""
         inlined = {name: base64.b64encode(part).decode() for name, part in self.parts.items()} if single else {}
         style, script = _style(), _script()
         return STATIC.get_template(PAGE).render(
@@ -97,6 +96,7 @@ class Page:
             worker=_inside("script", _text("worker.js")),
             viewer=viewer_text("viewer.html"),
             credits=self.credits,
+            licences=self.runtime.licences if single else "",
             about=_inside("script", json.dumps(self._about(single), ensure_ascii=True).replace("<", "\\u003c")),
             inlined=inlined,
         )
@@ -136,13 +136,6 @@ class Page:
         file.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(file, content)
         return len(content)
-
-    def write_zip(self, file: Path) -> int:
-        """Write the files as a zip with one folder; returns its bytes. Raises OSError."""
-        with atomic_path(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as out:  # they are packed
-            for name, content in self.files().items():
-                out.writestr(f"page/{name}", content)
-        return file.stat().st_size
 
     def _about(self, single: bool) -> dict[str, Any]:
         """What the scripts are told."""
