@@ -123,9 +123,10 @@ class SegmentHandlers:
     def or_said(
         self, session: FindSession, do: Callable[[], tuple], user_photos: Own, photo: str | None = None
     ) -> tuple:
-        """What comes of it; or why nothing does, at the field that it concerns, and no old result beside it.
+        """What comes of it; or why nothing does, at the field that it concerns.
 
-        photo: the file that was asked about. The visitor's photos stay, whatever comes.
+        photo: the file that was asked about. If names are refused, what was found in it stays; the visitor's photos do
+        whatever comes.
         """
         try:
             return do()
@@ -134,9 +135,13 @@ class SegmentHandlers:
         except PhotoError as error:
             said, others = failed(sentence(error)), {"photo": None, **own(user_photos)}
         except NamesError as error:
-            said, others = failed("Please look at the names.", self.photo_of(session, photo)), own(user_photos)
+            others = own(user_photos)
             taught = others["names"] if user_photos else {}
             others["names"] = {**taught, **NamesInput.refusal(sentence(error))}
+            about, shown = "Please look at the names.", session.shown
+            if shown and shown.kept and shown.asked.photo == photo:  # a slip takes nothing away
+                return changed(session=session, viewer=refused(about, shown.view), **others)
+            said = failed(about, self.photo_of(session, photo))
         except Exception as error:
             said, others = failed(sentence(error), self.photo_of(session, photo)), own(user_photos)
         return changed(session=session, viewer=said, **nothing(), **others)

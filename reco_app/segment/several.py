@@ -66,6 +66,13 @@ class SeveralHandlers:
         except Exception as error:
             yield session, render("segment/several.html", entries=[], problem=sentence(error), zip="", of=0)
 
+    @staticmethod
+    def stop(session: Kept) -> Kept:
+        """Begin no other photo; those that are done are kept."""
+        if session:
+            session.control.cancel()
+        return session
+
     def _run(
         self,
         files: list[str] | None,

@@ -71,6 +71,7 @@ class SegmentTab:
         self.files = photo_drop("several")
         with gr.Row():
             self.all = gr.Button("Find in all", elem_id="several-start")
+            self.several_stop = gr.Button("Stop", visible=False, elem_id="several-stop")
         self.grid = html(elem_id="several-grid")
 
     @property
@@ -142,8 +143,10 @@ class SegmentTab:
     def _connect_several(self) -> None:
         handlers = SeveralHandlers(self.handlers)
         given = [self.files, self.one_kind, *self.mine]
-        gr.on(
-            [self.files.upload, self.all.click],
+        starts = [self.files.upload, self.all.click]
+        gr.on(starts, lambda: gr.Button(visible=True), None, self.several_stop, **AT_ONCE)
+        running = gr.on(
+            starts,
             handlers.run,
             given,
             [self.session, self.grid],
@@ -151,6 +154,8 @@ class SegmentTab:
             show_progress_on=self.grid,
             **PHOTOS,
         )
+        running.then(lambda: gr.Button(visible=False), None, self.several_stop, **AT_ONCE)
+        self.several_stop.click(handlers.stop, self.session, self.session, **AT_ONCE)
 
 
 def unless_asked(script: str) -> str:

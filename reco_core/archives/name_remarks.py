@@ -21,12 +21,13 @@ GUESSED = "ReCo does not know {} and can only guess. Three photos teach it."
 class NameRemark(NamedTuple):
     """A sentence about one name; "" if there is nothing to say. instead: names to take in its place.
 
-    refused: `understand` would raise; in quotes the name is taken as it is.
+    refused: `understand` would raise; in quotes the name is taken as it is, unless `lasting`.
     """
 
     text: str = ""
     instead: tuple[str, ...] = ()
     refused: bool = False
+    lasting: bool = False
 
 
 def remarks_on(names: Sequence[str], archive: Archive, own: Collection[str] = ()) -> tuple[NameRemark, ...]:
@@ -39,7 +40,7 @@ def _remark(name: str, archive: Archive) -> NameRemark:
     try:
         (name,) = clean_names([name])
     except NamesError:  # too long, or without letters
-        return NameRemark(f"a name is a word or a few, of at most {MAX_LENGTH} characters.", refused=True)
+        return NameRemark(f"a name is a word or a few, of at most {MAX_LENGTH} characters.", (), True, True)
     read = read_name(name, archive)
     if read.negation:
         return NameRemark("what is not meant cannot be looked for. Type only what is.", refused=True)

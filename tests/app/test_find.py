@@ -97,7 +97,7 @@ def test_errors_stand_where_they_belong_and_go_with_the_next_run(visit, chelsea,
     ask(page, "motorcylce, rocket")
     state(page, "error")
     expect(page.locator("#names")).to_contain_text("Did you mean", timeout=PATIENCE)
-    expect(page.locator("#viewer [data-name]")).to_have_count(0)
+    expect(page.locator("#viewer [data-name]")).to_have_count(3)  # a slip takes nothing away
     example(page, "rocket")
     found(page, "rocket", "sky", "crane")
     type_names(page, "motorcylce").press("Enter")  # says what is wrong; then it is as with the button
@@ -210,6 +210,20 @@ def test_history_several_photos_and_cancel(visit, chelsea, table):
     expect(grid.locator("a")).to_have_count(1, timeout=PATIENCE)
     saved = downloads(page, "#several-grid a")
     assert [*saved] == ["results.zip"]
+    expect(page.locator("#several-stop")).to_have_count(0)
+
+
+@pytest.mark.slow
+def test_several_photos_can_be_stopped(visit, chelsea, table):
+    page = visit()
+    found(page, "motorcycle", "floor", "box")
+    page.get_by_role("button", name="Several photos at once").click()
+    choose(page, *([chelsea, table] * 12), area="several")
+    page.locator("#several-grid figure").first.wait_for(timeout=PATIENCE)
+    page.locator("#several-stop").click()
+    expect(page.locator("#several-grid")).to_contain_text("It was stopped before the last", timeout=PATIENCE)
+    expect(page.locator("#several-grid a")).to_have_count(1)
+    expect(page.locator("#several-stop")).to_have_count(0)
 
 
 def test_a_run_can_be_cancelled(visit):

@@ -41,6 +41,11 @@ def test_what_only_looks_like_a_name_is_asked_about_and_looked_for(typed, meant)
     assert remark(typed, typed) == NameRemark()  # a photo is called so
 
 
+@pytest.mark.parametrize(("name", "lasting"), [("😀", True), ("x" * 81, True), ("motorcylce", False)])
+def test_what_can_be_no_name_cannot_be_kept(name, lasting):
+    assert (remark(name).refused, remark(name).lasting) == (True, lasting)
+
+
 def test_what_is_not_understood_and_not_known_is_said():
     assert remark("red car").text == '"car" is looked for: colours are not understood.'
     assert "places and numbers are not understood" in remark("two dogs on the left").text
