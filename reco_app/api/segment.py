@@ -84,6 +84,6 @@ class SegmentEndpoint:
                 concept["scores"] = png(soft_scores[label])
             if not exemplars:
                 del concept["exemplars"]
-        shown = view.painted(limit_size(pixels, SHOWN_SIDE), found)
+        shown = view.painted(limit_size(pixels, SHOWN_SIDE), found, found_from)
         settings = {"preset": learned.archive.reco.encoder.preset.name, "method": asked.full_method, "k": k}
         return {**told, **pictures(found, shown), **settings, "remarks": [*said, *learned.remarks]}

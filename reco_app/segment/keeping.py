@@ -29,7 +29,9 @@ def keep(
         user_rows=learned.archive.user_rows,
         remarks=(*answered.said, *learned.remarks),
         dropped=dropped,
-        picture=picture_url(view.painted(limit_size(answered.photo, 2 * SMALL_SIDE), found), SMALL_SIDE),
+        picture=picture_url(
+            view.painted(limit_size(answered.photo, 2 * SMALL_SIDE), found, asked.found_from), SMALL_SIDE
+        ),
     )
     label_image(found).save(folder / "labels.png")
     file = Path(asked.photo or "").name

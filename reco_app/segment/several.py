@@ -127,7 +127,7 @@ class SeveralHandlers:
             key, _ = results.place(file, sha256)
             said = {**settings(asked, learned), "photo": readable(file), "sha256": sha256}
             results.write(key, found, photo, said, f"{key}.")
-            return Entry(file, _picture(photo, found), _found(found, asked.found_from))
+            return Entry(file, _picture(photo, found, asked.found_from), _found(found, asked.found_from))
         except Exception as error:
             if is_full(error):  # nor would the others fit
                 raise
@@ -159,8 +159,8 @@ def _rest(entries: list[Entry], of: int) -> str:
     return " ".join([*said, *([f"It was stopped before the last {left}."] if left else [])])
 
 
-def _picture(photo: np.ndarray, found: Segmentation) -> str:
-    return picture_url(view.painted(limit_size(photo, PICTURE_SIDE), found), PICTURE_SIDE)
+def _picture(photo: np.ndarray, found: Segmentation, found_from: float) -> str:
+    return picture_url(view.painted(limit_size(photo, PICTURE_SIDE), found, found_from), PICTURE_SIDE)
 
 
 def _found(found: Segmentation, found_from: float) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from reco_app.segment.request import link
 from reco_app.segment.session import FindSession, SegmentResult
 from reco_app.templates import render
 from reco_app.visitor.user_photos import UserPhotos
+from reco_core.export.answers import found_labels
 from reco_core.presets import find_preset
 from reco_core.types import Segmentation
 from reco_core.utils.images import resize_labels
@@ -16,9 +17,10 @@ from reco_core.utils.visualize import overlay
 OPACITY = 0.6
 
 
-def painted(photo: np.ndarray, found: Segmentation) -> np.ndarray:
-    """Every mask over a photo (h, w, 3) uint8 that may be smaller than the one that was marked."""
-    return overlay(photo, resize_labels(found.labels, photo.shape[:2]), len(found.names), OPACITY)
+def painted(photo: np.ndarray, result: Segmentation, found_from: float) -> np.ndarray:
+    """The masks of what was found over a photo (h, w, 3) uint8, which may be smaller than the one that was marked."""
+    labels = found_labels(result, found_from)
+    return overlay(photo, resize_labels(labels, photo.shape[:2]), len(result.names), OPACITY)
 
 
 def linked(result: SegmentResult, seen: View, first: str) -> View:

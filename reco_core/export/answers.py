@@ -2,6 +2,10 @@
 
 from typing import Literal, get_args
 
+import numpy as np
+
+from reco_core.types import Segmentation
+
 Answer = Literal["found", "maybe", "absent"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 FOUND_FROM = 0.5  # presence below this is not found
@@ -24,3 +28,13 @@ def answer(presence: float, share: float, found_from: float = FOUND_FROM) -> Ans
 def is_found(presence: float, share: float, found_from: float = FOUND_FROM) -> bool:
     """Whether the answer is "found"."""
     return answer(presence, share, found_from) == "found"
+
+
+def found_labels(result: Segmentation, found_from: float = FOUND_FROM) -> np.ndarray:
+    """A result's labels (H, W) uint8 with 0 where the name is not found: what pictures show, so that they agree."""
+    found = [
+        label
+        for label, presence in enumerate(result.presence, 1)
+        if is_found(presence, result.share(label), found_from)
+    ]
+    return np.where(np.isin(result.labels, found), result.labels, 0).astype(np.uint8)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reco_core.export.answers import answer, is_found
+from reco_core.export.answers import answer, found_labels, is_found
 from reco_core.types import Discovery, Segmentation
 from reco_core.utils.atomic_write import atomic_path, atomic_write
 from reco_core.utils.visualize import colour, overlay, palette, tag
@@ -62,9 +62,11 @@ def label_image(result: Segmentation | Discovery) -> Image.Image:
 def write_report(result: Segmentation, photo: np.ndarray, folder: Path, settings: dict, prefix: str = "") -> None:
     """Write overlay.png, labels.png and result.json, the last last; raises OSError if they cannot be written.
 
+    The overlay shows what is found, as the answers say; labels.png has every pixel's best name.
+
     prefix: what the files' names begin with, such as "beach." or "2024/beach.".
     """
-    picture = overlay(photo, result.labels, len(result.names))
+    picture = overlay(photo, found_labels(result), len(result.names))
     _write(result, picture, folder, {**settings, **describe(result)}, prefix)
 
 

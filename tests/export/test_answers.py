@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.results import made_of
 
-from reco_core.export import FOUND_FROM, answer, describe, is_found
+from reco_core.export import FOUND_FROM, answer, describe, is_found, write_report
+from reco_core.export.answers import found_labels
 from reco_core.export.stored_result import read_result
+from reco_core.utils.visualize import overlay
 
 
 @pytest.mark.parametrize(
@@ -66,3 +69,15 @@ def test_results_of_before_have_the_same_answers_and_others_are_none(told, tmp_p
     told["concepts"][0]["answer"] = "perhaps"
     (tmp_path / "result.json").write_text(json.dumps(told))
     assert read_result(tmp_path / "result.json", tmp_path) is None
+
+
+def test_pictures_show_what_is_found_and_label_maps_everything(tmp_path):
+    labels = np.repeat(np.uint8([[0, 1, 2]]), 4, 0)
+    result = made_of(labels, {"cat": 0.9, "dog": 0.3})  # the dog is marked, and only maybe there
+    np.testing.assert_array_equal(found_labels(result), np.where(labels == 1, 1, 0))
+    np.testing.assert_array_equal(found_labels(result, 0.2), labels)
+    np.testing.assert_array_equal(found_labels(result, 0.95), 0 * labels)
+    photo = np.full((4, 3, 3), 120, np.uint8)
+    write_report(result, photo, tmp_path, {})
+    np.testing.assert_array_equal(Image.open(tmp_path / "overlay.png"), overlay(photo, np.where(labels == 1, 1, 0), 2))
+    np.testing.assert_array_equal(Image.open(tmp_path / "labels.png"), labels)
