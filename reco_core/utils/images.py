@@ -116,7 +116,8 @@ def _read(
     except UnidentifiedImageError as error:
         raise PhotoError(f"{what} is not an image of a kind that is read", expected=ACCEPTED) from error
     except Exception as error:  # decoders raise all there is: RuntimeError, struct.error, TypeError, ...
-        raise PhotoError(f"{what} is damaged or cut short", given=error, remedy="Save or upload it again") from error
+        log.info("%s: %s", name or what, error)
+        raise PhotoError(f"{what} is damaged or cut short", remedy="Save or upload it again") from error
     for remark in read.remarks:
         log.info("%s: %s", name or what, remark)
     return read
