@@ -20,7 +20,7 @@ MOST = 3  # words that are offered for one
 ALIKE = 0.8  # letters of both words, in order, that are the same: "elefant", "mounten"
 NAMES = 1000  # ImageNet's, of those that mini knows
 SHORTEST = 4  # letters of a word that can be misspelt: shorter ones are near too many others
-# Spellings of one sound, in this order: "dolfin", "bycicle", "boks".
+# Spellings of one sound, in this order: "dolfin", "boks".
 SOUNDS = (("ph", "f"), ("ck", "k"), ("qu", "kw"), ("x", "ks"), ("y", "i"), ("z", "s"), ("ce", "se"), ("ci", "si"))
 # Things whose colour, number or place is part of their name, and which the lists do not have under it.
 MORE = names_in(

@@ -50,7 +50,7 @@ def test_requests_may_hold_anything(pool):
     assert field.suggest({"typed": "mototcycle"}) == ["motorcycle"]
     assert field.suggest({"typed": "zor", "taught": ["zorbl", 7, None]}) == ["zorbl"]
     (remark,) = field.remark({"names": ["motorcylce"]}) or ()
-    assert remark == {"text": "not known. Did you mean", "instead": ("motorcycle",), "refused": True}
+    assert remark == {"text": "not known. Did you mean", "instead": ("motorcycle",), "refused": True, "lasting": False}
     assert len(field.remark({"names": ["cat"] * 9000}) or ()) == 50
     for odd in (None, [], "text", {}, {"typed": {"a": 1}, "names": "cat", "taught": 3, "preset": []}):
         assert field.suggest(odd) == []
