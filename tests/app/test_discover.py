@@ -69,6 +69,7 @@ def open_guesses(page: Page) -> None:
         fold.click()
 
 
+@pytest.mark.slow
 def test_the_photo_comes_along_and_what_is_sure_goes_back(visit):
     page = visit()
     start(page, "motorcycle")

@@ -123,6 +123,7 @@ def test_errors_stand_where_they_belong_and_go_with_the_next_run(visit, chelsea,
     assert "Traceback" not in page.content()
 
 
+@pytest.mark.slow
 def test_a_link_fills_the_page_and_runs(visit, address):
     page = visit(address=f"{address}?names=cup,table&example=coffee&method=reco&k=5&found_from=0.4")
     found(page, "cup", "table")

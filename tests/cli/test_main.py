@@ -198,6 +198,7 @@ def small(monkeypatch, tmp_path, hurry):
     return folder
 
 
+@pytest.mark.slow
 def test_a_preset_is_installed_from_local_files_and_used(small, photo, photo_folder, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     out = str(tmp_path / "out")

@@ -59,6 +59,7 @@ def test_everything_is_described(described):
     assert (told["method"]["parameter_default"], told["k"]["parameter_default"]) == ("reco2_crf", 20)
 
 
+@pytest.mark.slow
 def test_gradios_client(client, chelsea):
     photo = handle_file(str(chelsea))
     found = client.predict(photo=photo, names="cat", k=5, api_name="/segment")
