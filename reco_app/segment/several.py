@@ -25,7 +25,7 @@ from reco_app.segment.session import FindSession
 from reco_app.templates import render
 from reco_app.visitor.uploads import Uploads
 from reco_core.errors import OptionError, PhotoError
-from reco_core.export import answer
+from reco_core.export.answers import found_in
 from reco_core.export.file_names import readable
 from reco_core.export.results_folder import ALL, ResultsFolder, parse_formats
 from reco_core.types import LeftOut, Segmentation
@@ -164,8 +164,7 @@ def _picture(photo: np.ndarray, found: Segmentation, found_from: float) -> str:
 
 
 def _found(found: Segmentation, found_from: float) -> tuple[str, ...]:
-    rows = zip(found.names, found.presence, range(1, len(found.names) + 1), strict=True)
-    return tuple(name for name, sure, i in rows if answer(sure, found.share(i), found_from) == "found")
+    return tuple(found.names[label - 1] for label in found_in(found, found_from))
 
 
 def _zipped(folder: Path) -> Path:

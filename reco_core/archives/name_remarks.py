@@ -40,7 +40,8 @@ def _remark(name: str, archive: Archive) -> NameRemark:
     try:
         (name,) = clean_names([name])
     except NamesError:  # too long, or without letters
-        return NameRemark(f"a name is a word or a few, of at most {MAX_LENGTH} characters.", (), True, True)
+        text = f"a name is a word or a few, of at most {MAX_LENGTH} characters."
+        return NameRemark(text, refused=True, lasting=True)
     read = read_name(name, archive)
     if read.negation:
         return NameRemark("what is not meant cannot be looked for. Type only what is.", refused=True)

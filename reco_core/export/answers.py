@@ -30,11 +30,12 @@ def is_found(presence: float, share: float, found_from: float = FOUND_FROM) -> b
     return answer(presence, share, found_from) == "found"
 
 
+def found_in(result: Segmentation, found_from: float = FOUND_FROM) -> list[int]:
+    """The labels of the names that are found, in their order."""
+    sure = enumerate(result.presence, 1)
+    return [label for label, presence in sure if is_found(presence, result.share(label), found_from)]
+
+
 def found_labels(result: Segmentation, found_from: float = FOUND_FROM) -> np.ndarray:
     """A result's labels (H, W) uint8 with 0 where the name is not found: what pictures show, so that they agree."""
-    found = [
-        label
-        for label, presence in enumerate(result.presence, 1)
-        if is_found(presence, result.share(label), found_from)
-    ]
-    return np.where(np.isin(result.labels, found), result.labels, 0).astype(np.uint8)
+    return np.where(np.isin(result.labels, found_in(result, found_from)), result.labels, 0).astype(np.uint8)

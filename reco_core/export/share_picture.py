@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from reco_core.export.answers import is_found
+from reco_core.export.answers import found_in
 from reco_core.export.cutouts import STEPS, smooth_edge
 from reco_core.export.picture_legend import PANEL, PAPER, Legend, Marked
 from reco_core.types import Segmentation
@@ -51,9 +51,9 @@ def share_picture(
 
 def told_of(result: Segmentation) -> tuple[list[Marked], list[str]]:
     """What `share_picture` tells of a result: what was found, and the other names."""
-    named = [Marked(name, i, result.share(i)) for i, name in enumerate(result.names, 1)]
-    found = [thing for thing, sure in zip(named, result.presence, strict=True) if is_found(sure, thing.share)]
-    return found, [thing.name for thing in named if thing not in found]
+    found = found_in(result)
+    marked = [Marked(result.names[label - 1], label, result.share(label)) for label in found]
+    return marked, [name for label, name in enumerate(result.names, 1) if label not in found]
 
 
 def _below(photo: np.ndarray, told: Sequence[Marked], missing: Sequence[str]) -> Layout:

@@ -4,7 +4,7 @@ import csv
 import difflib
 import gzip
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -81,10 +81,17 @@ class KnownNames:
         plain = word.casefold()
         if self.has(plain) or not plain.isalpha() or plain in english_words(EVERYDAY):
             return ()
-        sound = sound_of(plain) if len(plain) >= SHORTEST else ""
-        same = [one for one in self._alone if sound and sound_of(one) == sound]
+        same = self._sounds.get(sound_of(plain), []) if len(plain) >= SHORTEST else []
         near = difflib.get_close_matches(plain, [one for one in self._alone if one != plain], MOST, ALIKE)
-        return tuple(dict.fromkeys([*sorted(same, key=self._alone.__getitem__), *near]))[:MOST]
+        return tuple(dict.fromkeys([*same, *near]))[:MOST]
+
+    @cached_property
+    def _sounds(self) -> dict[str, list[str]]:
+        """The names of one word by how they sound, the more usual first."""
+        sounds: dict[str, list[str]] = {}
+        for name in self._alone:
+            sounds.setdefault(sound_of(name), []).append(name)
+        return sounds
 
 
 @cache
