@@ -38,6 +38,7 @@ METHOD = find_method("reco2")
 IGNORED = 255
 STRANGERS = 2  # names asked for that are not in the picture
 LEAST_POINTS = 8  # of a name
+NEVER = -1e4  # not infinite: between positions it would be no number
 STREET = ("sky", "building", "pole", "road", "pavement", "tree", "traffic sign", "fence", "car", "person", "bicycle")
 
 
@@ -100,7 +101,7 @@ def mean_iou(examples: list[Example], temperatures: Temperatures, few: bool = Fa
             strange = np.setdiff1d(np.arange(1, count), there)
             asked = np.union1d(there, np.random.default_rng(i).choice(strange, STRANGERS, replace=False))
             hidden = np.setdiff1d(np.arange(1, count), asked)
-            merged[hidden] = -torch.inf
+            merged[hidden] = NEVER
         places = torch.from_numpy(2 * example.positions - 1).float()[None, None]  # (1, 1, n, 2)
         at = F.grid_sample(merged[None], places, padding_mode="border", align_corners=False)[0, :, 0]
         np.add.at(confusion, (example.truth[known], at.argmax(0).numpy()[known]), 1)

@@ -133,7 +133,7 @@ class Dataset:
         table = np.full(top + 1, UNCOUNTED, np.int64)
         for value, row in self.label_rows.items():
             table[value] = row
-        return table[np.where((values < 0) | (values > top), top, values)]
+        return table[np.where((values < 0) | (values > top), np.int64(top), values)]
 
     def pairs(self, limit: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """`load` of each photo, in order."""

@@ -92,7 +92,7 @@ def test_a_name_within_other_names_is_not_learned_from_them(reco):
     called = reco.archive.called("sea")
     assert len(called.rows) > 10
     assert not called.plain.any()
-    assert torch.equal(learned(reco, "sea").text, learned(reco, "sea", "reco2").text)
+    assert torch.allclose(learned(reco, "sea").text, learned(reco, "sea", "reco2").text, atol=1e-5)
     assert not any("horse" in e.record.title for e in learned(reco, "sea").exemplars)
 
 
@@ -217,9 +217,10 @@ def test_only_what_was_learned_from_a_photo_is_learned_anew_without_it(reco, met
     monkeypatch.setattr(type(reco.concepts), "_matters", lambda *_: True)
     slow = reco.prepare(["cat", "zebra"], method=method, exclude=away)
     assert len(anew) > 20
+    rounding = 1e-5 if reco.encoder.device == "cpu" else 1e-3  # what is stored was learned on a CPU
     for fast, learned_anew in zip(quick.concepts + quick.background, slow.concepts + slow.background, strict=True):
         assert [e.row for e in fast.exemplars] == [e.row for e in learned_anew.exemplars]
-        assert torch.allclose(fast.reference, learned_anew.reference, atol=1e-5)
+        assert torch.allclose(fast.reference, learned_anew.reference, atol=rounding)
         assert not away & {e.record.file for e in fast.exemplars}
 
 

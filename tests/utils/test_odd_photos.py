@@ -192,7 +192,9 @@ def test_a_profile_leaves_transparency_and_other_modes(cat):
     np.testing.assert_array_equal(with_one, without)
 
 
-@pytest.mark.parametrize("broken", [b"no profile", profile()[:200], profile()[:128] + bytes(3000)])
+@pytest.mark.parametrize(
+    "broken", [b"no profile", profile()[:200], profile()[:128] + bytes(3000)], ids=["no profile", "cut", "zeros"]
+)
 def test_a_broken_profile_is_ignored(broken):
     np.testing.assert_array_equal(
         read_photo(encoded(Image.fromarray(EIGHT_BITS), "PNG", icc_profile=broken)), EIGHT_BITS
