@@ -1,6 +1,8 @@
 """Names as a web page of their own, to take along: made when it is asked for, by a process of its own."""
 
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from reco_core.export.take_along import TITLES
 from reco_core.methods import find_method
 from reco_core.presets import find_preset
 
-PAGE, TITLE, FILE = "page", "Page of its own", "page.html"
+PAGE, TITLE = "page", "Page of its own"
+LONGEST = 60  # characters of a file's name
 
 
 class PageHandlers:
@@ -44,7 +47,7 @@ class PageHandlers:
         Raises:
             RecoError: it cannot be made, or not in time. OSError: it cannot be written.
         """
-        file = result.folder / PAGE / FILE
+        file = result.folder / PAGE / file_name(result.names)
         if file.is_file():
             return file
         from reco_core.export.page.apart import to_onnx_apart
@@ -64,3 +67,8 @@ class PageHandlers:
         file.parent.mkdir()
         Page.of(graph, credits_of(references, reco.encoder.preset)).write_single(file)
         return file
+
+
+def file_name(names: Sequence[str]) -> str:
+    """What a page that finds these names is called: "cat-wall.html"."""
+    return (re.sub(r"\W+", "-", "-".join(names))[:LONGEST].strip("-") or PAGE) + ".html"

@@ -39,8 +39,9 @@ def remarks_on(names: Sequence[str], archive: Archive, own: Collection[str] = ()
 def _remark(name: str, archive: Archive) -> NameRemark:
     try:
         (name,) = clean_names([name])
-    except NamesError:  # too long, or without letters
-        text = f"a name is a word or a few, of at most {MAX_LENGTH} characters."
+    except NamesError:
+        long = f"a name has at most {MAX_LENGTH} characters."
+        text = long if len(name) > MAX_LENGTH else "no word. A name is a word or a few."
         return NameRemark(text, refused=True, lasting=True)
     read = read_name(name, archive)
     if read.negation:

@@ -232,6 +232,21 @@ def test_what_is_misspelt_is_mended_with_one_click_or_kept(page):
     runs(page, before + 1, "elephnat")
 
 
+def test_why_names_are_refused_comes_into_sight_and_many_reasons_are_folded(page):
+    names = clear(page)
+    names.fill("motorcylce, elephnat, bycicle, girafe, umbrela, bananna, tigerr")
+    page.set_viewport_size({"width": 1280, "height": 260})
+    names.press("Enter")
+    first, last = remark(page, "motorcylce"), remark(page, "tigerr")
+    expect(first).to_contain_text(MISSPELT, timeout=PATIENCE)
+    expect(page.locator("#names .names-remarks")).to_be_in_viewport()
+    expect(last).to_be_hidden()
+    page.get_by_text("And 2 more").click()
+    expect(last).to_be_visible()
+    first.get_by_role("button", name="motorcycle").click()
+    expect(last).to_be_visible()  # it stays open
+
+
 def test_what_is_not_understood_or_not_known_is_said_until_it_is_taught(page):
     clear(page).press_sequentially("red car, zorbl, no dog,")
     expect(remark(page, "red car")).to_contain_text("colours are not understood", timeout=PATIENCE)

@@ -10,7 +10,7 @@ from support.page import found
 from support.plain_graph import plain_graph
 
 from reco_app.segment.handlers import SegmentHandlers
-from reco_app.segment.page_along import FILE, PAGE
+from reco_app.segment.page_along import PAGE, file_name
 from reco_core.errors import Cancelled
 from reco_core.export.page import apart
 
@@ -45,11 +45,19 @@ def traced(monkeypatch) -> list:
 
 def test_a_file_that_is_made_once(handlers, session, traced):
     href, name, _ = handlers.page.take(session, None)[1]["ready"]
-    file = session.shown.folder / PAGE / FILE
-    assert name == "page.html" and href.endswith("page.html") and traced == [("cat",)]
+    file = session.shown.folder / PAGE / "cat.html"
+    assert name == "cat.html" and href.endswith("cat.html") and traced == [("cat",)]
     assert "marks cat" in file.read_text()
     handlers.page.take(session, None)
     assert len(traced) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(["cat", "hot dog"], "cat-hot-dog.html"), (["Łoś", "../x"], "Łoś-x.html"), (["/"], "page.html"), (["a" * 99], "a" * 60 + ".html")],
+)
+def test_it_is_called_by_its_names(names, expected):
+    assert file_name(names) == expected
 
 
 def test_of_a_visit_one_page_is_kept(handlers, session, traced, chelsea):
@@ -57,7 +65,7 @@ def test_of_a_visit_one_page_is_kept(handlers, session, traced, chelsea):
     first = session.shown.folder / PAGE
     handlers.run(session, None, photo=str(chelsea), **{**ASKED, "names": "dog"})
     handlers.page.take(session, None)
-    assert traced == [("cat",), ("dog",)] and not first.exists() and (session.shown.folder / PAGE / FILE).is_file()
+    assert traced == [("cat",), ("dog",)] and not first.exists() and (session.shown.folder / PAGE / "dog.html").is_file()
 
 
 def test_what_goes_wrong_is_said(handlers, session, traced, context):
@@ -94,7 +102,7 @@ def test_in_the_browser(visit, tmp_path):
     with page.expect_download(timeout=240_000) as download:
         link.click()
         expect(page.locator("#downloads [role=status]")).to_contain_text("half a minute")
-    assert download.value.suggested_filename == "page.html"
+    assert download.value.suggested_filename == "motorcycle-floor-box.html"
     assert Path(download.value.path()).stat().st_size < 20e6
     expect(page.locator("#downloads [role=status]")).to_contain_text("opens by a double click")
     with page.expect_download(timeout=20_000):

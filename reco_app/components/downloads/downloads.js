@@ -13,7 +13,7 @@ element.addEventListener('click', event => {
 watch('ready', () => {
   const [href, download] = props.ready ?? [];
   const status = element.querySelector('[role=status]');
-  if (status) status.textContent = download === 'page.html' ? 'page.html opens by a double click, and works without a network. Send it, or put it on any web space.' : '';
+  if (status) status.textContent = download?.endsWith('.html') ? `${download} opens by a double click, and works without a network. Send it, or put it on any web space.` : '';
   if (!href) return;
   const link = Object.assign(document.createElement('a'), {href, download});
   document.body.append(link);

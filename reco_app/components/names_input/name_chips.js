@@ -1,5 +1,7 @@
 // Drawing: chips, and what is said of them. All text is put in as text.
 
+const SHOWN = 5; // lines of remarks
+
 function make(tag, className, text = '') {
   const made = document.createElement(tag);
   made.className = className;
@@ -30,10 +32,10 @@ function drawChip({name, exact}, i, remark, count) {
   return chip;
 }
 
-// A line for each name of which something is said, with buttons that mend it; after a few, how many more there are.
+// A line for each name of which something is said, with buttons that mend it; those after a few are folded.
 function drawRemarks(list, names, remarkOf) {
   const said = names.map((name, i) => [name, i, remarkOf(name)]).filter(([, , remark]) => remark?.text);
-  const lines = said.slice(0, 5).map(([{name}, i, remark]) => {
+  const lines = said.map(([{name}, i, remark]) => {
     const line = make('li', 'names-remark');
     line.dataset.state = remark.refused ? 'refused' : 'remarked';
     line.append(make('strong', '', `${shortened(name)}:`), ' ', make('span', '', remark.text));
@@ -51,8 +53,16 @@ function drawRemarks(list, names, remarkOf) {
     }
     return line;
   });
-  if (said.length > lines.length) lines.push(make('li', 'names-remark', `And ${said.length - lines.length} more.`));
-  list.replaceChildren(...lines);
+  const few = lines.slice(0, SHOWN), others = lines.slice(SHOWN), open = list.querySelector('details')?.open ?? false;
+  if (others.length) {
+    const fold = make('details'), rest = make('ul'), last = make('li', 'names-remark');
+    fold.open = open;
+    rest.append(...others);
+    fold.append(make('summary', '', `And ${others.length} more`), rest);
+    last.append(fold);
+    few.push(last);
+  }
+  list.replaceChildren(...few);
   list.hidden = !lines.length;
 }
 

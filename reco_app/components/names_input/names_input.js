@@ -113,6 +113,11 @@ function edit(i) {
   input.select();
 }
 
+// Why names are refused may stand below the screen.
+function reveal() {
+  (problem.hidden ? remarkList : problem).scrollIntoView({block: 'nearest'});
+}
+
 // What is said of chips of which nothing is known yet; resolves when it is drawn.
 function check() {
   const unknown = names.filter(name => !name.exact && name.name.length <= props.longest && !known.has(about(name)));
@@ -151,8 +156,10 @@ async function run() {
   const asked = names;
   if (problem.hidden) await Promise.race([checking, new Promise(done => setTimeout(done, PATIENCE))]);
   const refused = names.filter(name => remarkOf(name)?.refused && !told.includes(name));
-  if (refused.length) say(`Please check: ${refused.slice(0, 5).map(({name}) => shortened(name)).join(', ')}`);
-  else if (names.length <= props.most && asked === names) trigger('submit');
+  if (refused.length) {
+    say(`Please check: ${refused.slice(0, 5).map(({name}) => shortened(name)).join(', ')}`);
+    reveal();
+  } else if (names.length <= props.most && asked === names) trigger('submit');
 }
 
 input.addEventListener('input', event => {
@@ -283,5 +290,9 @@ function read() {
 
 watch('value', read);
 watch(['taught', 'preset'], () => { draw(); check(); });
-watch('problem', () => { refusal = props.problem?.[0] ?? ''; complain(); });
+watch('problem', () => {
+  refusal = props.problem?.[0] ?? '';
+  complain();
+  if (refusal) reveal();
+});
 read();
