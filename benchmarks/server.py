@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs="*", type=Path, default=[HERE], help="the first is compared with the others")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=0)
+    parser.add_argument("--requests", type=int, default=1000)
     args = parser.parse_args()
     times: dict[Path, list[tuple[float, float]]] = {checkout: [] for checkout in args.checkouts}
     for _ in range(args.rounds):

@@ -6,7 +6,7 @@ Pages and templates want the colours at once; what takes a second to import is i
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +34,6 @@ BASE_COLOURS = (
     (136, 119, 0),
 )
 GOLDEN = 0.618033988749895
-# Of dashed outlines, in 600ths of the photo's long side, but at least in pixels.
-LINE, DASH, GAP, HALO = 1.8, 8.0, 6.0, 0.9
 TAG = 32.0  # of a photo's long side, the height of a name's letters; at least `LEAST_TAG` pixels
 LEAST_TAG = 11
 
@@ -54,37 +52,24 @@ def palette(count: int) -> np.ndarray:
     return np.array([(0, 0, 0), *(colour(i) for i in range(count))], dtype=np.uint8)
 
 
-def overlay(
-    photo: np.ndarray, labels: np.ndarray, count: int, opacity: float = 0.6, faint: Collection[int] = ()
-) -> np.ndarray:
+def overlay(photo: np.ndarray, labels: np.ndarray, count: int, opacity: float = 0.6) -> np.ndarray:
     """Labels in colour over a photo, with dark outlines; background stays as it is, slightly faded.
 
-    photo: (H, W, 3) uint8. labels: (H, W), 0 = background. faint: labels that are only outlined, with
-    dashes in their colour, and otherwise look like background; at opacity 0 they vanish.
-    Returns (H, W, 3) uint8.
+    photo: (H, W, 3) uint8. labels: (H, W), 0 = background. Returns (H, W, 3) uint8.
     """
-    lines = [(index, dashes(labels == index)) for index in sorted(faint)] if opacity else []
-    labels = np.where(np.isin(labels, list(faint)), 0, labels) if faint else labels
     tables = _tables(count, opacity)
-    if not lines:
-        tables = tables.round().astype(np.uint8)
     rows = labels.astype(np.intp) + (count + 1) * outlines(labels)
-    out = np.stack([tables[channel].ravel().take(256 * rows + photo[..., channel]) for channel in range(3)], -1)
-    for index, (halo, line) in lines:
-        for cover, shade in ((0.35 * halo, 255.0), (line, palette(count)[index])):
-            part = min(1.0, 1.5 * opacity) * cover[..., None]
-            out = (1 - part) * out + part * shade
-    return out if out.dtype == np.uint8 else out.round().astype(np.uint8)
+    return np.stack([tables[channel].ravel().take(256 * rows + photo[..., channel]) for channel in range(3)], -1)
 
 
 def _tables(count: int, opacity: float) -> np.ndarray:
     """What becomes of a photo's 256 values under each label, and behind them on each label's outline: by channel,
-    (3, 2 (count + 1), 256) float32.
+    (3, 2 (count + 1), 256) uint8.
     """
     values, colours = np.arange(256, dtype=np.float32), palette(count).astype(np.float32).T[..., None]
     tables = (1 - opacity) * values + opacity * colours
     tables[:, 0] = values * (1 - 0.25 * opacity)
-    return np.concatenate([tables, 0.35 * tables], 1).astype(np.float32)
+    return np.concatenate([tables, 0.35 * tables], 1).round().astype(np.uint8)
 
 
 def tag(picture: np.ndarray, labels: np.ndarray, texts: Sequence[str]) -> np.ndarray:
@@ -111,52 +96,6 @@ def tag(picture: np.ndarray, labels: np.ndarray, texts: Sequence[str]) -> np.nda
             pen.rounded_rectangle(box, pad, fill=(20, 20, 28), outline=colour(i - 1), width=max(1, pad // 3))
             pen.text((x, y), shown, (255, 255, 255), font, anchor="mm")
     return np.asarray(image)
-
-
-def dashes(region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much of each pixel a region's dashed outline covers: that of its halo and that of the line itself.
-
-    region: (H, W) bool. Both (H, W) float32, 0..1. Along the photo's border the line stays inside.
-    Outlines shorter than three dashes are left out, unless the region has none longer.
-    """
-    height, width = region.shape
-    unit, fine = max(1.0, max(region.shape) / 600), 2
-    layers = [Image.new("L", (fine * width, fine * height)) for _ in range(2)]
-    pens = [(ImageDraw.Draw(layer), extra * unit) for layer, extra in zip(layers, (HALO, 0.0), strict=True)]
-    limit = np.array([height, width]) - 0.5 - LINE * unit / 2
-    curves = [np.clip(curve, LINE * unit / 2 - 0.5, limit) for curve in _curves(region, round(2 * unit))]
-    lengths = [np.hypot(*np.diff(curve, axis=0).T).sum() for curve in curves]
-    least = min(3 * (DASH + GAP) * unit, max(lengths, default=0.0))
-    for curve, length in zip(curves, lengths, strict=True):
-        for stroke in _strokes(curve, unit) if length >= least else ():
-            points = [tuple(point) for point in (fine * (stroke[:, ::-1] + 0.5)).tolist()]
-            for pen, extra in pens:
-                pen.line(points, fill=255, width=round(fine * (LINE * unit + 2 * extra)), joint="curve")
-    halo, line = (np.asarray(layer.reduce(fine), np.float32) / 255 for layer in layers)
-    return halo, line
-
-
-def _curves(region: np.ndarray, reach: int) -> Iterator[np.ndarray]:
-    """A region's closed outlines, (n, 2) as (y, x), each point averaged with `reach` others to either side."""
-    from skimage.measure import find_contours
-
-    step = -(-max(region.shape) // 800)  # large photos: coarser, in a fraction of the time
-    for curve in find_contours(np.pad(region[::step, ::step], 1).astype(np.float32), 0.5):
-        ring, window = (curve[:-1] - 1) * step, 2 * reach + 1
-        around = np.pad(ring, ((reach, reach + 1), (0, 0)), mode="wrap")
-        yield np.stack([np.convolve(axis, np.ones(window) / window, "valid") for axis in around.T], axis=1)
-
-
-def _strokes(curve: np.ndarray, unit: float) -> Iterator[np.ndarray]:
-    """A closed curve's dashes, (n, 2) each; the gaps are stretched so that a whole number fits."""
-    steps = np.hypot(*np.diff(curve, axis=0).T)
-    places = np.concatenate([[0.0], steps.cumsum()])
-    count = max(1, round(places[-1] / ((DASH + GAP) * unit)))
-    for start in np.arange(count) * places[-1] / count:
-        end = start + min(DASH * unit, places[-1] / count)
-        inside = places[(places > start) & (places < end)]
-        at = np.concatenate([[start], inside, [end]])
-        yield np.stack([np.interp(at, places, axis) for axis in curve.T], axis=1)
 
 
 def outlines(labels: np.ndarray) -> np.ndarray:

@@ -38,37 +38,6 @@ def test_every_value_of_a_photo_under_every_label():
 
 
 @pytest.fixture
-def disc() -> np.ndarray:
-    """Label 1 in a band at the left, label 2 in a disc."""
-    y, x = np.indices((120, 160))
-    labels = (np.hypot(y - 60, x - 100) < 40).astype(np.uint8) * 2
-    labels[:, :20] = 1
-    return labels
-
-
-def test_faint_labels_are_only_outlined_with_dashes(disc):
-    photo = np.full((*disc.shape, 3), 100, np.uint8)
-    plain = visualize.overlay(photo, np.where(disc == 2, 0, disc), 2)
-    faint, full = visualize.overlay(photo, disc, 2, faint=[2]), visualize.overlay(photo, disc, 2)
-    y, x = np.indices(disc.shape)
-    touched, distance = (faint != plain).any(-1), np.abs(np.hypot(y - 60, x - 100) - 40)
-    assert distance[touched].max() < 4
-    around = touched[distance < 1]
-    assert 0.4 < around.mean() < 0.95  # gaps between the dashes
-    shades = faint[touched].astype(int)
-    assert np.abs(shades - visualize.colour(1)).sum(1).min() < 60  # the line is in the concept's colour
-    assert (faint != full).any(-1)[disc == 2].mean() > 0.9
-    np.testing.assert_array_equal(faint[:, :20], full[:, :20])
-    np.testing.assert_array_equal(visualize.overlay(photo, disc, 2, faint=[2]), faint)
-    np.testing.assert_array_equal(visualize.overlay(photo, disc, 2, 0, [2])[:, 22:], photo[:, 22:])
-
-
-def test_a_faint_label_without_pixels_changes_nothing(disc):
-    photo = np.full((*disc.shape, 3), 100, np.uint8)
-    np.testing.assert_array_equal(visualize.overlay(photo, disc, 3, faint=[3]), visualize.overlay(photo, disc, 3))
-
-
-@pytest.fixture
 def halves() -> np.ndarray:
     """Label 1 at the left, label 2 at the right, a pixel of label 4 between."""
     labels = np.ones((120, 300), np.uint8)
@@ -131,24 +100,6 @@ def test_any_name_can_be_written_upon_any_photo(shape, text):
     picture = visualize.tag(np.full((*shape, 3), 128, np.uint8), np.ones(shape, np.uint8), (text,))
     assert picture.shape == (*shape, 3)
     assert (picture != 128).any()
-
-
-@pytest.mark.parametrize("shape", [(40, 60), (900, 1200)])
-def test_dashes_stay_inside_the_photo_and_grow_with_it(shape):
-    halo, line = visualize.dashes(np.ones(shape, bool))
-    assert halo.shape == line.shape == shape
-    assert (halo >= line).all()
-    thick = 2 * round(max(1, max(shape) / 600))
-    for side in (line, line[::-1], line.T, line.T[::-1]):
-        assert 0.3 < side[:thick].max(0).mean() < 0.9
-    assert not halo[3 * thick : -3 * thick, 3 * thick : -3 * thick].any()
-
-
-def test_specks_get_an_outline_only_where_there_is_nothing_larger(disc):
-    speck = np.zeros(disc.shape, bool)
-    speck[5:9, 60:64] = True
-    assert visualize.dashes(speck)[1].any()
-    assert not visualize.dashes(speck | (disc == 2))[1][:12, 55:70].any()
 
 
 def test_feature_picture_shows_the_parts():
