@@ -100,8 +100,8 @@ def test_whoever_is_gone_is_not_worked_for(handlers, session, monkeypatch):
 
 
 @pytest.mark.slow
-def test_in_the_browser(visit, tmp_path):
-    """Traced, and made; a second click needs no second minute."""
+def test_in_the_browser(visit):
+    """Traced, and made; a second click needs no second half minute."""
     page = visit()
     found(page, "motorcycle", "floor", "box")
     link = page.locator("#downloads [data-kind=page]")

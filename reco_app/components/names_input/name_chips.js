@@ -55,7 +55,7 @@ function drawRemarks(list, names, remarkOf) {
   });
   const few = lines.slice(0, SHOWN), others = lines.slice(SHOWN), open = list.querySelector('details')?.open ?? false;
   if (others.length) {
-    const fold = make('details'), rest = make('ul'), last = make('li', 'names-remark');
+    const fold = make('details'), rest = make('ul'), last = make('li', 'names-more');
     fold.open = open;
     rest.append(...others);
     fold.append(make('summary', '', `And ${others.length} more`), rest);
