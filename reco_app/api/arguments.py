@@ -49,8 +49,9 @@ def checked(name: str, kind: Any, value: Any) -> Any:
             return kind(value)
     elif isinstance(value, kind) and kind not in (int, float):
         return _text(name, value) if kind is str else value
-    shown = value if isinstance(value, str | int | float | bool) else type(value).__name__
-    raise OptionError(f"{name} is not {KINDS[kind]}", given=repr(shown)[:80], expected=KINDS[kind])
+    plain = isinstance(value, str | int | float | bool)
+    shown = repr(value)[:80] if plain else f"a {type(value).__name__}"
+    raise OptionError(f"{name} is not {KINDS[kind]}", given=shown, expected=KINDS[kind])
 
 
 def _text(name: str, value: str) -> str:

@@ -90,7 +90,7 @@ class Answering:
         from reco_core.install import missing
 
         if missing(find_preset(name)):
-            remedy = "Press Install under Options, or choose others there"
+            remedy = f"Install them under Options, or by: reco install {name}"
             raise OptionError(f"the models {name} are not on this machine yet", remedy=remedy)
 
     def answer(self, asked: SegmentRequest, *how: object, **options: object) -> Answered:

@@ -48,8 +48,9 @@ class SegmentHandlers:
             shown = self.seen(photo)
         except Exception as error:
             before = self.photo_of(session, session.photo) if session.photo else None
-            return session, session.photo if before else None, refused(sentence(error), before)
-        session.photo = photo
+            session.unread = sentence(error)
+            return session, session.photo if before else None, refused(session.unread, before)
+        session.photo, session.unread = photo, "" if photo else session.unread
         return session, gr.skip(), shown
 
     @staticmethod
@@ -133,7 +134,8 @@ class SegmentHandlers:
         except Cancelled:
             return changed(session=session, **own(user_photos))
         except PhotoError as error:
-            said, others = failed(sentence(error)), {"photo": None, **own(user_photos)}
+            why = sentence(error) if photo else session.unread or sentence(error)
+            said, others = failed(why), {"photo": None, **own(user_photos)}
         except NamesError as error:
             others = own(user_photos)
             taught = others["names"] if user_photos else {}

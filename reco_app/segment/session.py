@@ -67,6 +67,11 @@ class SegmentResult:
         """What the viewer shows, with the answers for the presence that is asked for now."""
         return self.told(json.loads((self.folder / "view.json").read_text("utf-8")))
 
+    def is_asked_like(self, other: "SegmentResult") -> bool:
+        """Whether both answer the same question."""
+        same_photos = self.user_rows.archive is other.user_rows.archive
+        return same_photos and (self.asked, self.dropped) == (other.asked, other.dropped)
+
     def keep(self, view: View) -> None:
         """Write down what the viewer shows: photos are large, and there are many visitors."""
         atomic_write(self.folder / "view.json", json.dumps(view))
@@ -113,6 +118,7 @@ class FindSession:
         self.results: tuple[SegmentResult, ...] = ()
         self.shown: SegmentResult | None = None
         self.photo: str | None = None  # the last one given that could be read
+        self.unread = ""  # why the last one given could not be
         self.control = RunControl()
         self.undone: list[frozenset[str]] = []  # what had been dropped before, for undo
         self.several: Path | None = None  # folder of what was found last in several photos
@@ -146,15 +152,15 @@ class FindSession:
         return self.control
 
     def show(self, result: SegmentResult) -> SegmentResult:
-        """It is shown, and the newest of the visit; of too many the oldest goes."""
+        """It is shown, and the newest of the visit, in place of the same asked before; of too many the oldest goes."""
         with self.lock:
             self._number += 1
             result = replace(result, number=self._number)
-            self.results, self.shown = (*self.results, result), result
-            self.photo = result.asked.photo
-            for old in self.results[:-MOST_RESULTS]:
+            same = [old for old in self.results if old.is_asked_like(result)]
+            results = [*(old for old in self.results if not old.is_asked_like(result)), result]
+            for old in (*same, *results[:-MOST_RESULTS]):
                 self._drop(old)
-            self.results = self.results[-MOST_RESULTS:]
+            self.results, self.shown, self.photo = tuple(results[-MOST_RESULTS:]), result, result.asked.photo
             return result
 
     def change(self, result: SegmentResult) -> None:

@@ -260,7 +260,7 @@ def one_name(text: str) -> str:
     """
     names = parse_names(text)
     if len(names) > 1:
-        raise OptionError("these are several names", given=", ".join(names), expected="one name at a time, or none")
+        raise OptionError("these are several names", given=", ".join(names), expected="one name at a time")
     return names[0]
 
 

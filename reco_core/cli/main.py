@@ -7,6 +7,7 @@ import sys
 from reco_core import __version__
 from reco_core.cli import adapt, archive, bench, discover, export, options, presets, segment
 from reco_core.errors import RecoError
+from reco_core.utils.disk_space import is_full
 
 log = logging.getLogger("reco_core")
 
@@ -22,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("error: %s", error)
         return 2
     except OSError as error:
+        if is_full(error):
+            log.error("error: the disk is full. Free some space: the same command goes on where it was stopped.")
+            return 2
         log.error("error: a file could not be read or written: %s. Check path, permissions and free space.", error)
         return 2
     except KeyboardInterrupt:

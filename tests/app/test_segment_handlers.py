@@ -191,6 +191,26 @@ def test_files_that_nobody_uploaded_teach_nothing(handlers, table):
     assert "did not arrive" in view["message"]
 
 
+def test_the_same_asked_twice_is_one_result_of_the_visit(handlers, chelsea):
+    session = run(handlers, photo=str(chelsea))["session"]
+    first = session.shown
+    run(handlers, session, photo=str(chelsea))
+    assert session.results == (session.shown,) and session.shown.number == 2
+    assert not first.kept and session.shown.kept
+    run(handlers, session, photo=str(chelsea), names="dog")
+    run(handlers, session, photo=str(chelsea))
+    assert [result.names for result in session.results] == [("dog",), ("cat",)]
+
+
+def test_why_a_photo_was_refused_is_said_again(handlers, tmp_path):
+    damaged = tmp_path / "notes.jpg"
+    damaged.write_text("no pixels")
+    session, _, view = handlers.given(None, str(damaged))
+    assert "notes.jpg" in view["message"]
+    handlers.given(session, None)  # the page takes it away
+    assert run(handlers, session, photo=None)["viewer"]["message"] == view["message"]
+
+
 def test_the_visit_keeps_a_dozen_results(handlers, chelsea):
     session = None
     for k in range(1, MOST_RESULTS + 3):

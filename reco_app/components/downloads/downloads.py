@@ -31,7 +31,10 @@ class Downloads(gr.HTML):
     @staticmethod
     def stopped() -> str:
         """A script for an event that failed: nothing is being written any more."""
-        return "() => { document.querySelector('#downloads [role=status]').textContent = ''; }"
+        return (
+            "() => { const downloads = document.querySelector('#downloads'); delete downloads.dataset.making;"
+            " downloads.querySelector('[role=status]').textContent = ''; }"
+        )
 
     @staticmethod
     def ready(file: Path) -> Any:
