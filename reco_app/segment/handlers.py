@@ -26,6 +26,9 @@ from reco_app.visitor.uploads import read_upload
 from reco_core.errors import Cancelled, NamesError, PhotoError
 
 
+ASK = "Now type what to look for, and press Find."
+
+
 class SegmentHandlers:
     """Holds only what all users share."""
 
@@ -38,10 +41,10 @@ class SegmentHandlers:
         """A new visitor's results: none."""
         return FindSession(self.context.cache)
 
-    def given(self, session: Kept, photo: str | None) -> tuple[FindSession, Any, View]:
+    def given(self, session: Kept, photo: str | None, names: str = "") -> tuple[FindSession, Any, View, Any]:
         """A photo was given or taken away: it is checked and shown before anything is looked for.
 
-        In place of one that cannot be read, what was there before stays.
+        In place of one that cannot be read, what was there before stays. An example's names go with its photo.
         """
         session = session or self.begin()
         try:
@@ -49,9 +52,12 @@ class SegmentHandlers:
         except Exception as error:
             before = self.photo_of(session, session.photo) if session.photo else None
             session.unread = sentence(error)
-            return session, session.photo if before else None, refused(session.unread, before)
+            return session, session.photo if before else None, refused(session.unread, before), gr.skip()
         session.photo, session.unread = photo, "" if photo else session.unread
-        return session, gr.skip(), shown
+        if photo and names in {example.names for example in self.context.examples.all.values()}:
+            names = ""
+            shown["message"] = f"{shown['message']} {ASK}".strip()
+        return session, gr.skip(), shown, gr.skip() if names else ""
 
     @staticmethod
     def seen(photo: str | None) -> View:

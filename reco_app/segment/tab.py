@@ -105,7 +105,8 @@ class SegmentTab:
         self._looks(self.viewer.decided, again.decided, ask=False, message="Reading how it decided …")
         stopped, kept = [self.session, self.photo], [self.session, self.viewer]
         self.stop.click(do.cancel, stopped, kept, js=self.viewer.tell(None), cancels=running, **AT_ONCE)
-        self.photo.input(do.given, [self.session, self.photo], [self.session, self.photo, self.viewer], **LIGHT)
+        photo = [self.session, self.photo, self.names], [self.session, self.photo, self.viewer, self.names]
+        self.photo.input(do.given, *photo, **LIGHT)
         judged = [self.session, self.options.found_from]
         self.options.found_from.release(do.judge, judged, self.shown, trigger_mode="always_last", **LIGHT)
         taken = [self.session, self.downloads]

@@ -69,11 +69,11 @@ def test_errors_stand_at_their_field_and_a_slip_takes_nothing_away(handlers, che
 
 
 def test_photos_are_checked_when_they_are_given(handlers, chelsea, tmp_path):
-    session, _, view = handlers.given(None, None)
+    session, _, view, _ = handlers.given(None, None)
     assert view["photo"] == ""
     damaged = tmp_path / "notes.jpg"
     damaged.write_text("no pixels")
-    _, photo, view = handlers.given(session, str(damaged))
+    _, photo, view, _ = handlers.given(session, str(damaged))
     assert photo is None
     assert (view["state"], view["photo"]) == ("error", "")
     assert handlers.given(session, str(chelsea))[2]["file"] == "chelsea.png"
@@ -82,19 +82,25 @@ def test_photos_are_checked_when_they_are_given(handlers, chelsea, tmp_path):
     assert "52 megapixels; it was scaled down" in handlers.given(session, str(large))[2]["message"]
 
 
+def test_an_examples_names_go_with_its_photo(handlers, chelsea):
+    _, _, view, names = handlers.given(None, str(chelsea), "motorcycle, floor, box")
+    assert names == "" and view["message"] == "Now type what to look for, and press Find."
+    assert handlers.given(None, str(chelsea), "motorcycle, floor")[3] == gr.skip(), "somebody typed it"
+
+
 def test_a_damaged_photo_takes_nothing_away(handlers, chelsea, tmp_path):
     session = handlers.begin()
     shown = run(handlers, session, photo=str(chelsea))["viewer"]
     damaged = tmp_path / "notes.jpg"
     damaged.write_text("no pixels")
-    _, photo, view = handlers.given(session, str(damaged))
+    _, photo, view, _ = handlers.given(session, str(damaged))
     assert photo == str(chelsea)
     assert view == shown | {"state": "error", "message": view["message"]}
     assert "notes.jpg" in view["message"]
     other = tmp_path / "mine.jpg"  # of which nothing has been asked yet
     Image.fromarray(skimage.data.coffee()).save(other)
     handlers.given(session, str(other))
-    _, photo, view = handlers.given(session, str(damaged))
+    _, photo, view, _ = handlers.given(session, str(damaged))
     assert (photo, view["file"], view["layers"]) == (str(other), "mine.jpg", [])
     handlers.given(session, None)
     assert handlers.given(session, str(damaged))[1] is None
@@ -205,7 +211,7 @@ def test_the_same_asked_twice_is_one_result_of_the_visit(handlers, chelsea):
 def test_why_a_photo_was_refused_is_said_again(handlers, tmp_path):
     damaged = tmp_path / "notes.jpg"
     damaged.write_text("no pixels")
-    session, _, view = handlers.given(None, str(damaged))
+    session, _, view, _ = handlers.given(None, str(damaged))
     assert "notes.jpg" in view["message"]
     handlers.given(session, None)  # the page takes it away
     assert run(handlers, session, photo=None)["viewer"]["message"] == view["message"]

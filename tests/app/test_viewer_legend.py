@@ -70,7 +70,7 @@ def test_denseclip_is_asked_for_once(view):
     point(page, 0.7, 0.5)
     expect(page.locator(".card span")).to_have_text("36 % of the photo (words alone)")
     point(page, 0.45, 0.5)
-    expect(page.locator(".card span")).to_contain_text("presence 0.98")
+    expect(page.locator(".card span")).to_contain_text("98 % sure")
     for pressed in ("false", "true"):
         page.click("[data-tool=compare]")
         expect(page.locator("[data-tool=compare]")).to_have_attribute("aria-pressed", pressed)

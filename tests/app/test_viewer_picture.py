@@ -16,7 +16,7 @@ def test_pointing_shows_a_card_and_a_click_only_this_one(view):
     expect(page.locator(".card")).to_be_hidden()
     point(page, 0.5, 0.5)
     expect(page.locator(".card b")).to_have_text("cup")
-    expect(page.locator(".card span")).to_have_text("36 % of the photo · presence 0.98")
+    expect(page.locator(".card span")).to_have_text("36 % of the photo · 98 % sure")
     assert shade(page, 0.05, 0.5)[3] < shade(page, 0.5, 0.5)[3] == 255
     point(page, 0.9, 0.97)  # the shadow is drawn only if it is asked for
     expect(page.locator(".card")).to_be_hidden()
@@ -97,7 +97,7 @@ def test_by_keyboard_alone(view):
     for name in ("table", "cup", "spoon", "table"):
         stage.press("ArrowRight")
         expect(page.locator(".card b")).to_have_text(name)
-    expect(page.locator(".said")).to_have_text("table, 46 % of the photo · presence 0.94")
+    expect(page.locator(".said")).to_have_text("table, 46 % of the photo · 94 % sure")
     stage.press("ArrowLeft")
     stage.press("Enter")
     assert drawn(page) == {"spoon"}

@@ -5,7 +5,7 @@ const percent = share => (share > 0 && share < 0.005 ? '< 1 %' : `${Math.round(1
 const facts = (masks, label, layer) => {
   const named = masks.names[label - 1], {counts, map} = masks.layers[layer];
   if (layer) return `${percent(counts[label] / map.values.length)} of the photo (${masks.layers[layer].title.toLowerCase()})`;
-  return `${percent(named.share)} of the photo · presence ${named.presence.toFixed(2)}`;
+  return `${percent(named.share)} of the photo · ${percent(named.presence)} sure`;
 };
 
 const showCard = (card, masks, {label, layer}, x, y) => {

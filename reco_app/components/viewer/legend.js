@@ -46,7 +46,7 @@ class Legend {
     row.style.setProperty('--colour', /^#[0-9a-f]{6}$/i.test(named.colour) ? named.colour : 'gray');
     const seen = marked && named.answer !== 'absent', tick = this.tick(named, label, seen);
     const name = seen ? button('name', named.name, () => this.acts.only(label)) : make('span', 'name', named.name);
-    line.title = `Presence ${named.presence.toFixed(2)}: how sure it is that this is in the photo, from 0 to 1`;
+    line.title = `${percent(named.presence)} sure that this is in the photo`;
     line.append(tick, name);
     if (named.answer === 'found') line.append(make('span', 'share', percent(named.share)), this.presence(named));
     line.append(...this.more(named, row));
@@ -72,7 +72,7 @@ class Legend {
   presence({presence}) {
     const meter = make('span', 'presence');
     const range = {'aria-valuemin': 0, 'aria-valuemax': 1, 'aria-valuenow': presence.toFixed(2)};
-    const facts = {role: 'meter', 'aria-label': 'Presence', ...range};
+    const facts = {role: 'meter', 'aria-label': 'How sure', ...range};
     for (const [key, value] of Object.entries(facts)) meter.setAttribute(key, value);
     meter.style.setProperty('--sure', `${Math.round(100 * presence)}%`);
     return meter;
