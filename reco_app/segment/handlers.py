@@ -25,7 +25,6 @@ from reco_app.segment.session import FindSession, SegmentResult
 from reco_app.visitor.uploads import read_upload
 from reco_core.errors import Cancelled, NamesError, PhotoError
 
-
 ASK = "Now type what to look for, and press Find."
 
 
