@@ -90,7 +90,7 @@ class Answering:
         from reco_core.install import missing
 
         if missing(find_preset(name)):
-            remedy = f"Install them under Options, or by: reco install {name}"
+            remedy = f'Install them under Options, or with "reco install {name}"'
             raise OptionError(f"the models {name} are not on this machine yet", remedy=remedy)
 
     def answer(self, asked: SegmentRequest, *how: object, **options: object) -> Answered:

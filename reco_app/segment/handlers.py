@@ -54,9 +54,8 @@ class SegmentHandlers:
             return session, session.photo if before else None, refused(session.unread, before), gr.skip()
         session.photo, session.unread = photo, "" if photo else session.unread
         if photo and names in {example.names for example in self.context.examples.all.values()}:
-            names = ""
-            shown["message"] = f"{shown['message']} {ASK}".strip()
-        return session, gr.skip(), shown, gr.skip() if names else ""
+            return session, gr.skip(), {**shown, "message": f"{shown['message']} {ASK}".strip()}, ""
+        return session, gr.skip(), shown, gr.skip()
 
     @staticmethod
     def seen(photo: str | None) -> View:

@@ -129,4 +129,4 @@ def test_a_full_disk_is_one_clear_line(few, tmp_path, monkeypatch, caplog):
 
     monkeypatch.setattr(Example, "write", full)
     assert main(["adapt", str(few), "cat", "--out", str(tmp_path / "out"), "--recipe", "tiny"]) == 2
-    assert "No space left on device" in caplog.text and "free space" in caplog.text
+    assert "the disk is full. Free some space" in caplog.text
