@@ -1,8 +1,6 @@
 """Names as a web page of their own, to take along: made when it is asked for, by a process of its own."""
 
-import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,12 @@ from reco_app.request_control import RequestControl
 from reco_app.segment.answering import Answering
 from reco_app.segment.changes import Kept, Own, shown_in
 from reco_app.segment.session import FindSession, SegmentResult
+from reco_core.export.file_names import page_name
 from reco_core.export.take_along import TITLES
 from reco_core.methods import find_method
 from reco_core.presets import find_preset
 
 PAGE, TITLE = "page", "Page of its own"
-LONGEST = 60  # characters of a file's name
 
 
 class PageHandlers:
@@ -47,7 +45,7 @@ class PageHandlers:
         Raises:
             RecoError: it cannot be made, or not in time. OSError: it cannot be written.
         """
-        file = result.folder / PAGE / file_name(result.names)
+        file = result.folder / PAGE / page_name(result.names)
         if file.is_file():
             return file
         from reco_core.export.page.apart import to_onnx_apart
@@ -67,8 +65,3 @@ class PageHandlers:
         file.parent.mkdir()
         Page.of(graph, credits_of(references, reco.encoder.preset)).write_single(file)
         return file
-
-
-def file_name(names: Sequence[str]) -> str:
-    """What a page that finds these names is called: "cat-wall.html"."""
-    return (re.sub(r"\W+", "-", "-".join(names))[:LONGEST].strip("-") or PAGE) + ".html"

@@ -156,11 +156,13 @@ class FindSession:
         with self.lock:
             self._number += 1
             result = replace(result, number=self._number)
-            same = [old for old in self.results if old.is_asked_like(result)]
-            results = [*(old for old in self.results if not old.is_asked_like(result)), result]
-            for old in (*same, *results[:-MOST_RESULTS]):
-                self._drop(old)
-            self.results, self.shown, self.photo = tuple(results[-MOST_RESULTS:]), result, result.asked.photo
+            others = tuple(old for old in self.results if not old.is_asked_like(result))
+            kept = (*others, result)[-MOST_RESULTS:]
+            numbers = {one.number for one in kept}
+            for old in self.results:
+                if old.number not in numbers:
+                    self._drop(old)
+            self.results, self.shown, self.photo = kept, result, result.asked.photo
             return result
 
     def change(self, result: SegmentResult) -> None:

@@ -1,11 +1,13 @@
 """Names of result files: after the photo and the typed name, safe on every system."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 MOST_BYTES = 120  # of a part of a path: most systems take 255, and more is written behind it
+MOST_OF_PAGE = 60  # characters of a page's name
 
 
 def readable(file: str) -> str:
@@ -29,6 +31,11 @@ def name_keys(names: Sequence[str]) -> list[str]:
         key, taken = _safe(name.replace(".", "_")), {key.casefold() for key in keys}
         keys.append(f"{key}-{label}" if key.casefold() in taken else key)
     return keys
+
+
+def page_name(names: Sequence[str]) -> str:
+    """What a page of its own that finds these names is called: letters and digits, "cat-hot-dog.html"."""
+    return (re.sub(r"\W+", "-", "-".join(names))[:MOST_OF_PAGE].strip("-") or "page") + ".html"
 
 
 def _safe(text: str) -> str:

@@ -10,8 +10,9 @@ from support.page import found
 from support.plain_graph import plain_graph
 
 from reco_app.segment.handlers import SegmentHandlers
-from reco_app.segment.page_along import PAGE, file_name
+from reco_app.segment.page_along import PAGE
 from reco_core.errors import Cancelled
+from reco_core.export.file_names import page_name
 from reco_core.export.page import apart
 
 ASKED = {"names": "cat", "method": "reco2", "k": 5, "background": "", "context": "", "preset": ""}
@@ -62,7 +63,7 @@ def test_a_file_that_is_made_once(handlers, session, traced):
     ],
 )
 def test_it_is_called_by_its_names(names, expected):
-    assert file_name(names) == expected
+    assert page_name(names) == expected
 
 
 def test_of_a_visit_one_page_is_kept(handlers, session, traced, chelsea):
