@@ -11,6 +11,7 @@ import sys
 import tomllib
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import numpy as np
 from timm.data import ImageNetInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from scenes import Scene
 from titles import titled_photos
 from wordnet import Nouns
 
@@ -29,6 +31,7 @@ SEVERAL_SAY = 4  # captions of one photo, from which agreement can be told
 LISTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
 NOT_THINGS, NOT_SYNONYMS = frozenset(LISTS["not_things"]), frozenset(LISTS["not_synonyms"])
 PLACES_AND_PARTS, SHARED = frozenset(LISTS["places_and_parts"]), frozenset(LISTS["shared"])
+WHOLE, NARROW = frozenset(LISTS["whole"]), frozenset(LISTS["narrow"])
 SAME, COVERED_BY, ALIASES, SENSES = (LISTS[name] for name in ("same", "covered_by", "aliases", "senses"))
 
 
@@ -92,12 +95,15 @@ def described_photos(captions: Path, train: Path, nouns: Nouns) -> list[Describe
     return out
 
 
-def vocabulary(photos: list[Described]) -> list[str]:
-    """The words that enough photos mention, the most frequent first."""
-    counts: Counter[str] = Counter()
+def vocabulary(photos: list[Described], scenes: Iterable[Scene]) -> list[str]:
+    """The words that enough photos mention, or enough scenes list, the most frequent first."""
+    counts, listed = Counter[str](), Counter[str]()
     for photo in photos:
         counts.update(photo.words)
-    return [word for word, count in counts.most_common() if count >= LEAST]
+    for scene in scenes:
+        listed.update({SAME.get(word, word) for word in scene.sure} - NOT_THINGS)
+    enough = {word for found in (counts, listed) for word, count in found.items() if count >= LEAST}
+    return [word for word, _ in (counts + listed).most_common() if word in enough]
 
 
 def targets(photos: list[Described], words: list[str], nouns: Nouns) -> np.ndarray:
@@ -120,16 +126,24 @@ def covering(word: str, column: dict[str, int], nouns: Nouns) -> list[int]:
     waiting = [word]
     while waiting:
         current = waiting.pop()
-        synsets = set().union(*(nouns.above(sense) for sense in nouns.senses.get(current, [])[:1]))
-        found |= {i for other, i in column.items() if nouns.senses.get(other, [""])[0] in synsets}
+        synsets = set().union(*(nouns.above(sense) for sense in meant(current, nouns)[:1]))
+        kinds = (other for other in column if set(meant(other, nouns)[:1]) & synsets)
+        found |= {column[other] for other in kinds if other not in NARROW}
         found |= {column[current]} if current in column else set()
         waiting += [COVERED_BY[current]] if current in COVERED_BY else []
     return sorted(found)
 
 
+def meant(word: str, nouns: Nouns) -> list[str]:
+    """The synsets that people mean by a word, the usual one first."""
+    sense = SENSES.get(word, {"noun": word, "senses": [0]})
+    offsets = nouns.senses.get(sense["noun"], [])
+    return [offsets[i] for i in sense["senses"]] if offsets else []
+
+
 def synonyms(word: str, nouns: Nouns) -> list[str]:
     """What else a word is called: of its usual sense in WordNet, those that mostly mean this; and ours."""
-    sense = nouns.senses.get(word, [""])[0]
+    sense = (meant(word, nouns) or [""])[0]
     same = [other for other in nouns.synonyms.get(sense, []) if nouns.senses.get(other, [""])[0] == sense]
     ours = [other for other, own in SAME.items() if own == word] + ALIASES.get(word, [])
     return [other for other in dict.fromkeys([*ours, *same]) if other not in {word, *NOT_SYNONYMS}]
@@ -141,9 +155,7 @@ def covered_classes(words: list[str], nouns: Nouns) -> np.ndarray:
     above = [nouns.above(info.index_to_label_name(i)[1:]) for i in range(CLASSES)]
     out = np.zeros((len(words), CLASSES), bool)
     for i, word in enumerate(words):
-        meant = SENSES.get(word, {"noun": word, "senses": [0]})
-        offsets = nouns.senses.get(meant["noun"], [])
-        synsets = {offsets[sense] for sense in meant["senses"]} if offsets else set()
+        synsets = set(meant(word, nouns))
         out[i] = [bool(synsets & kinds) for kinds in above]
     return out
 
@@ -154,7 +166,7 @@ def exclusive(words: list[str], nouns: Nouns) -> np.ndarray:
     A place, a part, what is worn, and all that has a kind in common (man and boy are persons) may share a pixel.
     """
     column = {word: i for i, word in enumerate(words)}
-    shared = np.array([bool(_above(word, nouns) & PLACES_AND_PARTS) or word in SHARED for word in words])
+    shared = np.array([_is_shared(word, nouns) for word in words])
     own = np.eye(len(words), dtype=bool)
     for i, word in enumerate(words):
         own[i, covering(word, column, nouns)] = True
@@ -162,6 +174,10 @@ def exclusive(words: list[str], nouns: Nouns) -> np.ndarray:
     return ~(shared[:, None] | shared[None] | related)
 
 
+def _is_shared(word: str, nouns: Nouns) -> bool:
+    return word not in WHOLE and (word in SHARED or bool(_above(word, nouns) & PLACES_AND_PARTS))
+
+
 def _above(word: str, nouns: Nouns) -> set[str]:
-    synsets = set().union(*(nouns.above(sense) for sense in nouns.senses.get(word, [])[:1]))
+    synsets = set().union(*(nouns.above(sense) for sense in meant(word, nouns)[:1]))
     return {lemma for synset in synsets for lemma in nouns.synonyms[synset]}

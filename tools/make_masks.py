@@ -86,14 +86,15 @@ class Marker:
             self.covers[i, covering(word, column, nouns)] = True
 
     @torch.inference_mode()
-    def mark(self, photo: Tensor, told: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def mark(self, photo: Tensor, told: np.ndarray, maybe: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The words (n,) that are marked in a photo (3, H, W) uint8, and their maps (n, h, w) uint8.
 
-        told: (k,) the words that are known to be in it.
+        told: (k,) the words that are known to be in it. maybe: (m,) those that may be, by default background words.
         """
         if not len(told):
             return told, np.zeros((0, 1, 1), np.uint8)
-        rows = np.concatenate([told, np.setdiff1d(np.flatnonzero(self.around), told)])
+        maybe = np.flatnonzero(self.around) if maybe is None else maybe
+        rows = np.concatenate([told, np.setdiff1d(maybe, told)])
         encoded = self.reco.encode(photo.permute(1, 2, 0).numpy())
         seen = self.reco.scorer.compare(encoded, [self.concepts[row] for row in rows])
         temperatures = self.reco.encoder.preset.temperatures

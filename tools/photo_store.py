@@ -31,9 +31,14 @@ def photos_of(archive: Path, train: Path) -> Iterator[Image.Image]:
 
 def archive_photos(folder: Path) -> Iterator[Image.Image]:
     """Every photo of an archive folder, in the order of its manifest."""
+    for file in archive_files(folder):
+        yield Image.open(folder / file)
+
+
+def archive_files(folder: Path) -> list[str]:
+    """The files of an archive folder's manifest, in its order."""
     with (folder / "manifest.tsv").open(newline="", encoding="utf-8") as table:
-        for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
-            yield Image.open(folder / row["file"])
+        return [row["file"] for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)]
 
 
 def tar_photos(places: Iterable[tuple[Path, str]]) -> Iterator[Image.Image]:

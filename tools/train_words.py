@@ -166,21 +166,34 @@ def rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def load_student(file: Path, words: int) -> MiniNetwork:
-    """The network of a file: its words if it has them, else new rows that find everything unlikely."""
+def load_student(file: Path, words: list[str]) -> MiniNetwork:
+    """The network of a file: the words that it knows, and new rows, which find everything unlikely, for others."""
     state = {name: value.float() for name, value in load_file(file).items()}
     if "head.weight" in state:  # a plain transformer's, which knows no words
         state = {f"vit.{name}": value for name, value in state.items()}
     for part in ("weight", "bias"):
         state[f"vit.head.{part}"] = state[f"vit.head.{part}"][:NAMES]
-    if "photo_words.bias" not in state:
-        for rows in ("photo_words", "patch_words"):
-            state[f"{rows}.weight"] = torch.zeros(words, state["vit.head.weight"].shape[1])
-            state[f"{rows}.bias"] = torch.full((words,), FIRST_BIAS)
-        state["word_prior"] = torch.zeros(words)
-    network = MiniNetwork(words=words)
+    row = {word: i for i, word in enumerate(words_of(file) if "photo_words.bias" in state else ())}
+    known = [i for i, word in enumerate(words) if word in row]
+    old = [row[words[i]] for i in known]
+    for name in ("photo_words", "patch_words"):
+        weight = torch.zeros(len(words), state["vit.head.weight"].shape[1])
+        bias = torch.full((len(words),), FIRST_BIAS)
+        if known:
+            weight[known], bias[known] = state[f"{name}.weight"][old], state[f"{name}.bias"][old]
+        state[f"{name}.weight"], state[f"{name}.bias"] = weight, bias
+    state["word_prior"] = torch.zeros(len(words))
+    network = MiniNetwork(words=len(words))
     network.load_state_dict(state)
     return network
+
+
+def words_of(file: Path) -> list[str]:
+    """The words that a network knows: of words.txt beside it, or after the 1,000 names of names.txt."""
+    own = file.with_name("words.txt")
+    lines = own if own.exists() else file.with_name("names.txt")
+    found = [line.split(", ")[0] for line in lines.read_text(encoding="utf-8").splitlines()]
+    return found if own.exists() else found[NAMES:]
 
 
 def make_optimizer(student: MiniNetwork, peak: float) -> torch.optim.Optimizer:
@@ -209,7 +222,7 @@ class Trainer:
         (args.out / "words.txt").write_text("\n".join(lines) + "\n")
         torch.manual_seed(args.seed)
         self.student, self.average = (
-            load_student(args.network, len(self.data.words)).to(args.device) for _ in range(2)
+            load_student(args.network, self.data.words).to(args.device) for _ in range(2)
         )
         self.average.requires_grad_(False)
         self.teacher = MiniNetwork().to(args.device)

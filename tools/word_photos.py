@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from captions import Described, described_photos, targets, vocabulary
-from photo_store import Box, PhotoStore, archive_photos, tar_photos
+from captions import SAME, Described, covering, described_photos, targets, vocabulary
+from photo_store import Box, PhotoStore, archive_files, archive_photos, tar_photos
+from scenes import Scene, read_scenes
 from wordnet import Nouns
 
 from reco_core.models.mini_vit import PATCH
@@ -22,38 +23,83 @@ LAYOUT_SHARES = (0.5, 0.15, 0.1, 0.25)
 SIZES = ((192, 192), (160, 224), (224, 160), (192, 256), (224, 224))
 LARGER_SIZES = ((224, 224), (224, 288), (288, 224), (224, 320), (288, 288))  # with masks
 SIZE_SHARES = (0.3, 0.2, 0.1, 0.2, 0.2)
-SHARE_COMPLETE, SHARE_ARCHIVE = 0.6, 0.1  # of the photos drawn: well described ones, and of the archive (no words)
+SHARES = (0.75, 0.1, 0.1, 0.05)  # of the photos drawn: with a scene, several captions, a title, nothing (archive)
 LEAST_SHOWN = 0.4  # of a photo, in a crop
 CONFIDENT, LIKELY, UNLIKELY = 0.5, 0.3, 0.02  # the teacher's probabilities: of a name, of a word that is there or not
 MENTIONED = 0.2  # share of captions from which a word is marked
 SHOWN, UNSAID = 0.7, 0.5  # target of what only masks show, and what it counts
 SILENT = 0.15  # what a word counts that a title does not mention
+OFTEN = 10  # scenes that list a word, from which those that do not list it do not show it
+UNSURE = 0.2  # what a word counts of which a scene is not sure, or of which scene and captions disagree
 RAREST = 1e-4  # share of photos that a word is said of, at least
 EXCLUDED = "mini_imagenet_84px.tar"
 
 
 class Words:
-    """The photos, their words, and how to draw from them. targets: (N, W). weights: (N, W), of their losses."""
+    """The photos, their words, and how to draw from them. targets: (N, W). weights: (N, W), of their losses.
+
+    photos: those with captions or titles; the archive's come after them. scenes: row -> what is listed of it.
+    """
 
     def __init__(self, data: Path, wordnet: Path, store: Path) -> None:
         nouns = Nouns(wordnet)
         described = described_photos(data / "captions", data / "train", nouns)
         self.photos: list[Described] = [photo for photo in described if photo.tar.name != EXCLUDED]
-        self.words = vocabulary(self.photos)
-        self.targets = torch.from_numpy(targets(self.photos, self.words, nouns))
+        files = [f"{photo.tar.parent.name}/{photo.file}" for photo in self.photos]
+        files += [f"archive/{file}" for file in archive_files(data / "archive")]
+        scenes = read_scenes()
+        self.scenes = {row: scenes[file] for row, file in enumerate(files) if file in scenes}
+        self.words = vocabulary(self.photos, self.scenes.values())
+        self.column = {word: i for i, word in enumerate(self.words)}
+        said = torch.from_numpy(targets(self.photos, self.words, nouns))
+        none = torch.zeros(len(files) - len(said), len(self.words))
         complete = np.array([photo.complete for photo in self.photos])
-        self.weights = torch.where(torch.from_numpy(complete)[:, None] | (self.targets > 0), 1.0, SILENT)
-        held_back = np.array([photo.is_held_back for photo in self.photos])
-        self.held_back = np.flatnonzero(held_back & complete)
-        self.complete, self.titled = np.flatnonzero(~held_back & complete), np.flatnonzero(~held_back & ~complete)
-        known = self.targets[self.titled]
-        rarity = (known / known.sum(0).clamp_min(1).sqrt()).amax(1).double().numpy()
-        self.chance = (rarity + 1e-6) / (rarity + 1e-6).sum()
-        self.store = PhotoStore(store, self._pixels(data))
-        self.archive = np.arange(len(self.photos), len(self.store))
-        none = torch.zeros(len(self.archive), len(self.words))
-        self.targets, self.weights = torch.cat([self.targets, none]), torch.cat([self.weights, none])
+        weights = torch.where(torch.from_numpy(complete)[:, None] | (said > 0), 1.0, SILENT)
+        self.targets, self.weights = torch.cat([said, none]), torch.cat([weights, none])
         self.said = self.targets.clone()
+        self.store = PhotoStore(store, self._pixels(data))
+        held_back = np.array([photo.is_held_back for photo in self.photos] + [False] * len(none))
+        several = np.concatenate([complete, np.zeros(len(none), bool)])
+        self.held_back = np.flatnonzero(held_back & several)
+        self._add_scenes(nouns)
+        listed, titled = np.zeros((2, len(files)), bool)
+        listed[list(self.scenes)], titled[: len(self.photos)] = True, True
+        open_to = ~held_back
+        self.groups = [
+            np.flatnonzero(open_to & listed),
+            np.flatnonzero(open_to & ~listed & several),
+            np.flatnonzero(open_to & ~listed & titled & ~several),
+            np.flatnonzero(open_to & ~listed & ~titled),
+        ]
+        shares = np.array(SHARES) * [len(rows) > 0 for rows in self.groups]
+        self.shares = shares / shares.sum()
+        self.chances = [self._rarity(rows) if i == 2 else np.ones(len(rows)) for i, rows in enumerate(self.groups)]
+        self.chances = [chance / max(1e-9, chance.sum()) for chance in self.chances]
+
+    def _rarity(self, rows: np.ndarray) -> np.ndarray:
+        """Photos of what few show are drawn more often: (n,)."""
+        known = self.said[rows]
+        return (known / known.sum(0).clamp_min(1).sqrt()).amax(1).double().numpy() + 1e-6
+
+    def _add_scenes(self, nouns: Nouns) -> None:
+        """What scenes list is there, and of what is often listed nothing else."""
+        often = torch.zeros(len(self.words))
+        for scene in self.scenes.values():
+            often[self.columns(scene.sure)] += 1
+        often = often >= OFTEN
+        covers = [covering(word, self.column, nouns) for word in self.words]
+        for row, scene in self.scenes.items():
+            sure = sorted({above for column in self.columns(scene.sure) for above in covers[column]})
+            unsure = {above for column in self.columns(scene.unsure) for above in covers[column]}
+            doubtful = sorted(unsure.difference(sure))
+            self.weights[row] = torch.where(often, torch.where(self.targets[row] > 0, UNSURE, 1.0), self.weights[row])
+            self.targets[row, doubtful], self.weights[row, doubtful] = 0.5, UNSURE
+            self.targets[row, sure], self.weights[row, sure] = 1.0, 1.0
+
+    def columns(self, words: tuple[str, ...]) -> list[int]:
+        """The columns of words of a scene, of those that are known."""
+        same = [SAME.get(word, word) for word in words]
+        return list(dict.fromkeys(self.column[word] for word in same if word in self.column))
 
     def add_names(self, names: Tensor, covers: Tensor) -> None:
         """What the teacher sees counts as said: whoever knows a trolleybus has seen a bus.
@@ -69,6 +115,8 @@ class Words:
     def add_masks(self, masks: "Masks") -> None:
         """What masks show counts as said too, though nobody mentions it, such as the sky above people."""
         for i, (found, *_) in enumerate(masks.index):
+            if i in self.scenes:
+                continue  # which says what is there
             unsaid = [word for word in found if self.targets[i, word] < SHOWN]
             self.weights[i, unsaid] = torch.where(self.targets[i, unsaid] < MENTIONED, UNSAID, self.weights[i, unsaid])
             self.targets[i, unsaid] = torch.where(self.targets[i, unsaid] < MENTIONED, SHOWN, self.targets[i, unsaid])
@@ -76,9 +124,8 @@ class Words:
     def prior(self) -> Tensor:
         """(W,): log-odds that words are said of a photo that is drawn, by what they count there."""
         chance = torch.zeros(len(self.targets), dtype=torch.float64)
-        chance[self.complete] = SHARE_COMPLETE / len(self.complete)
-        chance[self.titled] = torch.from_numpy((1 - SHARE_COMPLETE - SHARE_ARCHIVE) * self.chance)
-        chance[self.archive] = SHARE_ARCHIVE / max(1, len(self.archive))
+        for rows, share, own in zip(self.groups, self.shares, self.chances, strict=True):
+            chance[rows] = torch.from_numpy(share * own)
         counts = chance[:, None] * self.weights
         return ((counts * self.targets).sum(0) / counts.sum(0)).clamp(RAREST, 1 - RAREST).logit().float()
 
@@ -87,12 +134,9 @@ class Words:
         yield from archive_photos(data / "archive")
 
     def draw(self, count: int, random: np.random.Generator) -> np.ndarray:
-        kinds = random.multinomial(count, [SHARE_COMPLETE, 1 - SHARE_COMPLETE - SHARE_ARCHIVE, SHARE_ARCHIVE])
-        drawn = [
-            random.choice(self.complete, kinds[0]),
-            random.choice(self.titled, kinds[1], p=self.chance),
-            random.choice(self.archive, kinds[2]),
-        ]
+        kinds = random.multinomial(count, self.shares)
+        parts = zip(self.groups, kinds, self.chances, strict=True)
+        drawn = [random.choice(rows, n, p=chance) for rows, n, chance in parts if n]
         return random.permutation(np.concatenate(drawn))
 
 
