@@ -32,6 +32,7 @@ LISTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding=
 NOT_THINGS, NOT_SYNONYMS = frozenset(LISTS["not_things"]), frozenset(LISTS["not_synonyms"])
 PLACES_AND_PARTS, SHARED = frozenset(LISTS["places_and_parts"]), frozenset(LISTS["shared"])
 WHOLE, NARROW = frozenset(LISTS["whole"]), frozenset(LISTS["narrow"])
+UNMARKED, OF_BUILDINGS = frozenset(LISTS["unmarked"]), frozenset(LISTS["of_buildings"])
 SAME, COVERED_BY, ALIASES, SENSES = (LISTS[name] for name in ("same", "covered_by", "aliases", "senses"))
 
 

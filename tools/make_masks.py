@@ -1,55 +1,52 @@
-"""Mark training photos with the words that are known to be in them: what a network learns its next masks from.
+"""Mark training photos with the words that are listed of them: what a network learns its next masks from.
 
-    python tools/make_masks.py --data ../shared/data --wordnet /usr/share/wordnet --photos build/words --out build/masks
+    python tools/make_masks.py --data ../shared/data --wordnet /usr/share/wordnet --photos build/words \
+        --network build/words/mini.safetensors --out build/masks
 
-Weak supervision's classical loop (seed, expand, constrain), drawn by the preset mini as it is installed, with its
-archive. The words that a photo's captions or title mention, or whose kinds the teacher sees in it, are told to be
-there; background words compete, for nobody mentions the sky above people, and would be given to the people. Scores flow
-between neighbouring pixels of similar colour (PAMR: Araslanov & Roth, CVPR 2020, section 3.2). A pixel has a word where
-no word that excludes it comes near, and lacks it where such a word is surely ahead; all else is left open. A word that
-no other excludes (animal, clothing) has the masks of its kinds.
+Weak supervision's classical loop (seed, expand, constrain). Of a photo that has a scene (`scenes.tsv`) it is known what
+is in it, and roughly in which order of size. The network's log-odds of those words at every position, averaged over the
+photo and its mirror image and over positions that look alike, compete; a word that gets less of the photo than one
+behind it in the list, or nearly none, is raised until it does not. A pixel has a word where no other comes near, and
+lacks it where another is surely ahead; all else is left open.
 
 Writes OUT/masks.u8 and OUT/masks.json: for every photo of `word_photos.Words` its words and their maps, (n, h, w) on
-about every eighth pixel: 0 no, 1 yes, 255 open. A killed run resumes.
+about every eighth pixel: 0 no, 1 yes, 255 open.
 """
 
 import argparse
 import json
 import logging
-import multiprocessing
 import sys
-import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from captions import covered_classes, covering, exclusive
-from word_photos import MENTIONED, Words
+from captions import OF_BUILDINGS, UNMARKED, covering
+from photo_store import MEAN, STD
+from scenes import Scene
+from train_words import load_student
+from word_photos import Words
 from wordnet import Nouns
 
-from reco_core.methods import BACKGROUND_WORDS, find_method
-from reco_core.models.mini_vit import NAMES, PATCH
-from reco_core.pipeline import ReCo
-from reco_core.segmentation import presence
-from reco_core.segmentation.scorers import Similarity, combine, smooth_all
-from reco_core.types import Concept, Encoded
+from reco_core.models.mini_vit import PATCH, MiniNetwork
+from reco_core.segmentation import score_maps
 from reco_core.utils.atomic_write import atomic_write
-from reco_core.utils.names import MAX_NAMES
 
 log = logging.getLogger("make_masks")
-METHOD = find_method("reco2")
-SIDE, STRIDE = 256, 8
+SHAPES = ((256, 256), (256, 336), (336, 256))
+BATCH = 32
 YES, NO, OPEN = 1, 0, 255
-TOLD, DOUBTED = 3.0, -1.0  # log-odds of what is told to be there; the least of surroundings
-SOFTNESS = 1.5  # temperature of the scores that flow between pixels
-AHEAD, BEHIND = 0.4, 0.9  # log-ratios to the best word that excludes it, from which a pixel has a word, or lacks it
-FOUND, LEAST = -2.0, 0.02  # log-odds and share of a photo from which surroundings that nobody mentions are marked
-DILATIONS, STEPS, COLOUR = (1, 2, 4), 5, 0.1  # of the propagation: distances, rounds, tolerance in local deviations
+PLAIN = "plain"  # a background without things: no word, but it takes part
+EVERYWHERE = 0.3  # share of a word's mean over the photo that is taken away
+AFFINITY = (3.0, 1.2)  # gain and shift: how much positions that look alike count
+LEAST, ORDER = 0.01, 0.6  # of the photo, that a word has at least; of what any word behind it has
+STEP, ROUNDS, SHARP = 0.25, 40, 0.5  # of raising: log-odds, times at most, temperature of shares
+AHEAD, BEHIND = 0.6, 1.4  # log-odds above the best other word, from which a pixel has a word, or lacks it
 
 
 def main() -> None:
@@ -57,168 +54,129 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with archive/, captions/ and train/")
     parser.add_argument("--wordnet", type=Path, required=True, help="folder with WordNet 3.0's data.noun")
     parser.add_argument("--photos", type=Path, required=True, help="folder of the decoded photos")
+    parser.add_argument("--network", type=Path, required=True, help="mini.safetensors of tools/train_words.py")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     args.out.mkdir(parents=True, exist_ok=True)
-    nouns = Nouns(args.wordnet)
     data = Words(args.data, args.wordnet, args.photos)
-    seen = torch.from_numpy(np.load(args.photos / "teacher.npy")).float()
-    data.add_names(seen, torch.from_numpy(covered_classes(data.words, nouns)))
-    mark_all(Marker(ReCo.load(device="cpu"), data.words, nouns), data, args.out)
+    network = load_student(args.network, data.words).eval()
+    mark_all(Marker(network, data, Nouns(args.wordnet)), data, args.out)
 
 
 class Marker:
-    """Marks photos with words. concepts: learned from the archive, one a word. excludes: (W, W) bool, words that no
-    pixel shares. covers: (W, W) bool, [kind, word]. around: (W,) bool, background words."""
+    """Marks photos with the words of their scenes. covers: of every word, the columns of what it is a kind of."""
 
-    def __init__(self, reco: ReCo, words: list[str], nouns: Nouns) -> None:
-        self.reco = reco
-        self.concepts: list[Concept] = []
-        for start in range(0, len(words), MAX_NAMES):
-            learned = reco.prepare(words[start : start + MAX_NAMES], method=METHOD, background=())
-            self.concepts.extend(learned.concepts)
-        self.excludes = exclusive(words, nouns)
-        self.around = np.array([word in BACKGROUND_WORDS for word in words])
-        column = {word: i for i, word in enumerate(words)}
-        self.covers = np.zeros(self.excludes.shape, bool)
-        for i, word in enumerate(words):
-            self.covers[i, covering(word, column, nouns)] = True
+    def __init__(self, network: MiniNetwork, data: Words, nouns: Nouns) -> None:
+        self.network, self.data = network, data
+        self.covers = [set(covering(word, data.column, nouns)) for word in data.words]
 
     @torch.inference_mode()
-    def mark(self, photo: Tensor, told: np.ndarray, maybe: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The words (n,) that are marked in a photo (3, H, W) uint8, and their maps (n, h, w) uint8.
+    def look(self, rows: list[int], shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Photos, squeezed to a shape -> log-odds of words (B, W, h, w) and keys (B, h, w, C) of norm 1."""
+        photos = torch.stack([TF.resize(self.data.store.photo(row), list(shape), antialias=True) for row in rows])
+        images = (photos.float() / 255 - MEAN) / STD
+        with torch.autocast("cpu", torch.bfloat16):
+            seen, mirrored = self.network(images), self.network(images.flip(-1))
+        maps = (seen.patches.words.float() + mirrored.patches.words.float().flip(-2)) / 2
+        return maps.permute(0, 3, 1, 2), F.normalize(seen.keys.float(), dim=-1)
 
-        told: (k,) the words that are known to be in it. maybe: (m,) those that may be, by default background words.
-        """
-        if not len(told):
-            return told, np.zeros((0, 1, 1), np.uint8)
-        maybe = np.flatnonzero(self.around) if maybe is None else maybe
-        rows = np.concatenate([told, np.setdiff1d(maybe, told)])
-        encoded = self.reco.encode(photo.permute(1, 2, 0).numpy())
-        seen = self.reco.scorer.compare(encoded, [self.concepts[row] for row in rows])
-        temperatures = self.reco.encoder.preset.temperatures
-        scores = combine(
-            smooth_all(believe(seen, len(told)), METHOD.scoring, temperatures), METHOD.scoring, temperatures
-        )
-        fine = shrink(photo)
-        shares = F.interpolate((scores / SOFTNESS).softmax(0)[None], size=fine.shape[-2:], mode="bilinear")
-        shares = propagate(shares, fine)[0]
-        marks = decide(shares, torch.from_numpy(self.excludes[np.ix_(rows, rows)]), len(told))
-        shown = self._shown(encoded, rows, marks, len(told))
-        kept = np.flatnonzero(shown | add_kinds(marks, self.covers[np.ix_(rows, rows)], shown[: len(told)]))
-        return rows[kept], marks[kept].numpy()
+    def mark(self, maps: Tensor, keys: Tensor, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+        """The words (n,) that are marked in a photo, and their maps (n, 2 h, 2 w) uint8. maps: (W, h, w)."""
+        sure, unsure = self._competing(scene)
+        words = [word for word in (*sure, *unsure) if word != PLAIN]
+        if len(sure) + len(unsure) <= 1 or not words:
+            return np.zeros(0, int), np.zeros((0, 1, 1), np.uint8)
+        columns = self.data.columns(words)
+        own = maps[columns]
+        own = own - EVERYWHERE * own.mean((1, 2), keepdim=True)
+        own = score_maps.smooth(own, score_maps.affinity(keys, *AFFINITY))
+        if len(words) < len(sure) + len(unsure):
+            at = (*sure, *unsure).index(PLAIN)
+            flat = own.mean().expand(own[:1].shape)
+            own = torch.cat([own[:at], flat, own[at:]])
+            columns.insert(at, -1)
+        scores = raise_small(own, len(sure))
+        fine = F.interpolate(scores[None], scale_factor=2, mode="bilinear")[0]
+        marks = decide(fine, len(sure))
+        kept = np.flatnonzero(np.array(columns) >= 0)
+        return self._with_kinds(np.array(columns)[kept], marks[kept].numpy())
 
-    def _shown(self, encoded: Encoded, rows: np.ndarray, marks: Tensor, told: int) -> np.ndarray:
-        """(n,) bool: words that others exclude, of surroundings those that are large and surely there."""
-        in_photo, maps = encoded.words
-        columns = NAMES + rows
-        odds = presence.word_log_odds(in_photo[0, columns], maps[0, ..., columns].permute(2, 0, 1)).numpy()
-        large = (marks == YES).float().mean((1, 2)).numpy() >= LEAST
-        return self.excludes[np.ix_(rows, rows)].any(1) & ((np.arange(len(rows)) < told) | (odds >= FOUND) & large)
+    def _competing(self, scene: Scene) -> tuple[list[str], list[str]]:
+        """Words of a scene that have pixels of their own."""
+        listed = {*scene.sure, *scene.unsure}
+        away = UNMARKED | (OF_BUILDINGS if "building" in listed else frozenset())
+        seen: set[int] = set()
+        out: tuple[list[str], list[str]] = ([], [])
+        for words, found in zip((scene.sure, scene.unsure), out, strict=True):
+            for word in words:
+                column = (self.data.columns((word,)) or [-1])[0]
+                if word == PLAIN or (column >= 0 and self.data.words[column] not in away and column not in seen):
+                    seen.add(column)
+                    found.append(word)
+        return out
 
-
-def believe(seen: Similarity, told: int) -> Similarity:
-    """The first `told` concepts are there, whatever the photo says; surroundings may be."""
-    sure = torch.arange(len(seen.log_odds)) < told
-    odds, photo = (torch.where(sure, TOLD, given.clamp(DOUBTED, TOLD)) for given in (seen.log_odds, seen.words.photo))
-    nothing = torch.zeros_like(seen.expected)
-    return seen._replace(log_odds=odds, words=seen.words._replace(photo=photo), expected=nothing)
-
-
-def shrink(photo: Tensor) -> Tensor:
-    """(3, H, W) uint8 -> (1, 3, h, w) in [0, 1], every eighth pixel or so of the side that networks see."""
-    scale = SIDE / min(photo.shape[1:])
-    size = [max(8, round(side * scale / PATCH)) * PATCH // STRIDE for side in photo.shape[1:]]
-    return F.interpolate(photo[None].float() / 255, size=size, mode="area")
-
-
-def propagate(maps: Tensor, image: Tensor) -> Tensor:
-    """Let maps (1, n, h, w) flow between pixels of similar colour; image: (1, 3, h, w) in [0, 1]."""
-    neighbours = gather(image)  # (8 d, 1, 3, h, w)
-    spread = neighbours.std(0, keepdim=True) + 1e-4
-    distance = (((neighbours - image[None]) / spread / COLOUR) ** 2).mean(2, keepdim=True)
-    weights = (-distance / 100).softmax(0)
-    for _ in range(STEPS):
-        maps = (gather(maps) * weights).sum(0)
-    return maps
-
-
-def gather(maps: Tensor) -> Tensor:
-    """Each pixel's eight neighbours at every distance: (1, n, h, w) -> (8 d, 1, n, h, w)."""
-    height, width = maps.shape[-2:]
-    out = []
-    for d in DILATIONS:
-        padded = F.pad(maps, [d] * 4, mode="replicate")
-        for y, x in ((0, 0), (0, d), (0, 2 * d), (d, 0), (d, 2 * d), (2 * d, 0), (2 * d, d), (2 * d, 2 * d)):
-            out.append(padded[..., y : y + height, x : x + width])
-    return torch.stack(out)
+    def _with_kinds(self, columns: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Words that stand above marked ones (animal) have the marks of their kinds."""
+        above = sorted(set().union(*(self.covers[column] for column in columns)) - set(columns))
+        more = []
+        for word in above:
+            kinds = marks[[word in self.covers[column] for column in columns]]
+            own = np.full(marks.shape[1:], OPEN, np.uint8)
+            own[(kinds == NO).all(0)], own[(kinds == YES).any(0)] = NO, YES
+            more.append(own)
+        if not more:
+            return columns, marks
+        return np.concatenate([columns, above]), np.concatenate([marks, np.stack(more)])
 
 
-def decide(shares: Tensor, excludes: Tensor, told: int) -> Tensor:
-    """Shares (n, h, w) of words at pixels -> yes, no or open, (n, h, w) uint8; open where nothing excludes the word.
+def raise_small(scores: Tensor, sure: int) -> Tensor:
+    """Scores (K, h, w), of which the first `sure` are listed by size: raised where a word has less than one behind it."""
+    extra = torch.zeros(len(scores))
+    for _ in range(ROUNDS):
+        shares = ((scores + extra[:, None, None]) / SHARP).softmax(0).mean((1, 2))  # (K,)
+        behind = shares[:sure].flip(0).cummax(0).values.flip(0)[1:]
+        wanted = torch.full((sure,), LEAST)
+        wanted[:-1] = torch.maximum(wanted[:-1], ORDER * behind)
+        small = shares[:sure] < wanted
+        if not small.any():
+            break
+        extra[:sure][small] += STEP
+    return scores + extra[:, None, None]
 
-    excludes: (n, n) bool. The first `told` words are known to be there; others have pixels only where they are first.
-    """
-    out = torch.full(shares.shape, OPEN, dtype=torch.uint8)
-    logs, first = shares.clamp_min(1e-6).log(), shares.argmax(0)
-    for i, rivals in enumerate(excludes):
-        if rivals.any():
-            ahead = logs[i] - logs[rivals].amax(0)
-            out[i][ahead < -BEHIND] = NO
-            out[i][(ahead > AHEAD) & ((first == i) | (i < told))] = YES
+
+def decide(scores: Tensor, sure: int) -> Tensor:
+    """Scores (K, h, w) at pixels -> yes, no or open, (K, h, w) uint8. Words of which the list is unsure are never no."""
+    out = torch.full(scores.shape, OPEN, dtype=torch.uint8)
+    best = scores.topk(2, 0).values
+    for i, own in enumerate(scores):
+        ahead = own - torch.where(own == best[0], best[1], best[0])
+        out[i][ahead > AHEAD] = YES
+        out[i][ahead < -BEHIND] = NO if i < sure else OPEN
     return out
 
 
-def add_kinds(marks: Tensor, covers: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Words that nothing excludes take the marks (n, h, w) of their kinds, in place. Which did: (n,) bool.
-
-    covers: (n, n) bool, [kind, word]. shown: (k,) bool, of the first k words, those that have marks of their own.
-    """
-    took = np.zeros(len(marks), bool)
-    for i in np.flatnonzero(~shown):
-        kinds = marks[[k for k in np.flatnonzero(shown) if covers[k, i]]]
-        if len(kinds):
-            marks[i][(kinds == YES).any(0)] = YES
-            marks[i][(kinds == NO).all(0)] = NO
-            took[i] = True
-    return took
-
-
 def mark_all(marker: Marker, data: Words, out: Path) -> None:
-    index_file = out / "masks.json"
-    index = json.loads(index_file.read_text()) if index_file.exists() else []
-    end = sum(len(words) * height * width for words, height, width in index)
-    known = (data.targets >= MENTIONED).numpy()
-    todo = range(len(index), len(data.photos))
-    torch.set_num_threads(1)  # small photos: a process a core is quicker
-    with multiprocessing.get_context("fork").Pool(initializer=_give, initargs=(marker, data, known)) as pool:
-        _write(pool.imap(_mark, todo, chunksize=16), index, end, out, len(data.photos))
-
-
-def _give(*given: object) -> None:
-    global GIVEN  # noqa: PLW0603 - a worker's own, inherited and not copied
-    GIVEN = given
-    torch.set_num_threads(1)
-
-
-def _mark(i: int) -> tuple[np.ndarray, np.ndarray]:
-    marker, data, known = GIVEN
-    return marker.mark(data.store.photo(i), np.flatnonzero(known[i]))
-
-
-def _write(marked: Iterable[tuple[np.ndarray, np.ndarray]], index: list, end: int, out: Path, count: int) -> None:
-    """Append masks to those that are there; `index` knows them."""
-    started = time.monotonic()
-    with (out / "masks.u8").open("r+b" if index else "wb") as file:
-        file.seek(end)
-        for words, maps in marked:
+    """Mark every photo that has a scene and is not held back."""
+    rows = [int(row) for row in data.groups[0]]
+    aspects = np.array([np.log(data.store.sizes[row][0] / data.store.sizes[row][1]) for row in rows])
+    shape_of = np.abs(aspects[:, None] - np.log([h / w for h, w in SHAPES])).argmin(1)
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for kind, shape in enumerate(SHAPES):
+        same = [row for row, own in zip(rows, shape_of, strict=True) if own == kind]
+        for start in range(0, len(same), BATCH):
+            part = same[start : start + BATCH]
+            for row, maps, keys in zip(part, *marker.look(part, shape), strict=True):
+                found[row] = marker.mark(maps, keys, data.scenes[row])
+            if start % (20 * BATCH) == 0:
+                log.info("%d of %d photos", len(found), len(rows))
+    index = []
+    with (out / "masks.u8").open("wb") as file:
+        for row in range(len(data.store)):
+            words, maps = found.get(row, (np.zeros(0, int), np.zeros((0, 1, 1), np.uint8)))
             file.write(maps.tobytes())
             index.append((words.tolist(), *maps.shape[1:]))
-            if len(index) % 500 == 0 or len(index) == count:
-                file.flush()
-                atomic_write(out / "masks.json", json.dumps(index))
-                log.info("%d of %d photos, %.0f s", len(index), count, time.monotonic() - started)
+    atomic_write(out / "masks.json", json.dumps(index))
 
 
 if __name__ == "__main__":

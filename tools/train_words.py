@@ -182,7 +182,10 @@ def load_student(file: Path, words: list[str]) -> MiniNetwork:
         if known:
             weight[known], bias[known] = state[f"{name}.weight"][old], state[f"{name}.bias"][old]
         state[f"{name}.weight"], state[f"{name}.bias"] = weight, bias
-    state["word_prior"] = torch.zeros(len(words))
+    prior = torch.zeros(len(words))
+    if known:
+        prior[known] = state["word_prior"][old]
+    state["word_prior"] = prior
     network = MiniNetwork(words=len(words))
     network.load_state_dict(state)
     return network
