@@ -33,7 +33,7 @@ from train_words import load_student
 from word_photos import Words
 from wordnet import Nouns
 
-from reco_core.models.mini_vit import PATCH, MiniNetwork
+from reco_core.models.mini_vit import MiniNetwork
 from reco_core.segmentation import score_maps
 from reco_core.utils.atomic_write import atomic_write
 
@@ -98,7 +98,8 @@ class Marker:
             columns.insert(at, -1)
         scores = raise_small(own, len(sure))
         fine = F.interpolate(scores[None], scale_factor=2, mode="bilinear")[0]
-        marks = decide(fine, len(sure))
+        rivals = torch.tensor([[not self._related(a, b) for b in columns] for a in columns])
+        marks = decide(fine, rivals, len(sure))
         kept = np.flatnonzero(np.array(columns) >= 0)
         return self._with_kinds(np.array(columns)[kept], marks[kept].numpy())
 
@@ -115,6 +116,10 @@ class Marker:
                     seen.add(column)
                     found.append(word)
         return out
+
+    def _related(self, a: int, b: int) -> bool:
+        """Whether one word is a kind of the other, or the same. -1: no word."""
+        return a == b or (a >= 0 and b in self.covers[a]) or (b >= 0 and a in self.covers[b])
 
     def _with_kinds(self, columns: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Words that stand above marked ones (animal) have the marks of their kinds."""
@@ -145,14 +150,17 @@ def raise_small(scores: Tensor, sure: int) -> Tensor:
     return scores + extra[:, None, None]
 
 
-def decide(scores: Tensor, sure: int) -> Tensor:
-    """Scores (K, h, w) at pixels -> yes, no or open, (K, h, w) uint8. Words of which the list is unsure are never no."""
+def decide(scores: Tensor, rivals: Tensor, sure: int) -> Tensor:
+    """Scores (K, h, w) at pixels -> yes, no or open, (K, h, w) uint8. Words of which the list is unsure are never no.
+
+    rivals: (K, K) bool, words of which a pixel has one. A word without rivals is left open.
+    """
     out = torch.full(scores.shape, OPEN, dtype=torch.uint8)
-    best = scores.topk(2, 0).values
-    for i, own in enumerate(scores):
-        ahead = own - torch.where(own == best[0], best[1], best[0])
-        out[i][ahead > AHEAD] = YES
-        out[i][ahead < -BEHIND] = NO if i < sure else OPEN
+    for i, others in enumerate(rivals):
+        if others.any():
+            ahead = scores[i] - scores[others].amax(0)
+            out[i][ahead > AHEAD] = YES
+            out[i][ahead < -BEHIND] = NO if i < sure else OPEN
     return out
 
 

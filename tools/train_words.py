@@ -224,9 +224,7 @@ class Trainer:
         lines = [", ".join([word, *synonyms(word, nouns)]) for word in self.data.words]
         (args.out / "words.txt").write_text("\n".join(lines) + "\n")
         torch.manual_seed(args.seed)
-        self.student, self.average = (
-            load_student(args.network, self.data.words).to(args.device) for _ in range(2)
-        )
+        self.student, self.average = (load_student(args.network, self.data.words).to(args.device) for _ in range(2))
         self.average.requires_grad_(False)
         self.teacher = MiniNetwork().to(args.device)
         self.teacher.vit.load_state_dict(load_file(args.teacher))

@@ -13,7 +13,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from captions import SAME, Described, covering, described_photos, targets, vocabulary
 from photo_store import Box, PhotoStore, archive_files, archive_photos, tar_photos
-from scenes import Scene, read_scenes
+from scenes import read_scenes
 from wordnet import Nouns
 
 from reco_core.models.mini_vit import PATCH

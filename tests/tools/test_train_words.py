@@ -74,51 +74,109 @@ def test_what_the_teacher_sees_counts_as_said(drawing):
 
 
 def test_the_prior_is_how_often_drawn_photos_have_a_word(drawing):
-    """Two well described photos, one with a title that is drawn one time in four, one without words."""
+    """Two photos of which all is listed, one in four of the titled ones, and one without words."""
     data = drawing.Words.__new__(drawing.Words)
     data.targets = torch.tensor([[1.0, 0.0], [0.5, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     data.weights = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 0.2], [0.2, 1.0], [0.0, 0.0]])
-    data.complete, data.titled, data.archive = np.array([0, 1]), np.array([2, 3]), np.array([4])
-    data.chance = np.array([0.25, 0.75])
+    data.groups = [np.array(rows) for rows in ([0, 1], [], [2, 3], [4])]
+    data.chances = [np.array(chances) for chances in ([0.5, 0.5], [], [0.25, 0.75], [1.0])]
+    data.shares = (0.6, 0.0, 0.3, 0.1)
     said, counted = 0.3 * 1.5 + 0.3 * 0.25, 0.6 + 0.3 * (0.25 + 0.75 * 0.2)
     other, others = 0.3 * 0.75, 0.6 + 0.3 * (0.25 * 0.2 + 0.75)
     expected = [math.log(x / (1 - x)) for x in (said / counted, other / others)]
     assert data.prior().tolist() == pytest.approx(expected, abs=1e-5)
+    drawn = data.draw(400, np.random.default_rng(0))
+    assert np.bincount(drawn) / 400 == pytest.approx([0.3, 0.3, 0.075, 0.225, 0.1], abs=0.08)
 
 
-def test_a_pixel_has_the_word_that_is_ahead_of_all_that_it_excludes(tool):
+def test_what_a_scene_lists_is_there_and_nothing_else(drawing, tool, nouns):
+    """Words that are often listed; one that is not: there, it is not known that it is missing."""
+    scene = tool("scenes").Scene
+    data = drawing.Words.__new__(drawing.Words)
+    data.words = ["dog", "grass", "animal", "person", "shirt"]
+    data.column = {word: i for i, word in enumerate(data.words)}
+    often = dict.fromkeys(range(1, 11), scene(("dog", "grass", "person"), ()))
+    data.scenes = {0: scene(("dog", "unheard of"), ("grass",)), **often, 11: scene(("grass",), ())}
+    data.targets, data.weights = torch.zeros(12, 5), torch.full((12, 5), drawing.SILENT)
+    data.targets[0, 3], data.weights[0, 4] = 0.4, 1.0  # captions mention a person, and no shirt
+    data._add_scenes(nouns)
+    unsure, silent = drawing.UNSURE, drawing.SILENT
+    assert data.targets[0].tolist() == pytest.approx([1, 0.5, 1, 0.4, 0])
+    assert data.weights[0].tolist() == pytest.approx([1, unsure, 1, unsure, 1])
+    assert data.targets[11].tolist() == [0, 1, 0, 0, 0]
+    assert data.weights[11].tolist() == pytest.approx([1, 1, silent, 1, silent])
+
+
+def test_words_keep_their_rows_when_others_come(words, tmp_path):
+    torch.manual_seed(0)
+    network = MiniNetwork(words=2)
+    torch.nn.init.normal_(network.patch_words.bias)
+    network.word_prior.copy_(torch.tensor([-1.0, -2.0]))
+    words.save_weights(network, tmp_path / "mini.safetensors")
+    (tmp_path / "words.txt").write_text("dog, domestic dog\ncat\n")
+    found = words.load_student(tmp_path / "mini.safetensors", ["bear", "cat", "dog"])
+    kept = [1, 0]
+    for rows in ("photo_words", "patch_words"):
+        own, old = getattr(found, rows), getattr(network, rows)
+        torch.testing.assert_close(own.weight[1:], old.weight[kept], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(own.bias[1:], old.bias[kept], atol=1e-3, rtol=1e-3)
+        assert own.bias[0] == words.FIRST_BIAS and not own.weight[0].any()
+    assert found.word_prior.tolist() == [0.0, -2.0, -1.0]
+    (tmp_path / "words.txt").unlink()
+    (tmp_path / "names.txt").write_text("a name\n" * 1000 + "dog\ncat\n")
+    assert words.words_of(tmp_path / "mini.safetensors") == ["dog", "cat"]
+
+
+def test_a_pixel_has_the_word_that_is_ahead_of_all_others(tool):
     marking = tool("make_masks")
-    shares = torch.tensor([[[0.9, 0.5, 0.1]], [[0.05, 0.45, 0.2]], [[0.05, 0.05, 0.7]]])  # dog, cat; animal
-    excludes = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 0]]).bool()
+    scores = torch.tensor([[[3.0, 1.0, 0.0]], [[0.0, 1.1, 0.0]], [[0.0, 0.0, 2.0]]])
     yes, no, unsure = marking.YES, marking.NO, marking.OPEN
-    found = marking.decide(shares, excludes, told=3)
-    assert found[0, 0].tolist() == [yes, unsure, unsure]
-    assert found[1, 0].tolist() == [no, unsure, yes]
-    assert found[2, 0].tolist() == [unsure, unsure, unsure]  # nothing excludes it
-    not_told = marking.decide(shares, excludes, told=1)
-    assert not_told[1, 0].tolist() == [no, unsure, unsure]  # elsewhere the animal is first
+    found = marking.decide(scores, ~torch.eye(3).bool(), sure=2)
+    assert found[0, 0].tolist() == [yes, unsure, no]
+    assert found[1, 0].tolist() == [no, unsure, no]
+    assert found[2, 0].tolist() == [unsure, unsure, yes]  # it may be there, or something else
+    pool_and_water = torch.tensor([[0, 0, 1], [0, 0, 1], [1, 1, 0]]).bool()
+    assert marking.decide(scores, pool_and_water, sure=3)[1, 0].tolist() == [unsure, yes, no]
+    assert (marking.decide(scores[:1], torch.zeros(1, 1).bool(), sure=1) == unsure).all()
 
 
-def test_what_nothing_excludes_has_the_marks_of_its_kinds(tool):
+def test_words_are_raised_until_their_order_of_size_is_kept(tool):
     marking = tool("make_masks")
-    yes, no, unsure = marking.YES, marking.NO, marking.OPEN
-    marks = torch.tensor([[[yes, no, unsure]], [[no, no, yes]], [[unsure] * 3], [[unsure] * 3]], dtype=torch.uint8)
-    covers = np.zeros((4, 4), bool)
-    covers[0, 2] = covers[1, 2] = True
-    took = marking.add_kinds(marks, covers, np.array([True, True, False, False]))
-    assert took.tolist() == [False, False, True, False]
-    assert marks[2, 0].tolist() == [yes, no, yes]
-    assert marks[3, 0].tolist() == [unsure] * 3
+    random = torch.Generator().manual_seed(0)
+    scores = torch.randn(4, 12, 12, generator=random)
+    scores[0] -= 3  # listed first, and nowhere
+    scores[3] += 1  # not sure: its size says nothing
+    raised = marking.raise_small(scores, sure=3)
+    shares = (raised / marking.SHARP).softmax(0).mean((1, 2))
+    assert (scores / marking.SHARP).softmax(0).mean((1, 2))[0] < marking.LEAST
+    assert shares[0] >= marking.ORDER * shares[1:3].max() and (shares[:3] >= marking.LEAST).all()
+    assert torch.equal(raised[3], scores[3])
+    assert torch.equal(marking.raise_small(scores[1:2], sure=1), scores[1:2])
 
 
-def test_marks_flow_to_what_has_the_same_colour(tool):
-    marking = tool("make_masks")
-    image = torch.zeros(1, 3, 16, 16)
-    image[..., 8:] = 1
-    maps = torch.zeros(1, 1, 16, 16)
-    maps[..., :4] = 1
-    flowed = marking.propagate(maps, image)[0, 0]
-    assert flowed[:, 4:8].mean() > 5 * flowed[:, 8:].mean()
+def test_photos_are_marked_by_what_is_listed_of_them(tool):
+    """A sky above a bear; animals stand above bears, hats have no pixels of their own, and clouds are not known."""
+    marking, scene = tool("make_masks"), tool("scenes").Scene
+    data = tool("word_photos").Words.__new__(tool("word_photos").Words)
+    data.words = ["sky", "bear", "animal", "hat", "wall"]
+    data.column = {word: i for i, word in enumerate(data.words)}
+    marker = marking.Marker.__new__(marking.Marker)
+    marker.data, marker.covers = data, [{0}, {1, 2}, {2}, {3}, {4}]
+    maps = torch.full((5, 8, 8), -4.0)
+    maps[0, :4] = maps[1, 4:] = 4
+    maps[4] = 9  # a wall is seen everywhere, but it is not listed
+    keys = torch.zeros(8, 8, 2)
+    keys[:4, :, 0] = keys[4:, :, 1] = 1
+    columns, marks = marker.mark(maps, keys, scene(("sky", "bear", "hat", "cloud"), ()))
+    assert columns.tolist() == [0, 1, 2] and marks.shape == (3, 16, 16)
+    yes, no = marking.YES, marking.NO
+    assert (marks[0, :7] == yes).all() and (marks[0, 9:] == no).all()
+    assert (marks[1, :7] == no).all() and (marks[1, 9:] == yes).all()
+    assert (marks[2, :7] == no).all() and (marks[2, 9:] == yes).all()
+    columns, marks = marker.mark(maps, keys, scene(("sky",), ()))
+    assert not len(columns) and not marks.size  # with nothing beside it, it is not known where it is
+    columns, marks = marker.mark(maps, keys, scene(("bear", "plain"), ()))
+    assert columns.tolist() == [1, 2] and (marks[0, :7] == no).all() and (marks[0, 9:] == yes).all()
 
 
 CAPTIONS = {
