@@ -3,10 +3,10 @@
     python tools/fit_word_presence.py --data ../shared/data --wordnet /usr/share/wordnet --photos build/words
 
 Every held-back captioned photo is asked for every word: it is there if two fifths of the captions mention it or a kind
-of it, and not there if none does. Captions seldom mention a floor or a sky, so the photos that were marked by eye
-(tools/points.py) count as much: what is under a point is there, and all else is not. A logistic model of the word's
-log-odds in the photo and at its best positions, for which one of three asked words is there. Prints weights, and what
-they reach on everyday words of captions and on the points, in halves that were not fitted on.
+of it, and not there if none does. Captions seldom mention a floor or a sky, so the held-back photos of which all is
+listed (tools/scenes.py) count as much. A logistic model of the word's log-odds in the photo and at its best positions,
+for which one of three asked words is there. Prints weights, and what they reach on everyday words of captions and of
+lists, in halves that were not fitted on.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from sklearn.metrics import roc_auc_score, roc_curve
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from captions import described_photos, targets
 from photo_store import tar_photos
-from points import UNCOUNTED, marked_photos
 from train_words import EVERYDAY
 from word_photos import Words
 from wordnet import Nouns
@@ -37,7 +36,6 @@ from reco_core.utils.known_words import mini_names
 PRIOR = 1 / 3
 SAID = 0.4  # share of captions
 LEAST = 4  # photos of a word
-UNSURE = 14  # points of a photo about which it is not known what is missing, at most
 FALSE_ALARMS = 0.1
 CLASSES = 1000
 
@@ -77,13 +75,18 @@ def ask_captions(encoder: Encoder, words: list[str], data: Path, nouns: Nouns) -
     return Asked(odds, there, (there | absent) & (there.sum(0) >= LEAST), words)
 
 
-def ask_points(encoder: Encoder, words: list[str], data: Words) -> Asked:
-    marked = list(marked_photos(data))
-    labels = sorted({label for one in marked for label in one.labels} & set(words) - set(UNCOUNTED))
-    odds = read(encoder, (one.photo for one in marked), [CLASSES + words.index(label) for label in labels])
-    there = np.array([[label in one.labels for label in labels] for one in marked])
-    sure = np.array([one.labels.count("unsure") <= UNSURE for one in marked])
-    return Asked(odds, there, there | sure[:, None], labels)
+def ask_scenes(encoder: Encoder, data: Words) -> Asked:
+    """Held-back photos of which all is listed: what is not, is not there."""
+    rows = sorted(set(data.scenes) - {int(row) for row in data.groups[0]})
+    odds = read(
+        encoder,
+        (data.store.photo(row).permute(1, 2, 0).numpy() for row in rows),
+        list(range(CLASSES, CLASSES + len(data.words))),
+    )
+    there, known = (data.targets[rows] == 1).numpy(), (data.weights[rows] == 1).numpy()
+    there &= known
+    absent = known & (data.targets[rows] == 0).numpy()
+    return Asked(odds, there, (there | absent) & (there.sum(0) >= LEAST), data.words)
 
 
 def fit(asked: list[Asked]) -> LogisticRegression:
@@ -121,19 +124,17 @@ def main() -> None:
     args = parser.parse_args()
     encoder = load_encoder(MINI, "cpu")
     words = mini_names()[CLASSES:]
-    sets = [
-        ask_captions(encoder, words, args.data, Nouns(args.wordnet)),
-        ask_points(encoder, words, Words(args.data, args.wordnet, args.photos)),
-    ]
+    data = Words(args.data, args.wordnet, args.photos)
+    sets = [ask_captions(encoder, words, args.data, Nouns(args.wordnet)), ask_scenes(encoder, data)]
     everything = fit(sets)
     print("weights", [round(float(v), 2) for v in (*everything.coef_[0], everything.intercept_[0])])
     halves = [np.arange(len(one.odds)) % 2 for one in sets]
     models = [fit([one.of(half != side) for one, half in zip(sets, halves, strict=True)]) for side in (0, 1)]
-    for one, half, said in zip(sets, halves, (EVERYDAY, sets[1].words), strict=True):
+    for one, half, said in zip(sets, halves, (EVERYDAY, words), strict=True):
         odds = np.zeros(one.there.shape)
         for side, model in enumerate(models):
             odds[half == side] = one.odds[half == side] @ model.coef_[0] + model.intercept_[0]
-        report(one, odds, said, LEAST if one is sets[0] else 2 * LEAST)
+        report(one, odds, said, LEAST if one is sets[0] else 3 * LEAST)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class Marker:
 
 
 def raise_small(scores: Tensor, sure: int) -> Tensor:
-    """Scores (K, h, w), of which the first `sure` are listed by size: raised where a word has less than one behind it."""
+    """Scores (K, h, w), the first `sure` listed by size: raised where a word has less than one behind it."""
     extra = torch.zeros(len(scores))
     for _ in range(ROUNDS):
         shares = ((scores + extra[:, None, None]) / SHARP).softmax(0).mean((1, 2))  # (K,)
