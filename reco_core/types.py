@@ -91,10 +91,14 @@ class Encoded:
 
 
 class Words(NamedTuple):
-    """Texts (A, D) of the words that a model was taught, norm 1, and which column of `Encoded.words` each is (A,)."""
+    """Texts (A, D) of the words that a model was taught, norm 1, and which column of `Encoded.words` each is (A,).
+
+    kinds: (P, 2), pairs of columns, of which the second is a kind of the first: water, sea.
+    """
 
     texts: Tensor
     columns: Tensor
+    kinds: Tensor
 
 
 @dataclass(frozen=True)

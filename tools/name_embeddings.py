@@ -1,11 +1,12 @@
 """Embed the names that mini's head knows: assets/mini/names.txt -> names.safetensors.
 
-    python tools/name_embeddings.py [FOLDER]
+    python tools/name_embeddings.py /usr/share/wordnet [FOLDER]
 
 The first 1,000 names are ImageNet classes: each is embedded as its first lemma in mini's templates
 plus half of the mean of all its lemmas plus half of its WordNet definition (all as timm carries
 them). The rest are words, each followed by what else it is called, embedded in the templates. The mean over the
-classes is stored too; a share of it is subtracted from names and queries alike (see presets.Preset.centre).
+classes is stored too; a share of it is subtracted from names and queries alike (see presets.Preset.centre), and which
+words cover which (water, sea), as pairs of rows.
 """
 
 import sys
@@ -18,6 +19,9 @@ from timm.data import ImageNetInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from captions import covering
+from wordnet import Nouns
+
 from reco_core.models import sentence_encoder
 from reco_core.models.prompts import embed_names
 from reco_core.presets import MINI
@@ -27,7 +31,8 @@ DEFINITION_SHARE, SYNONYMS_SHARE = 0.5, 0.5
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else (ROOT / MINI.vocabulary.file).parent
+    nouns = Nouns(Path(sys.argv[1]))
+    folder = Path(sys.argv[2]) if len(sys.argv) > 2 else (ROOT / MINI.vocabulary.file).parent
     lines = (folder / "names.txt").read_text(encoding="utf-8").splitlines()
     words = [line.split(", ") for line in lines[CLASSES:]]
     info = ImageNetInfo("imagenet-1k")
@@ -47,11 +52,14 @@ def main() -> None:
     others = [lemma.split(", ") for lemma in lemmas] + [aliases for _, *aliases in words]
     rows = [row for row, aliases in enumerate(others) for _ in aliases]
     aliases = embed([alias for aliases in others for alias in aliases])
+    column = {word: CLASSES + i for i, (word, *_) in enumerate(words)}
+    covers = [(above, own) for word, own in column.items() for above in covering(word, column, nouns) if above != own]
     tensors = {
         "embeddings": F.normalize(everything - origin, dim=-1).half(),
         "mean": mean.to(torch.float32),
         "aliases": F.normalize(aliases - origin, dim=-1).half(),
         "alias_rows": torch.tensor(rows, dtype=torch.int32),
+        "kinds": torch.tensor(covers, dtype=torch.int32),
     }
     save_file(tensors, folder / "names.safetensors")
 

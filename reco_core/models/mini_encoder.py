@@ -27,6 +27,7 @@ class MiniEncoder(Encoder):
 
     spoken: (N, D), embeddings of the names and words that the network knows. mean_name: (D,), of the names.
     aliases: what else they are called: embeddings (A, D), and of which row of `spoken` each is (A,).
+    kinds: (P, 2), see `types.Words`.
     """
 
     network: MiniNetwork
@@ -34,6 +35,7 @@ class MiniEncoder(Encoder):
     spoken: Tensor
     mean_name: Tensor
     aliases: tuple[Tensor, Tensor]
+    kinds: Tensor
 
     @classmethod
     def load(
@@ -57,7 +59,8 @@ class MiniEncoder(Encoder):
         spoken = stored["embeddings"].float().to(device)
         aliases = (stored["aliases"].float().to(device), stored["alias_rows"].long().to(device))
         text = sentence_encoder.load(device)
-        return cls(preset, device, found.sha256, network, text, spoken, stored["mean"].float(), aliases)
+        kinds = stored["kinds"].long().to(device)
+        return cls(preset, device, found.sha256, network, text, spoken, stored["mean"].float(), aliases, kinds)
 
     @property
     def names(self) -> Tensor:
@@ -66,7 +69,7 @@ class MiniEncoder(Encoder):
     @property
     def words(self) -> Words:
         rows = torch.arange(len(self.spoken), device=self.spoken.device)
-        return Words(torch.cat([self.spoken, self.aliases[0]]), torch.cat([rows, self.aliases[1]]))
+        return Words(torch.cat([self.spoken, self.aliases[0]]), torch.cat([rows, self.aliases[1]]), self.kinds)
 
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)

@@ -20,6 +20,8 @@ from reco_core.types import Concept, Encoded, References, Words
 
 # cosines of two texts: words below the first mean something else, from the second on the same
 UNKNOWN_BELOW, KNOWN_FROM, WORD_TEMPERATURE = 0.6, 0.8, 0.03
+SAME_WORD = 0.5  # of two concepts' shares of words, from which one is a kind of the other
+LEAST_LEFT = 1e-3  # probability
 
 
 class Similarity(NamedTuple):
@@ -44,11 +46,26 @@ class TaughtWords(NamedTuple):
     """What a model that was taught words says of K concepts, by the words that mean the same.
 
     known: (K,) 0..1, how nearly there is such a word. maps: (K, h', w') and photo: (K,), log-odds.
+    kinds: (K, K), row by row, 0..1: how far the word of a column is a kind of the row's.
     """
 
     known: Tensor
     maps: Tensor
     photo: Tensor
+    kinds: Tensor
+
+    def apart(self) -> "TaughtWords":
+        """Of a word that covers others, what those leave: asked for water and sea, water is what is not the sea."""
+        covers = self.kinds.sum(1) > 0  # (K,)
+        maps = torch.where(covers[:, None, None], _left(self.maps.flatten(1), self.kinds).view_as(self.maps), self.maps)
+        photo = torch.where(covers, _left(self.photo[:, None], self.kinds)[:, 0], self.photo)
+        return self._replace(maps=maps, photo=photo)
+
+
+def _left(log_odds: Tensor, kinds: Tensor) -> Tensor:
+    """Log-odds (K, n) of words without their kinds, which are not there together."""
+    chances = log_odds.sigmoid()
+    return (chances - kinds @ chances).clamp(LEAST_LEFT, 1 - LEAST_LEFT).logit()
 
 
 class Scorer(Protocol):
@@ -144,6 +161,12 @@ def word_shares(texts: Tensor, words: Words, count: int) -> tuple[Tensor, Tensor
     return known, shares / shares.sum(1, keepdim=True).clamp_min(1e-6)
 
 
+def kinds_of(shares: Tensor, kinds: Tensor) -> Tensor:
+    """Which concepts are kinds of which, (K, K) of 0 and 1, from `word_shares` (K, W) and pairs of words (P, 2)."""
+    pairs = shares[:, kinds[:, 0]] @ shares[:, kinds[:, 1]].T
+    return (pairs > SAME_WORD).to(shares.dtype)
+
+
 SCORERS: dict[str, Scorer] = {"denseclip": denseclip, "reco": reco, "reco2": reco2}
 
 
@@ -200,7 +223,8 @@ class PhotoScorer:
         taught = self.taught(encoded, texts)
         if taught is not None:
             log_odds = torch.lerp(log_odds, presence.word_log_odds(taught.photo, taught.maps), taught.known)
-        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around, taught)
+        apart = None if taught is None else taught.apart()
+        return Similarity(reference, language, language_z, encoded.features[0], log_odds, around, apart)
 
     def taught(self, encoded: Encoded, texts: Tensor) -> TaughtWords | None:
         """What an encoded photo (batch of one) shows of the words that are nearest to texts (K, D)."""
@@ -208,7 +232,8 @@ class PhotoScorer:
             return None
         photo, maps = encoded.words[0][0], encoded.words[1][0]  # (W,), (h', w', W)
         known, shares = word_shares(texts, self.words, len(photo))
-        return TaughtWords(known, torch.einsum("hwn,kn->khw", maps, shares), shares @ photo)
+        kinds = kinds_of(shares, self.words.kinds)
+        return TaughtWords(known, torch.einsum("hwn,kn->khw", maps, shares), shares @ photo, kinds)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.

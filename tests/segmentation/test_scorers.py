@@ -112,7 +112,9 @@ def test_language_on_another_grid_comes_to_the_features():
 def test_words_that_were_taught_count_more_than_the_archive():
     """One concept is a taught word, one half so, one is none."""
     one = seen()
-    taught = TaughtWords(torch.tensor([1.0, 0.5, 0.0]), maps(4, 3, 4, 5), torch.tensor([9.0, -2.0, 1.0]))
+    taught = TaughtWords(
+        torch.tensor([1.0, 0.5, 0.0]), maps(4, 3, 4, 5), torch.tensor([9.0, -2.0, 1.0]), torch.zeros(3, 3)
+    )
 
     def score(**switches: bool) -> torch.Tensor:
         return SCORERS["reco2"](one._replace(words=taught), (4, 5), plain(**switches), T)
@@ -139,7 +141,7 @@ def test_words_that_were_taught_count_more_than_the_archive():
 def test_a_name_is_known_by_the_words_that_mean_the_same():
     """Three words, one of them with another name; a text that is a word, its other name, near it, or none of them."""
     axis = torch.eye(4)
-    words = Words(torch.stack([axis[0], axis[1], axis[2], axis[3]]), torch.tensor([0, 1, 2, 1]))
+    words = Words(torch.stack([axis[0], axis[1], axis[2], axis[3]]), torch.tensor([0, 1, 2, 1]), torch.tensor([[0, 2]]))
     photo, positions = torch.tensor([[1.0, 2.0, 3.0]]), maps(5, 1, 2, 2, 3)
     flat = F.normalize(maps(6, 1, 2, 2, 4), dim=-1)
     encoded = Encoded(flat[:, 0, 0], flat, flat, words=(photo, positions))
@@ -154,4 +156,22 @@ def test_a_name_is_known_by_the_words_that_mean_the_same():
     assert found.photo[:2].tolist() == [1, 2]
     assert 1 < found.photo[2] < 3  # between two words that are as near
     torch.testing.assert_close(found.maps[1], positions[0, ..., 1])
+    assert found.kinds.nonzero().tolist() == [[0, 2]]  # it is nearer to the third word than to the first
+    assert scorer.taught(encoded, axis[[0, 2]]).kinds.tolist() == [[0, 1], [0, 0]]
     assert PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats).taught(encoded, texts) is None
+
+
+def test_a_word_is_what_its_kinds_leave():
+    """Water, sea, dog: at one place surely the sea, at another water of some other kind."""
+    log_odds = torch.tensor([[[5.0, 4.0]], [[4.5, -3.0]], [[-2.0, 1.0]]])
+    kinds = torch.tensor([[0.0, 1, 0], [0, 0, 0], [0, 0, 0]])
+    taught = TaughtWords(torch.ones(3), log_odds, log_odds[:, 0, 0], kinds)
+    apart = taught.apart()
+    torch.testing.assert_close(apart.maps[1:], log_odds[1:], rtol=0, atol=0)
+    for place in (0, 1):
+        water, sea = (1 / (1 + math.exp(-float(odds[0, place]))) for odds in log_odds[:2])
+        left = max(water - sea, 1e-3)
+        assert apart.maps[0, 0, place].item() == pytest.approx(math.log(left / (1 - left)), abs=1e-3)
+    assert apart.maps[0, 0, 0] < apart.maps[1, 0, 0]
+    assert apart.maps[0, 0, 1] > apart.maps[1, 0, 1]
+    torch.testing.assert_close(apart.photo, apart.maps[:, 0, 0])
