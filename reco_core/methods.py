@@ -101,10 +101,10 @@ class Temperatures:
     evidence: float = 1.0
     certain: float = 3.0
     expected: float = 1.0
-    word_everywhere: float = 0.8
-    word_in_photo: float = 0.4
-    word_reference: float = 0.8
-    word_language: float = 0.25
+    word_everywhere: float = 0.5
+    word_in_photo: float = 0.5
+    word_reference: float = 0.4
+    word_language: float = 0.5
     unknown: float = 4.5
 
 
