@@ -52,6 +52,7 @@ class Scoring:
     gate: each concept starts from the odds that it is in the photo at all.
     expect_background: with gate, background words are taken to be there; some of them are in nearly every photo.
     words: words that the model was taught are found by what it was taught, not by what the archive shows of them.
+    others: what it was taught beside what was asked for competes too, as background.
     """
 
     scorer: str = "reco"
@@ -62,6 +63,7 @@ class Scoring:
     gate: bool = True
     expect_background: bool = True
     words: bool = True
+    others: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Temperatures:
     Of models that were taught words: word_everywhere: how much of a word's mean log-odds over the photo is taken from
     those at a position; word_in_photo: what its log-odds in the photo count beside them; word_reference,
     word_language: what references and language still count; unknown: what other names are given, whose
-    log-probabilities lie below log-odds.
+    log-probabilities lie below log-odds; others: what words that nobody asked for are behind.
     """
 
     affinity_gain: float = 8.0
@@ -106,6 +108,7 @@ class Temperatures:
     word_reference: float = 0.4
     word_language: float = 0.5
     unknown: float = 4.5
+    others: float = 0.5
 
 
 _OURS = Learning(calibrate=True, weigh_seeds=True, spare_context=True)

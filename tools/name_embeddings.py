@@ -6,7 +6,7 @@ The first 1,000 names are ImageNet classes: each is embedded as its first lemma 
 plus half of the mean of all its lemmas plus half of its WordNet definition (all as timm carries
 them). The rest are words, each followed by what else it is called, embedded in the templates. The mean over the
 classes is stored too; a share of it is subtracted from names and queries alike (see presets.Preset.centre), and which
-words cover which (water, sea), as pairs of rows.
+words cover which (water, sea), as pairs of rows, and which share no position (dog, grass).
 """
 
 import sys
@@ -19,7 +19,7 @@ from timm.data import ImageNetInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from captions import covering
+from captions import covering, exclusive
 from wordnet import Nouns
 
 from reco_core.models import sentence_encoder
@@ -60,6 +60,7 @@ def main() -> None:
         "aliases": F.normalize(aliases - origin, dim=-1).half(),
         "alias_rows": torch.tensor(rows, dtype=torch.int32),
         "kinds": torch.tensor(covers, dtype=torch.int32),
+        "excludes": torch.from_numpy(exclusive(list(column), nouns)),
     }
     save_file(tensors, folder / "names.safetensors")
 

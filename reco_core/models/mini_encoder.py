@@ -13,7 +13,7 @@ from torch import Tensor
 from reco_core.errors import OptionError
 from reco_core.models import sentence_encoder, weights
 from reco_core.models.encoder import Encoder
-from reco_core.models.mini_vit import MiniNetwork, conse
+from reco_core.models.mini_vit import NAMES, MiniNetwork, conse
 from reco_core.models.prompts import embed_names
 from reco_core.models.sentence_encoder import MiniLM
 from reco_core.presets import Preset
@@ -27,7 +27,7 @@ class MiniEncoder(Encoder):
 
     spoken: (N, D), embeddings of the names and words that the network knows. mean_name: (D,), of the names.
     aliases: what else they are called: embeddings (A, D), and of which row of `spoken` each is (A,).
-    kinds: (P, 2), see `types.Words`.
+    kinds: (P, 2) and excludes (N, N), see `types.Words`.
     """
 
     network: MiniNetwork
@@ -36,6 +36,7 @@ class MiniEncoder(Encoder):
     mean_name: Tensor
     aliases: tuple[Tensor, Tensor]
     kinds: Tensor
+    excludes: Tensor
 
     @classmethod
     def load(
@@ -59,8 +60,9 @@ class MiniEncoder(Encoder):
         spoken = stored["embeddings"].float().to(device)
         aliases = (stored["aliases"].float().to(device), stored["alias_rows"].long().to(device))
         text = sentence_encoder.load(device)
-        kinds = stored["kinds"].long().to(device)
-        return cls(preset, device, found.sha256, network, text, spoken, stored["mean"].float(), aliases, kinds)
+        kinds, mean = stored["kinds"].long().to(device), stored["mean"].float()
+        excludes = F.pad(stored["excludes"].bool(), (NAMES, 0, NAMES, 0)).to(device)
+        return cls(preset, device, found.sha256, network, text, spoken, mean, aliases, kinds, excludes)
 
     @property
     def names(self) -> Tensor:
@@ -69,7 +71,8 @@ class MiniEncoder(Encoder):
     @property
     def words(self) -> Words:
         rows = torch.arange(len(self.spoken), device=self.spoken.device)
-        return Words(torch.cat([self.spoken, self.aliases[0]]), torch.cat([rows, self.aliases[1]]), self.kinds)
+        texts, columns = torch.cat([self.spoken, self.aliases[0]]), torch.cat([rows, self.aliases[1]])
+        return Words(texts, columns, self.kinds, self.excludes)
 
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)

@@ -22,6 +22,7 @@ from reco_core.types import Concept, Encoded, References, Words
 UNKNOWN_BELOW, KNOWN_FROM, WORD_TEMPERATURE = 0.6, 0.8, 0.03
 SAME_WORD = 0.5  # of two concepts' shares of words, from which one is a kind of the other
 LEAST_LEFT = 1e-3  # probability
+NEVER = -1e4  # not infinite: it is averaged
 
 
 class Similarity(NamedTuple):
@@ -30,7 +31,8 @@ class Similarity(NamedTuple):
     reference: (K, h, w) cosines f_p . r. language: (K, h', w') cosines d_p . t. language_z: (K, h', w') the same in
     standard deviations. features: (h, w, C) of norm 1. log_odds: (K,) that the concept is in the photo at all.
     expected: (K,) bool, concepts that are in nearly every photo: background words, sky, wall, ...
-    words: what the model was taught of them, if it was taught any words.
+    words: what the model was taught of them, if it was taught any words. others: (h', w'), the most that any other
+    word that it was taught says of a position; see `PhotoScorer.others`.
     """
 
     reference: Tensor
@@ -40,6 +42,7 @@ class Similarity(NamedTuple):
     log_odds: Tensor
     expected: Tensor
     words: "TaughtWords | None" = None
+    others: Tensor | None = None
 
 
 class TaughtWords(NamedTuple):
@@ -92,7 +95,7 @@ def reco(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures
 class Smoothed(NamedTuple):
     """What `combine` is made of: maps (K, h, w) on the grid of features; log_odds and expected (K,).
 
-    reference, language: of `Similarity`. words: with maps on this grid.
+    reference, language: of `Similarity`. words: with maps on this grid. others: (h, w).
     """
 
     reference: Tensor
@@ -100,12 +103,13 @@ class Smoothed(NamedTuple):
     log_odds: Tensor
     expected: Tensor
     words: TaughtWords | None = None
+    others: Tensor | None = None
 
 
 def reco2(seen: Similarity, size: tuple[int, int], options: Scoring, temperatures: Temperatures) -> Tensor:
     """Each concept's log-odds at every position, smoothed by what looks alike. docs/reco2.md."""
     scores = combine(smooth_all(seen, options, temperatures), options, temperatures)
-    return score_maps.resize(scores, size)  # (K, h, w) -> (K, H, W)
+    return score_maps.resize(scores, size)  # (K, h, w) -> (K, H, W), with one more for other words
 
 
 def smooth_all(seen: Similarity, options: Scoring, temperatures: Temperatures) -> Smoothed:
@@ -119,7 +123,8 @@ def smooth_all(seen: Similarity, options: Scoring, temperatures: Temperatures) -
 
     language = seen.language_z if options.calibrate else seen.language
     words = seen.words._replace(maps=smooth(seen.words.maps)) if options.words and seen.words else None
-    return Smoothed(smooth(seen.reference), smooth(language), seen.log_odds, seen.expected, words)
+    others = smooth(seen.others[None])[0] if words and options.others and seen.others is not None else None
+    return Smoothed(smooth(seen.reference), smooth(language), seen.log_odds, seen.expected, words, others)
 
 
 def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Tensor:
@@ -127,6 +132,7 @@ def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Ten
 
     Of words that the model was taught: in place of presence, by how much a position's log-odds exceed what the
     photo gives the word everywhere, and a part of the word's log-odds in the photo; references and language count less.
+    Other words come last, as one: archive and language say of them what they say of the concepts on average.
     """
     t, taught = temperatures, maps.words
     known = torch.zeros_like(maps.reference[:, :1, :1]) if taught is None else taught.known[:, None, None]  # (K, 1, 1)
@@ -144,10 +150,17 @@ def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Ten
         scores = scores + (1 - known) * score_maps.log_softmax_scores(odds, t.evidence)[:, None, None]
     if taught is None:
         return scores
-    word = taught.maps - t.word_everywhere * taught.maps.mean((1, 2), keepdim=True)
-    if options.gate:
-        word = word + t.word_in_photo * taught.photo.clamp(max=t.certain)[:, None, None]
-    return scores + known * word + (1 - known) * t.unknown
+    photo = taught.photo if options.gate else torch.zeros_like(taught.photo)
+    found = scores + known * word_scores(taught.maps, photo, t) + (1 - known) * t.unknown
+    if maps.others is None:
+        return found
+    return torch.cat([found, (maps.others + scores.mean(0) - t.others)[None]])
+
+
+def word_scores(maps: Tensor, photo: Tensor, t: Temperatures) -> Tensor:
+    """How much maps (K, h, w) of words exceed what they are everywhere, and a part of words' log-odds in the photo (K,)."""
+    here = maps - t.word_everywhere * maps.mean((1, 2), keepdim=True)
+    return here + t.word_in_photo * photo.clamp(max=t.certain)[:, None, None]
 
 
 def word_shares(texts: Tensor, words: Words, count: int) -> tuple[Tensor, Tensor]:
@@ -194,14 +207,23 @@ class PhotoScorer:
     def score(self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring) -> ScoredPhoto:
         """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
         asked = len(references.concepts)
-        scores, log_odds = self.score_all(encoded, references, size, options)
+        others = self.others(encoded, references.concepts) if references.background else None
+        scores, log_odds = self.score_all(encoded, references, size, options, others)
         return ScoredPhoto(score_maps.merge_background(scores, asked), log_odds[:asked])
 
     def score_all(
-        self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring
+        self,
+        encoded: Encoded,
+        references: References,
+        size: tuple[int, int],
+        options: Scoring,
+        others: Tensor | None = None,
     ) -> ScoredPhoto:
-        """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,)."""
-        seen = self.compare(encoded, (*references.concepts, *references.background))
+        """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,).
+
+        others: of `Similarity`; one more score, behind all.
+        """
+        seen = self.compare(encoded, (*references.concepts, *references.background))._replace(others=others)
         if references.favoured is not None and seen.words is not None:
             own = seen.words.photo - references.favoured.to(seen.words.photo.device)
             seen = seen._replace(words=seen.words._replace(photo=own))
@@ -234,6 +256,21 @@ class PhotoScorer:
         known, shares = word_shares(texts, self.words, len(photo))
         kinds = kinds_of(shares, self.words.kinds)
         return TaughtWords(known, torch.einsum("hwn,kn->khw", maps, shares), shares @ photo, kinds)
+
+    def others(self, encoded: Encoded, asked: Sequence[Concept]) -> Tensor | None:
+        """The most that a word says of each position (h', w'), of those that share none with any asked concept.
+
+        Whoever asks for a cat on a sofa has not asked for the sofa, but its place is not the cat's. Nothing is known to
+        exclude a concept that is no taught word.
+        """
+        if self.words is None or encoded.words is None:
+            return None
+        photo, maps = encoded.words[0][0], encoded.words[1][0].permute(2, 0, 1)  # (N,), (N, h', w')
+        texts = torch.stack([concept.text for concept in asked]).to(photo.device)
+        known, shares = word_shares(texts, self.words, len(photo))
+        beside = self.words.excludes[shares.argmax(1)] & (known >= SAME_WORD)[:, None]  # (K, N)
+        scores = word_scores(maps, photo, self.temperatures)
+        return torch.where(beside.all(0)[:, None, None], scores, NEVER).amax(0)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
