@@ -8,8 +8,18 @@ import torch.nn.functional as F
 
 from reco_core.methods import Scoring, Temperatures
 from reco_core.segmentation.background_stats import BackgroundStats
-from reco_core.segmentation.scorers import SCORERS, PhotoScorer, Similarity, TaughtWords
-from reco_core.types import Encoded, Words
+from reco_core.segmentation.scorers import (
+    NEVER,
+    SCORERS,
+    PhotoScorer,
+    Similarity,
+    TaughtWords,
+    combine,
+    smooth_all,
+)
+from reco_core.types import Concept, Encoded, ExemplarStats, Words
+
+ASKED = (("cat", 0), ("sofa", 1), ("strange", 4))
 
 T = Temperatures()
 
@@ -141,7 +151,7 @@ def test_words_that_were_taught_count_more_than_the_archive():
 def test_a_name_is_known_by_the_words_that_mean_the_same():
     """Three words, one of them with another name; a text that is a word, its other name, near it, or none of them."""
     axis = torch.eye(4)
-    words = Words(torch.stack([axis[0], axis[1], axis[2], axis[3]]), torch.tensor([0, 1, 2, 1]), torch.tensor([[0, 2]]))
+    words = Words(torch.stack([axis[0], axis[1], axis[2], axis[3]]), torch.tensor([0, 1, 2, 1]), torch.tensor([[0, 2]]), torch.zeros(3, 3).bool())
     photo, positions = torch.tensor([[1.0, 2.0, 3.0]]), maps(5, 1, 2, 2, 3)
     flat = F.normalize(maps(6, 1, 2, 2, 4), dim=-1)
     encoded = Encoded(flat[:, 0, 0], flat, flat, words=(photo, positions))
@@ -175,3 +185,40 @@ def test_a_word_is_what_its_kinds_leave():
     assert apart.maps[0, 0, 0] < apart.maps[1, 0, 0]
     assert apart.maps[0, 0, 1] > apart.maps[1, 0, 1]
     torch.testing.assert_close(apart.photo, apart.maps[:, 0, 0])
+
+
+def test_what_nobody_asked_for_competes_where_it_shares_no_place():
+    """Four words: cat, sofa, animal, wall. Beside a cat the sofa and the wall compete, not the animal."""
+    axis = torch.eye(5)
+    excludes = torch.tensor([[0, 1, 0, 1], [1, 0, 1, 1], [0, 1, 0, 1], [1, 1, 1, 0]]).bool()
+    words = Words(axis[:4], torch.arange(4), torch.tensor([[2, 0]]), excludes)
+    photo, positions = torch.tensor([[1.0, 9.0, 2.0, -1.0]]), maps(7, 1, 3, 4, 4)
+    flat = F.normalize(maps(8, 1, 3, 4, 5), dim=-1)
+    encoded = Encoded(flat[:, 0, 0], flat, flat, words=(photo, positions))
+    stats = BackgroundStats(torch.zeros(5), torch.eye(5))
+    scorer = PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats, words)
+    cat, sofa, strange = (Concept(name, axis[i], axis[i], ExemplarStats(1, 1, 1, 0)) for name, i in ASKED)
+    found = scorer.others(encoded, [cat])
+    for place in ((0, 0), (2, 3)):
+        said = []
+        for word in (1, 3):
+            here = positions[0, ..., word]
+            everywhere = T.word_everywhere * sum(here.flatten().tolist()) / 12
+            said.append(float(here[place]) - everywhere + T.word_in_photo * min(float(photo[0, word]), T.certain))
+        assert found[place].item() == pytest.approx(max(said), abs=1e-5)
+    wall = scorer.others(encoded, [cat, sofa])
+    alone = positions[0, ..., 3] - T.word_everywhere * positions[0, ..., 3].mean() - T.word_in_photo
+    torch.testing.assert_close(wall, alone)
+    assert (scorer.others(encoded, [cat, strange]) <= NEVER).all()  # what a strange word excludes is not known
+    assert PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats).others(encoded, [cat]) is None
+
+    taught = scorer.compare(encoded, [cat, sofa])
+    apart, together = (SCORERS["reco2"](taught._replace(others=o), (3, 4), Scoring("reco2"), T) for o in (None, found))
+    assert together.shape == (3, 3, 4)
+    torch.testing.assert_close(together[:2], apart)
+    smoothed = smooth_all(taught._replace(others=found), Scoring("reco2"), T)
+    kept = combine(smoothed._replace(words=None, others=None), plain(reference=True), T)
+    again = combine(smoothed, plain(reference=True, words=True), T)
+    torch.testing.assert_close(again[2], smoothed.others + T.word_reference * kept.mean(0) - T.others)
+    switched = SCORERS["reco2"](taught._replace(others=found), (3, 4), Scoring("reco2", others=False), T)
+    torch.testing.assert_close(switched, apart)
