@@ -8,15 +8,7 @@ import torch.nn.functional as F
 
 from reco_core.methods import Scoring, Temperatures
 from reco_core.segmentation.background_stats import BackgroundStats
-from reco_core.segmentation.scorers import (
-    NEVER,
-    SCORERS,
-    PhotoScorer,
-    Similarity,
-    TaughtWords,
-    combine,
-    smooth_all,
-)
+from reco_core.segmentation.scorers import NEVER, SCORERS, PhotoScorer, Similarity, TaughtWords, combine, smooth_all
 from reco_core.types import Concept, Encoded, ExemplarStats, Words
 
 ASKED = (("cat", 0), ("sofa", 1), ("strange", 4))
@@ -151,7 +143,12 @@ def test_words_that_were_taught_count_more_than_the_archive():
 def test_a_name_is_known_by_the_words_that_mean_the_same():
     """Three words, one of them with another name; a text that is a word, its other name, near it, or none of them."""
     axis = torch.eye(4)
-    words = Words(torch.stack([axis[0], axis[1], axis[2], axis[3]]), torch.tensor([0, 1, 2, 1]), torch.tensor([[0, 2]]), torch.zeros(3, 3).bool())
+    words = Words(
+        torch.stack([axis[0], axis[1], axis[2], axis[3]]),
+        torch.tensor([0, 1, 2, 1]),
+        torch.tensor([[0, 2]]),
+        torch.zeros(3, 3).bool(),
+    )
     photo, positions = torch.tensor([[1.0, 2.0, 3.0]]), maps(5, 1, 2, 2, 3)
     flat = F.normalize(maps(6, 1, 2, 2, 4), dim=-1)
     encoded = Encoded(flat[:, 0, 0], flat, flat, words=(photo, positions))

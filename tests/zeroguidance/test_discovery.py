@@ -126,7 +126,7 @@ def test_names_are_embedded_in_the_space_of_segments(reco, read):
     torch.testing.assert_close(reading.words.norm(dim=1), torch.ones(len(reading.names)), atol=1e-4, rtol=0)
     said = embed_words(reco.encoder, reading.names)
     assert (said * reading.words).sum(1).min() > 0.99
-    assert set(BACKGROUND) < set(reading.names)  # whatever is guessed
+    assert set(BACKGROUND) <= set(reading.names)  # whatever is guessed
 
 
 def test_discovering_is_reading_and_dividing_and_each_time_the_same(reco, read, few):

@@ -36,6 +36,8 @@ def write(graph: PhotoGraph, folder: Path) -> None:
         "mean_name": encoder.mean_name,
         "aliases": encoder.aliases[0],
         "alias_rows": encoder.aliases[1],
+        "kinds": encoder.kinds,
+        "excludes": encoder.excludes,
         "texts": torch.stack([concept.text for concept in concepts]),
         "references": torch.stack([concept.reference for concept in concepts]),
     }
@@ -64,9 +66,8 @@ def read(folder: Path) -> PhotoGraph:
     network, preset = MiniNetwork.of(state), build(Preset, rest["preset"], REST)
     load_strictly(network, state, "mini", TENSORS)
     aliases, no_text = (tensors["aliases"], tensors["alias_rows"]), cast(MiniLM, None)
-    encoder = MiniEncoder(
-        preset, "cpu", rest["weights"], network, no_text, tensors["spoken"], tensors["mean_name"], aliases
-    )
+    spoken, known = (tensors["spoken"], tensors["mean_name"]), (tensors["kinds"], tensors["excludes"])
+    encoder = MiniEncoder(preset, "cpu", rest["weights"], network, no_text, *spoken, aliases, *known)
     photos, positions = (BackgroundStats(tensors[f"{of}.mean"], tensors[f"{of}.covariance"]) for of in STATS)
     rows = zip(rest["names"], tensors["texts"], tensors["references"], rest["stats"], strict=True)
     concepts = tuple(Concept(name, text, seen, stats=ExemplarStats(*shown)) for name, text, seen, shown in rows)
