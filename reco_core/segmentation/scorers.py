@@ -158,7 +158,7 @@ def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Ten
 
 
 def word_scores(maps: Tensor, photo: Tensor, t: Temperatures) -> Tensor:
-    """How much maps (K, h, w) of words exceed what they are everywhere, and a part of words' log-odds in the photo (K,)."""
+    """How much maps (K, h, w) exceed what they are everywhere, and a part of the words' log-odds in the photo (K,)."""
     here = maps - t.word_everywhere * maps.mean((1, 2), keepdim=True)
     return here + t.word_in_photo * photo.clamp(max=t.certain)[:, None, None]
 
