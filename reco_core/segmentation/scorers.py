@@ -267,8 +267,10 @@ class PhotoScorer:
             return None
         photo, maps = encoded.words[0][0], encoded.words[1][0].permute(2, 0, 1)  # (N,), (N, h', w')
         texts = torch.stack([concept.text for concept in asked]).to(photo.device)
+        excludes = self.words.excludes
         known, shares = word_shares(texts, self.words, len(photo))
-        beside = self.words.excludes[shares.argmax(1)] & (known >= SAME_WORD)[:, None]  # (K, N)
+        share, own = (shares * excludes.any(1)).max(1)  # (K,): "dining table" is a name, and the word table
+        beside = excludes[own] & ((known >= SAME_WORD) & (share >= SAME_WORD / 2))[:, None]  # (K, N)
         scores = word_scores(maps, photo, self.temperatures)
         return torch.where(beside.all(0)[:, None, None], scores, NEVER).amax(0)
 
