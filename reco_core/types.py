@@ -93,8 +93,8 @@ class Encoded:
 class Words(NamedTuple):
     """Texts (A, D) of the words that a model was taught, norm 1, and which column of `Encoded.words` each is (A,).
 
-    kinds: (P, 2), pairs of columns, of which the second is a kind of the first: water, sea. excludes: (N, N) bool,
-    pairs of columns of which a position has one: dog, grass.
+    kinds: (P, 2), pairs of columns, of which the second is a kind of the first: water, sea. excludes: (W, W) bool, of
+    the last W columns, pairs of which a position has one: dog, grass.
     """
 
     texts: Tensor

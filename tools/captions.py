@@ -139,7 +139,7 @@ def meant(word: str, nouns: Nouns) -> list[str]:
     """The synsets that people mean by a word, the usual one first."""
     sense = SENSES.get(word, {"noun": word, "senses": [0]})
     offsets = nouns.senses.get(sense["noun"], [])
-    return [offsets[i] for i in sense["senses"]] if offsets else []
+    return [offsets[i] for i in sense["senses"] if i < len(offsets)]
 
 
 def synonyms(word: str, nouns: Nouns) -> list[str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from reco_core.errors import OptionError
 from reco_core.models import sentence_encoder, weights
 from reco_core.models.encoder import Encoder
-from reco_core.models.mini_vit import NAMES, MiniNetwork, conse
+from reco_core.models.mini_vit import MiniNetwork, conse
 from reco_core.models.prompts import embed_names
 from reco_core.models.sentence_encoder import MiniLM
 from reco_core.presets import Preset
@@ -27,7 +27,7 @@ class MiniEncoder(Encoder):
 
     spoken: (N, D), embeddings of the names and words that the network knows. mean_name: (D,), of the names.
     aliases: what else they are called: embeddings (A, D), and of which row of `spoken` each is (A,).
-    kinds: (P, 2) and excludes (N, N), see `types.Words`.
+    kinds: (P, 2) and excludes (W, W), see `types.Words`.
     """
 
     network: MiniNetwork
@@ -61,7 +61,7 @@ class MiniEncoder(Encoder):
         aliases = (stored["aliases"].float().to(device), stored["alias_rows"].long().to(device))
         text = sentence_encoder.load(device)
         kinds, mean = stored["kinds"].long().to(device), stored["mean"].float()
-        excludes = F.pad(stored["excludes"].bool(), (NAMES, 0, NAMES, 0)).to(device)
+        excludes = stored["excludes"].bool().to(device)
         return cls(preset, device, found.sha256, network, text, spoken, mean, aliases, kinds, excludes)
 
     @property

@@ -265,12 +265,14 @@ class PhotoScorer:
         """
         if self.words is None or encoded.words is None:
             return None
-        photo, maps = encoded.words[0][0], encoded.words[1][0].permute(2, 0, 1)  # (N,), (N, h', w')
-        texts = torch.stack([concept.text for concept in asked]).to(photo.device)
         excludes = self.words.excludes
-        known, shares = word_shares(texts, self.words, len(photo))
-        share, own = (shares * excludes.any(1)).max(1)  # (K,): "dining table" is a name, and the word table
-        beside = excludes[own] & ((known >= SAME_WORD) & (share >= SAME_WORD / 2))[:, None]  # (K, N)
+        count = len(excludes)
+        names = encoded.words[0].shape[1]
+        photo, maps = encoded.words[0][0, -count:], encoded.words[1][0, ..., -count:].permute(2, 0, 1)
+        texts = torch.stack([concept.text for concept in asked]).to(photo.device)
+        known, shares = word_shares(texts, self.words, names)
+        share, own = (shares[:, -count:] * excludes.any(1)).max(1)  # (K,): "dining table" is a name, and the word table
+        beside = excludes[own] & ((known >= SAME_WORD) & (share >= SAME_WORD / 2))[:, None]  # (K, W)
         scores = word_scores(maps, photo, self.temperatures)
         return torch.where(beside.all(0)[:, None, None], scores, NEVER).amax(0)
 

@@ -68,7 +68,7 @@ def rename(page: Page, old: str, new: str) -> None:
 
 
 def open_guesses(page: Page) -> None:
-    for fold in page.locator(".reco-guesses:not([open]) summary").all():
+    for fold in page.locator(".reco-guesses:not([open]) summary:visible").all():  # hidden where there is no guess
         fold.click()
 
 

@@ -42,7 +42,7 @@ def test_a_folder_of_files(page, tmp_path):
 def test_a_page_is_small(traced_page, tmp_path):
     size, runtime = traced_page.write(tmp_path), traced_page.runtime
     assert size < 25e6
-    assert size - sum(map(len, (runtime.wasm, runtime.script, runtime.licences.encode()))) < 8e6
+    assert size - sum(map(len, (runtime.wasm, runtime.script, runtime.licences.encode()))) < 8.2e6
     assert traced_page.write_single(tmp_path / "page.html") < 25e6
 
 
