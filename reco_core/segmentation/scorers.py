@@ -50,12 +50,14 @@ class TaughtWords(NamedTuple):
 
     known: (K,) 0..1, how nearly there is such a word. maps: (K, h', w') and photo: (K,), log-odds.
     kinds: (K, K), row by row, 0..1: how far the word of a column is a kind of the row's.
+    shares: (K, W) of all taught words, what each counts.
     """
 
     known: Tensor
     maps: Tensor
     photo: Tensor
     kinds: Tensor
+    shares: Tensor
 
     def apart(self) -> "TaughtWords":
         """Of a word that covers others, what those leave: asked for water and sea, water is what is not the sea."""
@@ -207,28 +209,27 @@ class PhotoScorer:
     def score(self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring) -> ScoredPhoto:
         """Score an encoded photo (a batch of one) at a size (H, W): (K + 1, H, W) and (K,), background first."""
         asked = len(references.concepts)
-        others = self.others(encoded, references.concepts) if references.background else None
-        scores, log_odds = self.score_all(encoded, references, size, options, others)
-        return ScoredPhoto(score_maps.merge_background(scores, asked), log_odds[:asked])
+        found = self.score_all(encoded, references, size, options, others=bool(references.background))
+        return ScoredPhoto(score_maps.merge_background(found.scores, asked), found.log_odds[:asked])
 
     def score_all(
-        self,
-        encoded: Encoded,
-        references: References,
-        size: tuple[int, int],
-        options: Scoring,
-        others: Tensor | None = None,
+        self, encoded: Encoded, references: References, size: tuple[int, int], options: Scoring, *, others: bool = False
     ) -> ScoredPhoto:
         """As `score`, with every background word on its own, behind the asked names: (K + B, H, W) and (K + B,).
 
-        others: of `Similarity`; one more score, behind all.
+        others: with one more score behind all, of words that were not asked for.
         """
-        seen = self.compare(encoded, (*references.concepts, *references.background))._replace(others=others)
-        if references.favoured is not None and seen.words is not None:
-            own = seen.words.photo - references.favoured.to(seen.words.photo.device)
-            seen = seen._replace(words=seen.words._replace(photo=own))
+        asked = len(references.concepts)
+        seen = self.compare(encoded, (*references.concepts, *references.background))
+        if seen.words is not None:
+            if others and options.others:
+                rest = self.others(encoded, seen.words.known[:asked], seen.words.shares[:asked], gate=options.gate)
+                seen = seen._replace(others=rest)
+            if references.favoured is not None:
+                own = seen.words.photo - references.favoured.to(seen.words.photo.device)
+                seen = seen._replace(words=seen.words._replace(photo=own))
         log_odds = seen.log_odds + presence.SURROUNDINGS_PRIOR * seen.expected
-        seen.expected[len(references.concepts) :] = True
+        seen.expected[asked:] = True
         return ScoredPhoto(SCORERS[options.scorer](seen, size, options, self.temperatures), log_odds)
 
     def compare(self, encoded: Encoded, concepts: Sequence[Concept]) -> Similarity:
@@ -255,25 +256,22 @@ class PhotoScorer:
         photo, maps = encoded.words[0][0], encoded.words[1][0]  # (W,), (h', w', W)
         known, shares = word_shares(texts, self.words, len(photo))
         kinds = kinds_of(shares, self.words.kinds)
-        return TaughtWords(known, torch.einsum("hwn,kn->khw", maps, shares), shares @ photo, kinds)
+        return TaughtWords(known, torch.einsum("hwn,kn->khw", maps, shares), shares @ photo, kinds, shares)
 
-    def others(self, encoded: Encoded, asked: Sequence[Concept]) -> Tensor | None:
+    def others(self, encoded: Encoded, known: Tensor, shares: Tensor, *, gate: bool = True) -> Tensor | None:
         """The most that a word says of each position (h', w'), of those that share none with any asked concept.
 
         Whoever asks for a cat on a sofa has not asked for the sofa, but its place is not the cat's. Nothing is known to
-        exclude a concept that is no taught word.
+        exclude a concept that is no taught word. known (K,), shares (K, W): of `TaughtWords`, of the asked concepts.
         """
         if self.words is None or encoded.words is None:
             return None
-        excludes = self.words.excludes
+        excludes = self.words.excludes  # the last of the words have rows; ImageNet's names come before them
         count = len(excludes)
-        names = encoded.words[0].shape[1]
         photo, maps = encoded.words[0][0, -count:], encoded.words[1][0, ..., -count:].permute(2, 0, 1)
-        texts = torch.stack([concept.text for concept in asked]).to(photo.device)
-        known, shares = word_shares(texts, self.words, names)
         share, own = (shares[:, -count:] * excludes.any(1)).max(1)  # (K,): "dining table" is a name, and the word table
         beside = excludes[own] & ((known >= SAME_WORD) & (share >= SAME_WORD / 2))[:, None]  # (K, W)
-        scores = word_scores(maps, photo, self.temperatures)
+        scores = word_scores(maps, photo if gate else torch.zeros_like(photo), self.temperatures)
         return torch.where(beside.all(0)[:, None, None], scores, NEVER).amax(0)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:

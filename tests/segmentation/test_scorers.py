@@ -114,9 +114,8 @@ def test_language_on_another_grid_comes_to_the_features():
 def test_words_that_were_taught_count_more_than_the_archive():
     """One concept is a taught word, one half so, one is none."""
     one = seen()
-    taught = TaughtWords(
-        torch.tensor([1.0, 0.5, 0.0]), maps(4, 3, 4, 5), torch.tensor([9.0, -2.0, 1.0]), torch.zeros(3, 3)
-    )
+    known, photo = torch.tensor([1.0, 0.5, 0.0]), torch.tensor([9.0, -2.0, 1.0])
+    taught = TaughtWords(known, maps(4, 3, 4, 5), photo, torch.zeros(3, 3), torch.eye(3))
 
     def score(**switches: bool) -> torch.Tensor:
         return SCORERS["reco2"](one._replace(words=taught), (4, 5), plain(**switches), T)
@@ -172,7 +171,7 @@ def test_a_word_is_what_its_kinds_leave():
     """Water, sea, dog: at one place surely the sea, at another water of some other kind."""
     log_odds = torch.tensor([[[5.0, 4.0]], [[4.5, -3.0]], [[-2.0, 1.0]]])
     kinds = torch.tensor([[0.0, 1, 0], [0, 0, 0], [0, 0, 0]])
-    taught = TaughtWords(torch.ones(3), log_odds, log_odds[:, 0, 0], kinds)
+    taught = TaughtWords(torch.ones(3), log_odds, log_odds[:, 0, 0], kinds, torch.eye(3))
     apart = taught.apart()
     torch.testing.assert_close(apart.maps[1:], log_odds[1:], rtol=0, atol=0)
     for place in (0, 1):
@@ -195,7 +194,12 @@ def test_what_nobody_asked_for_competes_where_it_shares_no_place():
     stats = BackgroundStats(torch.zeros(5), torch.eye(5))
     scorer = PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats, words)
     cat, sofa, strange = (Concept(name, axis[i], axis[i], ExemplarStats(1, 1, 1, 0)) for name, i in ASKED)
-    found = scorer.others(encoded, [cat])
+
+    def others(scorer, *asked, **options):
+        taught = scorer.taught(encoded, torch.stack([concept.text for concept in asked]))
+        return scorer.others(encoded, taught.known, taught.shares, **options)
+
+    found = others(scorer, cat)
     for place in ((0, 0), (2, 3)):
         said = []
         for word in (1, 3):
@@ -203,11 +207,13 @@ def test_what_nobody_asked_for_competes_where_it_shares_no_place():
             everywhere = T.word_everywhere * sum(here.flatten().tolist()) / 12
             said.append(float(here[place]) - everywhere + T.word_in_photo * min(float(photo[0, word]), T.certain))
         assert found[place].item() == pytest.approx(max(said), abs=1e-5)
-    wall = scorer.others(encoded, [cat, sofa])
+    wall = others(scorer, cat, sofa)
     alone = positions[0, ..., 3] - T.word_everywhere * positions[0, ..., 3].mean() - T.word_in_photo
     torch.testing.assert_close(wall, alone)
-    assert (scorer.others(encoded, [cat, strange]) <= NEVER).all()  # what a strange word excludes is not known
-    assert PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats).others(encoded, [cat]) is None
+    assert (others(scorer, cat, strange) <= NEVER).all()  # what a strange word excludes is not known
+    here = positions[0].permute(2, 0, 1) - T.word_everywhere * positions[0].mean((0, 1))[:, None, None]
+    torch.testing.assert_close(others(scorer, cat, gate=False), here[[1, 3]].amax(0))  # what the photo says is left out
+    assert PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats).taught(encoded, axis[:1]) is None
 
     taught = scorer.compare(encoded, [cat, sofa])
     apart, together = (SCORERS["reco2"](taught._replace(others=o), (3, 4), Scoring("reco2"), T) for o in (None, found))
