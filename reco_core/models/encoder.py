@@ -47,6 +47,11 @@ class Encoder(ABC):
         return None
 
     @property
+    def word_names(self) -> tuple[str, ...]:
+        """What the last columns of `Encoded.words` are called, those that `Words.excludes` has rows for."""
+        return ()
+
+    @property
     def archive_side(self) -> int:
         """The largest side at which any of the models sees an archive photo's centre crop."""
         return max(model.archive_side for model in self.preset.models)

@@ -13,11 +13,12 @@ from torch import Tensor
 from reco_core.errors import OptionError
 from reco_core.models import sentence_encoder, weights
 from reco_core.models.encoder import Encoder
-from reco_core.models.mini_vit import MiniNetwork, conse
+from reco_core.models.mini_vit import NAMES, MiniNetwork, conse
 from reco_core.models.prompts import embed_names
 from reco_core.models.sentence_encoder import MiniLM
 from reco_core.presets import Preset
 from reco_core.types import Encoded, Words
+from reco_core.utils.known_words import mini_names
 from reco_core.utils.paths import bundled_folder
 
 
@@ -73,6 +74,10 @@ class MiniEncoder(Encoder):
         rows = torch.arange(len(self.spoken), device=self.spoken.device)
         texts, columns = torch.cat([self.spoken, self.aliases[0]]), torch.cat([rows, self.aliases[1]])
         return Words(texts, columns, self.kinds, self.excludes)
+
+    @property
+    def word_names(self) -> tuple[str, ...]:
+        return tuple(mini_names()[NAMES:])
 
     def embed_names(self, names: tuple[str, ...]) -> Tensor:
         return embed_names(names, self.preset.templates, self.text, self.preset.centre * self.mean_name)

@@ -274,6 +274,17 @@ class PhotoScorer:
         scores = word_scores(maps, photo if gate else torch.zeros_like(photo), self.temperatures)
         return torch.where(beside.all(0)[:, None, None], scores, NEVER).amax(0)
 
+    def word_areas(self, encoded: Encoded) -> Tensor | None:
+        """The share of a photo's positions, (W,), at which each taught word says most: of those that exclude others."""
+        if self.words is None or encoded.words is None:
+            return None
+        alone, t, features = self.words.excludes.any(1), self.temperatures, encoded.features[0]
+        photo, maps = encoded.words[0][0, -len(alone) :], encoded.words[1][0, ..., -len(alone) :].permute(2, 0, 1)
+        weights = score_maps.affinity(features, t.affinity_gain, t.affinity_shift)
+        maps = score_maps.smooth(score_maps.resize(word_scores(maps, photo, t), features.shape[:2]), weights)
+        best = torch.where(alone[:, None, None], maps, NEVER).argmax(0).flatten()
+        return torch.bincount(best, minlength=len(alone)) / len(best)
+
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
 

@@ -21,12 +21,12 @@ from reco_core.errors import OptionError
 from reco_core.methods import BACKGROUND_WORDS, find_method
 from reco_core.pipeline import ReCo, working_photo
 from reco_core.segmentation import refinement, score_maps
-from reco_core.types import MAX_LABELS, Discovery, Segment, check_shape
+from reco_core.types import MAX_LABELS, Discovery, Encoded, Segment, check_shape
 from reco_core.utils.images import resize_labels
 from reco_core.utils.pixels import as_photo
 from reco_core.utils.run_control import RunControl
 from reco_core.utils.stopwatch import Stopwatch
-from reco_core.zeroguidance import merging, naming
+from reco_core.zeroguidance import candidates, merging, naming
 from reco_core.zeroguidance.clustering import Tree, grow_tree, part_affinities
 from reco_core.zeroguidance.embedding import embed_segments, embed_words
 from reco_core.zeroguidance.merging import Group
@@ -34,7 +34,6 @@ from reco_core.zeroguidance.parts import MOST_PARTS, PARTS, check_parts
 from reco_core.zeroguidance.vocabulary import Vocabulary, load_vocabulary
 
 METHOD = "reco2"
-CANDIDATES = 8  # names that ReCo learns for a photo
 BACKGROUND = (*BACKGROUND_WORDS, "person")  # compete in every photo; what archives know of them lies beside them
 FLOOR = 0.02  # of what a reading says for a name, so that it alone rules none out
 FOR_BACKGROUND = 0.2  # the least that a reading says for a background word: models know few words for stuff
@@ -133,7 +132,7 @@ class Discoverer:
         words, temperature = self.vocabulary, self.reco.encoder.preset.words
         probability = naming.probabilities(embeddings, words.embeddings, words.words.counts, temperature)
         pooled = naming.add_kinds(probability, words.below)
-        likely = self._likely(pooled, unions.mean((1, 2)))
+        likely = self._likely(encoded, pooled, unions.mean((1, 2)))
         references = self.reco.prepare(
             likely or self.background[:1] or self.vocabulary.names[:1],
             method=METHOD,
@@ -216,15 +215,12 @@ class Discoverer:
         nodes = {parts: row for row, parts in enumerate(nodes)}
         return nodes, np.stack([masks[list(parts)].any(0) for parts in nodes])
 
-    def _likely(self, pooled: np.ndarray, areas: np.ndarray) -> tuple[str, ...]:
-        """The names that most speaks for: by probability and, less, by area. Without those that compete anyway."""
-        best = naming.choose_names(pooled, self.vocabulary.information)
-        weight: dict[str, float] = {}
-        for row, sure, area in zip(best, pooled[np.arange(len(best)), best], areas, strict=True):
-            name = self.vocabulary.names[row]
-            if name.casefold() not in self._folded:
-                weight[name] = max(weight.get(name, 0.0), float(sure * area**0.5))
-        return tuple(sorted(weight, key=lambda name: -weight[name])[:CANDIDATES])
+    def _likely(self, encoded: Encoded, pooled: np.ndarray, areas: np.ndarray) -> tuple[str, ...]:
+        """Names that may be in the photo, without those that compete anyway."""
+        said = self.reco.scorer.word_areas(encoded)
+        words = self.reco.encoder.word_names
+        seen = candidates.seen_names(words, said.cpu().numpy(), self._rows) if said is not None else ()
+        return candidates.choose(seen, candidates.read_names(pooled, areas, self.vocabulary), self._folded)
 
     def _compare(self, pooled: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """What readings say for each of a few names (S, K), and which of them are kinds of others (K, K)."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from reco_core.methods import Scoring, Temperatures
+from reco_core.segmentation import score_maps
 from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.segmentation.scorers import NEVER, SCORERS, PhotoScorer, Similarity, TaughtWords, combine, smooth_all
 from reco_core.types import Concept, Encoded, ExemplarStats, Words
@@ -225,3 +226,27 @@ def test_what_nobody_asked_for_competes_where_it_shares_no_place():
     torch.testing.assert_close(again[2], smoothed.others + T.word_reference * kept.mean(0) - T.others)
     switched = SCORERS["reco2"](taught._replace(others=found), (3, 4), Scoring("reco2", others=False), T)
     torch.testing.assert_close(switched, apart)
+
+
+def test_a_word_has_the_positions_at_which_it_says_most():
+    """Four words, of which one shares its places with any other and has none of its own; two have names before them."""
+    axis, grid = torch.eye(6), (3, 4)
+    excludes = torch.tensor([[0, 1, 0, 1], [1, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]]).bool()
+    words = Words(axis, torch.arange(6), torch.zeros(0, 2).long(), excludes)
+    photo, positions = torch.tensor([[9.0, 9.0, 1.0, -2.0, 8.0, 0.5]]), maps(9, 1, *grid, 6)
+    features = F.normalize(maps(10, 1, *grid, 6), dim=-1)
+    encoded = Encoded(features[:, 0, 0], features, features, words=(photo, positions))
+    stats = BackgroundStats(torch.zeros(6), torch.eye(6))
+    areas = PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats, words).word_areas(encoded)
+
+    weights = score_maps.affinity(features[0], T.affinity_gain, T.affinity_shift)
+    best = []
+    for place in range(12):
+        said = {}
+        for word in (0, 1, 3):
+            own = positions[0, ..., 2 + word].flatten()
+            here = own - T.word_everywhere * own.mean() + T.word_in_photo * min(float(photo[0, 2 + word]), T.certain)
+            said[word] = float((weights[place] * here).sum())
+        best.append(max(said, key=said.get))
+    assert areas.tolist() == pytest.approx([best.count(word) / 12 for word in range(4)])
+    assert PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats).word_areas(encoded) is None
