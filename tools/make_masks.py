@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from captions import OF_BUILDINGS, UNMARKED, covering
 from photo_store import MEAN, STD
 from scenes import Scene
-from train_words import load_student
+from word_network import load_student
 from word_photos import Words
 from wordnet import Nouns
 

@@ -12,7 +12,8 @@ word must stay where its photo is. The class token learns the same for whole pho
 With --masks (`tools/make_masks.py`) every pixel that is sure of its words teaches them too.
 
 Progress goes to the log and to OUT/log.jsonl; a killed run resumes from OUT/state.pt. The result is the running mean of
-the weights, OUT/mini.safetensors (float16), and OUT/words.txt.
+the weights, OUT/mini.safetensors (float16), and OUT/words.txt. With --halfway it is the mean of that and of the network
+that the run began with, which keeps what more training would lose.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 
@@ -34,15 +35,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from captions import covered_classes, exclusive, synonyms
 from photo_store import PhotoStore
 from train_mini import divergence
+from word_network import halfway, load_student, save_weights, words_of
 from word_photos import PATCH, Batch, Masks, Words, draw_batch, tile
 from wordnet import Nouns
 
-from reco_core.models.mini_vit import NAMES, MiniNetwork
+from reco_core.models.mini_vit import MiniNetwork
 from reco_core.utils.atomic_write import atomic_path
 
 log = logging.getLogger("train_words")
 RATE, WORD_RATE, WARM_UP = 2e-4, 4e-3, 100
-FIRST_BIAS = -3.0
 FROZEN = 4  # blocks that stay as they are
 POOL = 2.0  # gain of the pooling
 MOSTLY, RULED_OUT = 0.6, 0.2  # share of a patch from which a word rules others out; what these count
@@ -166,39 +167,6 @@ def rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def load_student(file: Path, words: list[str]) -> MiniNetwork:
-    """The network of a file: the words that it knows, and new rows, which find everything unlikely, for others."""
-    state = {name: value.float() for name, value in load_file(file).items()}
-    if "head.weight" in state:  # a plain transformer's, which knows no words
-        state = {f"vit.{name}": value for name, value in state.items()}
-    for part in ("weight", "bias"):
-        state[f"vit.head.{part}"] = state[f"vit.head.{part}"][:NAMES]
-    row = {word: i for i, word in enumerate(words_of(file) if "photo_words.bias" in state else ())}
-    known = [i for i, word in enumerate(words) if word in row]
-    old = [row[words[i]] for i in known]
-    for name in ("photo_words", "patch_words"):
-        weight = torch.zeros(len(words), state["vit.head.weight"].shape[1])
-        bias = torch.full((len(words),), FIRST_BIAS)
-        if known:
-            weight[known], bias[known] = state[f"{name}.weight"][old], state[f"{name}.bias"][old]
-        state[f"{name}.weight"], state[f"{name}.bias"] = weight, bias
-    prior = torch.zeros(len(words))
-    if known:
-        prior[known] = state["word_prior"][old]
-    state["word_prior"] = prior
-    network = MiniNetwork(words=len(words))
-    network.load_state_dict(state)
-    return network
-
-
-def words_of(file: Path) -> list[str]:
-    """The words that a network knows: of words.txt beside it, or after the 1,000 names of names.txt."""
-    own = file.with_name("words.txt")
-    lines = own if own.exists() else file.with_name("names.txt")
-    found = [line.split(", ")[0] for line in lines.read_text(encoding="utf-8").splitlines()]
-    return found if own.exists() else found[NAMES:]
-
-
 def make_optimizer(student: MiniNetwork, peak: float) -> torch.optim.Optimizer:
     """AdamW; rows for words, which start from nothing, learn faster."""
     rows = [*student.photo_words.parameters(), *student.patch_words.parameters()]
@@ -275,6 +243,11 @@ class Trainer:
             if time.monotonic() - saved_at > KEEP_EVERY or self.step == steps:
                 saved_at = time.monotonic()
                 self._save()
+        if args.halfway:
+            known = set(words_of(args.network))
+            new = torch.tensor([word not in known for word in self.data.words])
+            halfway(load_student(args.network, self.data.words), self.average.cpu(), new)
+            save_weights(self.average, args.out / "mini.safetensors")
 
     def _learn(self, steps: int) -> dict[str, Tensor]:
         # one generator per step: a resumed run draws what an uninterrupted one draws
@@ -301,12 +274,6 @@ class Trainer:
         save_weights(self.average, self.args.out / "mini.safetensors")
 
 
-def save_weights(network: MiniNetwork, file: Path) -> None:
-    state = {key: value.half().contiguous().cpu() for key, value in network.state_dict().items()}
-    with atomic_path(file) as part:
-        save_file(state, part)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with archive/, captions/ and train/")
@@ -319,6 +286,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=48_000, help="pictures")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--halfway", action="store_true", help="between the network that was given and the trained one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()

@@ -5,7 +5,7 @@ import math
 from torch import Tensor
 
 LEAST_SHOWN, LEAST_RANGE = 0.5, 0.2  # of exemplars' statistics, so that poor exemplars do not blow the odds up
-WORD_WEIGHTS = (0.55, 0.63, 0.84)  # of a word's log-odds in the photo, at its best positions, and a constant
+WORD_WEIGHTS = (0.56, 0.6, 0.85)  # of a word's log-odds in the photo, at its best positions, and a constant
 SURROUNDINGS_PRIOR = math.log(2)  # sky, wall, ...: when asked for, one in two is there, of other names one in three
 
 

@@ -107,7 +107,8 @@ def test_what_a_scene_lists_is_there_and_nothing_else(drawing, tool, nouns):
     assert data.weights[11].tolist() == pytest.approx([1, 1, silent, 1, silent])
 
 
-def test_words_keep_their_rows_when_others_come(words, tmp_path):
+def test_words_keep_their_rows_when_others_come(tool, tmp_path):
+    words = tool("word_network")
     torch.manual_seed(0)
     network = MiniNetwork(words=2)
     torch.nn.init.normal_(network.patch_words.bias)
@@ -125,6 +126,21 @@ def test_words_keep_their_rows_when_others_come(words, tmp_path):
     (tmp_path / "words.txt").unlink()
     (tmp_path / "names.txt").write_text("a name\n" * 1000 + "dog\ncat\n")
     assert words.words_of(tmp_path / "mini.safetensors") == ["dog", "cat"]
+
+
+def test_halfway_is_the_mean_of_both_but_for_new_words(tool):
+    torch.manual_seed(0)
+    start, trained = MiniNetwork(words=2), MiniNetwork(words=2)
+    start.word_prior.copy_(torch.tensor([1.0, 0.0]))
+    trained.word_prior.copy_(torch.tensor([3.0, -5.0]))
+    before = {name: value.clone() for name, value in trained.state_dict().items()}
+    tool("word_network").halfway(start, trained, torch.tensor([False, True]))
+    assert trained.word_prior.tolist() == [2.0, -5.0]
+    weight = trained.patch_words.weight
+    torch.testing.assert_close(weight[0], (before["patch_words.weight"][0] + start.patch_words.weight[0]) / 2)
+    assert torch.equal(weight[1], before["patch_words.weight"][1])
+    block = "vit.blocks.5.mlp.fc1.weight"
+    torch.testing.assert_close(trained.state_dict()[block], (before[block] + start.state_dict()[block]) / 2)
 
 
 def test_a_pixel_has_the_word_that_is_ahead_of_all_others(tool):
@@ -269,6 +285,7 @@ def test_a_killed_run_ends_as_a_straight_one(words, drawing, data, wordnet, tmp_
             samples=12,
             batch=2,
             rate=1e-4,
+            halfway=False,
             seed=0,
             device="cpu",
         )
