@@ -98,7 +98,7 @@ class Preset:
     k: int = 20
     centre: float = 0.0
     unrelated: float | None = None
-    presence: tuple[float, float, float, float] = (0.12, 2.21, 1.08, -4.07)
+    presence: tuple[float, float, float, float] = (0.15, 2.27, 0.87, -4.14)
     in_archive_from: float = 0.35
     words: float = 0.01
     temperatures: Temperatures = field(default_factory=Temperatures)
