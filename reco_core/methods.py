@@ -90,9 +90,9 @@ class Temperatures:
     that a concept is in the photo, which count up to `certain` (95 %), so that one obvious thing does not
     take what lies around it, and from `expected` (73 %) for background words.
     Of models that were taught words: word_everywhere: how much of a word's mean log-odds over the photo is taken from
-    those at a position; word_in_photo: what its log-odds in the photo count beside them; word_reference,
-    word_language: what references and language still count; unknown: what other names are given, whose
-    log-probabilities lie below log-odds; others: what words that nobody asked for are behind.
+    those at a position, word_filling: how much if the mean is positive; word_in_photo: what its log-odds in the photo
+    count beside them; word_reference, word_language: what references and language still count; unknown: what other
+    names are given, whose log-probabilities lie below log-odds; others: what words that nobody asked for are behind.
     """
 
     affinity_gain: float = 8.0
@@ -104,6 +104,7 @@ class Temperatures:
     certain: float = 3.0
     expected: float = 1.0
     word_everywhere: float = 0.5
+    word_filling: float = 1.4
     word_in_photo: float = 0.5
     word_reference: float = 0.4
     word_language: float = 0.5

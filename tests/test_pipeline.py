@@ -143,7 +143,12 @@ def test_reco2_is_its_formula(reco, cat):
         )
         evidence.append((1 - known) * by_archive + known * (w[0] * in_photo + w[1] * best(said) + w[2]))
         here = smoothing @ said.flatten()
-        here = here - t.word_everywhere * here.sum() / len(here) + t.word_in_photo * min(in_photo, t.certain)
+        mean = float(here.sum() / len(here))
+        here = (
+            here
+            - (t.word_filling if mean > 0 else t.word_everywhere) * mean
+            + t.word_in_photo * min(in_photo, t.certain)
+        )
         words.append((known, here.view(height, width)))
         language.append((smoothing @ unusual).view(height, width))
         references.append((smoothing @ similar.flatten()).view(height, width))

@@ -25,13 +25,13 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (
-    ("motorcycle", "motorcycle_left.png", "motorcycle, floor, box"),
+    ("motorcycle", "motorcycle_left.png", "motorcycle, floor, dog"),
     ("rocket", "rocket.jpg", "rocket, sky, crane"),
     ("coffee", "coffee.png", "cup, plate, spoon"),
     ("chelsea", "chelsea.png", "cat, wall, dog"),
     ("astronaut", "astronaut.png", "spacesuit, flag, rocket"),
 )
-WELCOME = "motorcycle"  # what a first visit shows: things that are found, and one that may be there
+WELCOME = "motorcycle"  # what a first visit shows: things that are found, and one that is not there
 SIDE = 144  # pixels of a small picture
 
 

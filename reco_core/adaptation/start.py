@@ -12,7 +12,7 @@ from reco_core.methods import Temperatures
 from reco_core.models.mini_encoder import MiniEncoder
 from reco_core.models.mini_vit import NAME_BIAS
 from reco_core.pipeline import ReCo
-from reco_core.segmentation.scorers import word_shares
+from reco_core.segmentation.scorers import everywhere, word_shares
 from reco_core.types import References
 
 WIDTH = 192  # of mini's tokens
@@ -40,7 +40,7 @@ class Start(nn.Module):
         values, keys, photo = deep.flatten(2).transpose(1, 2).chunk(3, 2)  # (B, h w, C)
         t, known, keys = TEMPERATURES, self.known, F.normalize(keys, dim=2)
         said = self.words(values)
-        said = said - t.word_everywhere * said.mean(1, keepdim=True)
+        said = said - everywhere(said.mean(1, keepdim=True), t)
         said = said + t.word_in_photo * self.photo(photo[:, :1]).clamp(max=t.certain)
         alike = keys @ keys.transpose(1, 2)  # as `score_maps.affinity`, (B, h w, h w)
         alike = t.affinity_gain * (alike - t.affinity_shift * alike.mean((1, 2), keepdim=True))

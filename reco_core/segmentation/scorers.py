@@ -161,8 +161,15 @@ def combine(maps: Smoothed, options: Scoring, temperatures: Temperatures) -> Ten
 
 def word_scores(maps: Tensor, photo: Tensor, t: Temperatures) -> Tensor:
     """How much maps (K, h, w) exceed what they are everywhere, and a part of the words' log-odds in the photo (K,)."""
-    here = maps - t.word_everywhere * maps.mean((1, 2), keepdim=True)
+    here = maps - everywhere(maps.mean((1, 2), keepdim=True), t)
     return here + t.word_in_photo * photo.clamp(max=t.certain)[:, None, None]
+
+
+def everywhere(mean: Tensor, t: Temperatures) -> Tensor:
+    """What is taken from a word's log-odds, by their mean over the photo: more of what nearly fills it, since around a
+    cat's face too is a place that is less of a cat.
+    """
+    return t.word_filling * mean.clamp(min=0) + t.word_everywhere * mean.clamp(max=0)
 
 
 def word_shares(texts: Tensor, words: Words, count: int) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """Which names may be in a photo. ReCo learns them and lets them compete for it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -31,6 +31,14 @@ def read_names(pooled: np.ndarray, areas: np.ndarray, vocabulary: Vocabulary) ->
         name = vocabulary.names[row]
         weight[name] = max(weight.get(name, 0.0), float(sure * area**0.5))
     return sorted(weight, key=lambda name: -weight[name])
+
+
+def without_general(
+    read: Sequence[str], seen: Sequence[str], vocabulary: Vocabulary, rows: Mapping[str, int]
+) -> list[str]:
+    """Of names that are read those of which no seen one is a kind: where a dog is seen, "canine" says less."""
+    kinds = [rows[name.casefold()] for name in seen]
+    return [name for name in read if not vocabulary.below[rows[name.casefold()], kinds].sum() > 0]
 
 
 def choose(seen: Sequence[str], read: Sequence[str], away: Collection[str]) -> tuple[str, ...]:

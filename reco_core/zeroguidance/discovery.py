@@ -219,8 +219,10 @@ class Discoverer:
         """Names that may be in the photo, without those that compete anyway."""
         said = self.reco.scorer.word_areas(encoded)
         words = self.reco.encoder.word_names
-        seen = candidates.seen_names(words, said.cpu().numpy(), self._rows) if said is not None else ()
-        return candidates.choose(seen, candidates.read_names(pooled, areas, self.vocabulary), self._folded)
+        seen = candidates.seen_names(words, said.cpu().numpy(), self._rows) if said is not None else []
+        read = candidates.read_names(pooled, areas, self.vocabulary)
+        read = candidates.without_general(read, seen, self.vocabulary, self._rows)
+        return candidates.choose(seen, read, self._folded)
 
     def _compare(self, pooled: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """What readings say for each of a few names (S, K), and which of them are kinds of others (K, K)."""

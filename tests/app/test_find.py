@@ -34,8 +34,8 @@ def rows_of(page: Page, answer: str) -> list[str]:
 def test_a_first_visit_shows_a_finished_example(visit):
     page = visit()
     expect(page).to_have_title(TITLE)
-    said = found(page, "motorcycle", "floor", "box")
-    assert said == {"motorcycle": "found", "floor": "found", "box": "absent"}
+    said = found(page, "motorcycle", "floor", "dog")
+    assert said == {"motorcycle": "found", "floor": "found", "dog": "absent"}
     expect(page.locator("#photo")).to_be_hidden()  # the photo is not there twice
     assert all(re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url) for url in page.asked)
     width, height = page.viewport_size.values()
@@ -54,7 +54,7 @@ def test_a_first_visit_shows_a_finished_example(visit):
 
 def test_photo_to_masks_evidence_and_files(visit, chelsea, tmp_path):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     choose(page, chelsea)
     state(page, "empty")
     expect(page.locator("#viewer .legend")).to_be_hidden()
@@ -78,12 +78,12 @@ def test_photo_to_masks_evidence_and_files(visit, chelsea, tmp_path):
 
 def test_other_names_dim_the_old_result_and_the_same_again_do_not(visit):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     find = page.locator("#find")
     type_names(page, "rocket").press("Tab")
     expect(find).to_have_class(re.compile("stale"))
     assert float(page.locator("#evidence").evaluate("e => getComputedStyle(e.closest('#evidence')).opacity")) < 1
-    type_names(page, "motorcycle, floor, box").press("Tab")
+    type_names(page, "motorcycle, floor, dog").press("Tab")
     expect(find).not_to_have_class(re.compile("stale"))
     ask(page, "motorcycle, floor", enter=True)
     found(page, "motorcycle", "floor")
@@ -93,7 +93,7 @@ def test_other_names_dim_the_old_result_and_the_same_again_do_not(visit):
 @pytest.mark.slow
 def test_errors_stand_where_they_belong_and_go_with_the_next_run(visit, chelsea, tmp_path):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     ask(page, "motorcylce, rocket")
     state(page, "error")
     expect(page.locator("#names")).to_contain_text("Did you mean", timeout=PATIENCE)
@@ -159,14 +159,14 @@ def test_a_link_shows_its_example_at_once_and_can_be_cancelled(visit, address):
 @pytest.mark.slow
 def test_what_gradio_refuses_leaves_the_page_as_it_was(visit):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     odd = re.compile(r'"reco2?(_crf)?"')  # a method that is not among the choices
     page.route("**/queue/join*", lambda route: route.continue_(post_data=odd.sub('"magic"', route.request.post_data)))
     with page.expect_response("**/queue/join*"):
         ask(page, "motorcycle, floor")
     expect(page.locator("#find")).not_to_have_class(re.compile("busy"), timeout=PATIENCE)
     state(page, "done")
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     page.unroute("**/queue/join*")
     ask(page, "motorcycle, floor")
     found(page, "motorcycle", "floor")
@@ -191,13 +191,13 @@ def test_a_page_that_is_refused_says_so_once(visit):
 @pytest.mark.slow
 def test_history_several_photos_and_cancel(visit, chelsea, table):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     example(page, "coffee")
     found(page, "cup", "plate", "spoon")
     strip = page.locator("#history [data-pick]")
     expect(strip).to_have_count(2)
     strip.last.click()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     expect(page.locator("#names")).to_contain_text("motorcycle")
     expect(page.locator("#history [aria-current=true]")).to_contain_text("motorcycle")
 
@@ -217,7 +217,7 @@ def test_history_several_photos_and_cancel(visit, chelsea, table):
 @pytest.mark.slow
 def test_several_photos_can_be_stopped(visit, chelsea, table):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     page.get_by_role("button", name="Several photos at once").click()
     choose(page, *([chelsea, table] * 12), area="several")
     page.locator("#several-grid figure").first.wait_for(timeout=PATIENCE)
@@ -229,7 +229,7 @@ def test_several_photos_can_be_stopped(visit, chelsea, table):
 
 def test_a_run_can_be_cancelled(visit):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     for attempt in range(3):  # a quick server may be done before a slow browser has clicked
         before = answers(page)
         page.evaluate(CANCELS_AT_ONCE)
@@ -244,7 +244,7 @@ def test_a_run_can_be_cancelled(visit):
 
 def test_three_photos_teach_a_name_on_the_spot(visit, cup_photos, table):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     choose(page, table)
     state(page, "empty")
     ask(page, '"zorbl"')
@@ -269,10 +269,10 @@ def test_three_photos_teach_a_name_on_the_spot(visit, cup_photos, table):
 
 def test_on_a_phone_the_result_comes_first_and_the_page_is_short(visit):
     page = visit(width=390, height=844, touch=True)
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     page.evaluate("scrollTo(0, 9999)")
-    ask(page, "motorcycle, floor, box, lightning")
-    found(page, "motorcycle", "floor", "box", "lightning")
+    ask(page, "motorcycle, floor, dog, lightning")
+    found(page, "motorcycle", "floor", "dog", "lightning")
     expect(page.locator("#viewer .stage")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollHeight") <= 2500
     fits(page)
@@ -281,7 +281,7 @@ def test_on_a_phone_the_result_comes_first_and_the_page_is_short(visit):
 @pytest.mark.slow
 def test_on_a_phone_what_is_picked_from_the_visit_is_seen(visit):
     page = visit(width=390, height=700, touch=True)
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     example(page, "coffee")
     found(page, "cup", "plate", "spoon")
     pick = page.locator("#history [data-pick]").last
@@ -289,7 +289,7 @@ def test_on_a_phone_what_is_picked_from_the_visit_is_seen(visit):
     expect(page.locator("#viewer .stage")).not_to_be_in_viewport()
     pick.click()
     expect(page.locator("#viewer .stage")).to_be_in_viewport(ratio=0.9)
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
 
 
 @pytest.mark.slow
@@ -297,7 +297,7 @@ def test_two_users_at_once(visit):
     one, two = visit(), visit()
     example(one, "motorcycle")
     example(two, "coffee")
-    found(one, "motorcycle", "floor", "box")
+    found(one, "motorcycle", "floor", "dog")
     found(two, "cup", "plate", "spoon")
     expect(one.locator("#viewer .photo")).to_have_attribute("src", re.compile("^data:image/"))
     assert one.locator("#viewer .photo").get_attribute("src") != two.locator("#viewer .photo").get_attribute("src")
@@ -306,7 +306,7 @@ def test_two_users_at_once(visit):
 @pytest.mark.slow
 def test_compare_and_decided(visit):
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     page.get_by_role("button", name="ReCo | words alone").click()
     expect(page.locator("#viewer .corner.right")).to_have_text("Words alone", timeout=PATIENCE)
     page.locator('#viewer [data-name="motorcycle"]').get_by_role("button", name=re.compile("decided|Why")).click()
@@ -314,4 +314,4 @@ def test_compare_and_decided(visit):
     saved = downloads(page, "#downloads a[data-kind=coco]")
     assert [*saved] == ["motorcycle-coco.json"]
     told = json.loads(saved["motorcycle-coco.json"].read_text())
-    assert [category["name"] for category in told["categories"]] == ["motorcycle", "floor", "box"]
+    assert [category["name"] for category in told["categories"]] == ["motorcycle", "floor", "dog"]

@@ -104,7 +104,7 @@ def test_whoever_is_gone_is_not_worked_for(handlers, session, monkeypatch):
 def test_in_the_browser(visit):
     """Traced, and made; a second click needs no second half minute."""
     page = visit()
-    found(page, "motorcycle", "floor", "box")
+    found(page, "motorcycle", "floor", "dog")
     link = page.locator("#downloads [data-kind=page]")
     with page.expect_download(timeout=240_000) as download:
         link.click()

@@ -83,7 +83,7 @@ def test_photos_are_checked_when_they_are_given(handlers, chelsea, tmp_path):
 
 
 def test_an_examples_names_go_with_its_photo(handlers, chelsea):
-    _, _, view, names = handlers.given(None, str(chelsea), "motorcycle, floor, box")
+    _, _, view, names = handlers.given(None, str(chelsea), "motorcycle, floor, dog")
     assert names == "" and view["message"] == "Now type what to look for, and press Find."
     assert handlers.given(None, str(chelsea), "motorcycle, floor")[3] == gr.skip(), "somebody typed it"
 

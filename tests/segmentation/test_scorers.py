@@ -21,6 +21,11 @@ def maps(seed: int, *shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
+def taken(mean: float) -> float:
+    """What is taken from a word's log-odds, by their mean over the photo."""
+    return (T.word_filling if mean > 0 else T.word_everywhere) * float(mean)
+
+
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
@@ -132,7 +137,7 @@ def test_words_that_were_taught_count_more_than_the_archive():
         expected = (1 - known + known * T.word_reference) * float(reference[k][place])
         expected += (1 - known + known * T.word_language) * float(language[k][place])
         expected += (1 - known) * (float(gate[k][place]) + T.unknown)
-        said = float(here[place]) - T.word_everywhere * sum(here.flatten().tolist()) / 20
+        said = float(here[place]) - taken(sum(here.flatten().tolist()) / 20)
         expected += known * (said + T.word_in_photo * photo)
         assert found[k][place].item() == pytest.approx(expected, abs=1e-4)
     torch.testing.assert_close(score(reference=True), reference)  # the switch
@@ -205,15 +210,15 @@ def test_what_nobody_asked_for_competes_where_it_shares_no_place():
         said = []
         for word in (1, 3):
             here = positions[0, ..., word]
-            everywhere = T.word_everywhere * sum(here.flatten().tolist()) / 12
-            said.append(float(here[place]) - everywhere + T.word_in_photo * min(float(photo[0, word]), T.certain))
+            mean = sum(here.flatten().tolist()) / 12
+            said.append(float(here[place]) - taken(mean) + T.word_in_photo * min(float(photo[0, word]), T.certain))
         assert found[place].item() == pytest.approx(max(said), abs=1e-5)
     wall = others(scorer, cat, sofa)
-    alone = positions[0, ..., 3] - T.word_everywhere * positions[0, ..., 3].mean() - T.word_in_photo
+    alone = positions[0, ..., 3] - taken(positions[0, ..., 3].mean()) - T.word_in_photo
     torch.testing.assert_close(wall, alone)
     assert (others(scorer, cat, strange) <= NEVER).all()  # what a strange word excludes is not known
-    here = positions[0].permute(2, 0, 1) - T.word_everywhere * positions[0].mean((0, 1))[:, None, None]
-    torch.testing.assert_close(others(scorer, cat, gate=False), here[[1, 3]].amax(0))  # what the photo says is left out
+    here = torch.stack([positions[0, ..., word] - taken(positions[0, ..., word].mean()) for word in (1, 3)])
+    torch.testing.assert_close(others(scorer, cat, gate=False), here.amax(0))  # what the photo says is left out
     assert PhotoScorer(T, (1.0, 1.0, 1.0, 0.0), stats, stats).taught(encoded, axis[:1]) is None
 
     taught = scorer.compare(encoded, [cat, sofa])
@@ -245,7 +250,7 @@ def test_a_word_has_the_positions_at_which_it_says_most():
         said = {}
         for word in (0, 1, 3):
             own = positions[0, ..., 2 + word].flatten()
-            here = own - T.word_everywhere * own.mean() + T.word_in_photo * min(float(photo[0, 2 + word]), T.certain)
+            here = own - taken(own.mean()) + T.word_in_photo * min(float(photo[0, 2 + word]), T.certain)
             said[word] = float((weights[place] * here).sum())
         best.append(max(said, key=said.get))
     assert areas.tolist() == pytest.approx([best.count(word) / 12 for word in range(4)])
