@@ -12,7 +12,7 @@ METHODS = ("denseclip", "reco_no_lgc_ce", "reco_no_ce", "reco_no_lgc", "reco_no_
 PARTS = names_in(  # the paper's ablation, each part of reco2 taken away, and CRFs
     "denseclip, reco-language-context_elimination, reco_no_lgc_ce, reco_no_ce, reco_no_lgc, reco_no_text, reco, "
     "reco_crf, reco2, reco2-calibrate, reco2-weigh_seeds, reco2-spare_context, reco2-affinity, reco2-gate, "
-    "reco2-reference, reco2-language, reco2-expect_background, reco2+crf, reco2_crf"
+    "reco2-reference, reco2-language, reco2-words, reco2-others, reco2-expect_background, reco2+crf, reco2_crf"
 )
 CURVES = ("reco", "reco2")  # drawn against k and against the archive's size
 EXEMPLARS = (1, 5, 10, 20, 50)
