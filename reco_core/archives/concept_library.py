@@ -16,6 +16,7 @@ from reco_core.methods import Learning
 from reco_core.models.encoder import Encoder
 from reco_core.segmentation.background_stats import BackgroundStats
 from reco_core.segmentation.concept_learner import NEAREST, ConceptLearner
+from reco_core.segmentation.scorers import means_word
 from reco_core.types import Concept, ExemplarMaps, Retrieved, Why
 from reco_core.utils.byte_cache import ByteCache
 from reco_core.utils.photo_files import spelled
@@ -132,7 +133,7 @@ class ConceptLibrary:
         text = query if self.encoder.preset.one_text else self.encoder.embed_names((name,))[0]
         if learning.titles:
             named = NamedPhotos.find(self.archive, name, query, k, self.learner.in_archive_from, exclude)
-            if teachers := named.teachers(k):
+            if not self._is_taught(text) and (teachers := named.teachers(k)):
                 return self.learner.teach(name, self._maps(teachers, len(teachers.rows)), learning, around)
             found = named.fused(k)
         else:
@@ -145,6 +146,11 @@ class ConceptLibrary:
             )
         maps = self._maps(found, len(found.rows) if learning.language_guidance else NEAREST)
         return self.learner.learn(name, text, maps, learning, around)
+
+    def _is_taught(self, text: Tensor) -> bool:
+        """Whether a text (D,) is a word that the models were taught to find: titles then only say where to look."""
+        words = self.encoder.words
+        return words is not None and means_word(text, words)
 
     def _maps(self, found: Retrieved, speaking: int) -> ExemplarMaps:
         """What the archive has of photos; speaking: of how many the language maps are read."""

@@ -183,6 +183,11 @@ def word_shares(texts: Tensor, words: Words, count: int) -> tuple[Tensor, Tensor
     return known, shares / shares.sum(1, keepdim=True).clamp_min(1e-6)
 
 
+def means_word(text: Tensor, words: Words) -> bool:
+    """Whether a text (D,) means the same as a taught word."""
+    return float((words.texts.cpu() @ text.cpu()).amax()) >= KNOWN_FROM
+
+
 def kinds_of(shares: Tensor, kinds: Tensor) -> Tensor:
     """Which concepts are kinds of which, (K, K) of 0 and 1, from `word_shares` (K, W) and pairs of words (P, 2)."""
     pairs = shares[:, kinds[:, 0]] @ shares[:, kinds[:, 1]].T
