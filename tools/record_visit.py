@@ -57,7 +57,7 @@ class Recording:
 
 
 def visit(page: Page, recording: Recording) -> None:
-    """A first visit: the example, its masks one by one, other names, a thing that was not found."""
+    """A first visit: the example, its masks one by one, another photo, another name, what it was learned from."""
     viewer = page.locator("#viewer")
     page.wait_for_selector("#viewer[data-state=done]", timeout=SLOW)
     page.wait_for_timeout(400)
@@ -78,14 +78,14 @@ def visit(page: Page, recording: Recording) -> None:
     page.wait_for_timeout(400)
     recording.frame(1600)
     field = names_field(page)
-    for letter in "saucer":
+    for letter in "plate":
         field.press_sequentially(letter)
         page.wait_for_timeout(120)
         recording.frame(140)
     field.press("Enter")
     page.wait_for_timeout(250)
     recording.frame(600)
-    page.wait_for_selector("#viewer[data-state=done] [data-name=saucer]", state="attached", timeout=SLOW)
+    page.wait_for_selector("#viewer[data-state=done] [data-name=plate]", state="attached", timeout=SLOW)
     page.wait_for_timeout(400)
     recording.frame(1800)
     page.locator("#evidence summary").first.click()

@@ -26,10 +26,10 @@ class Example(NamedTuple):
 
 EXAMPLES = (
     ("motorcycle", "motorcycle_left.png", "motorcycle, floor, dog"),
-    ("rocket", "rocket.jpg", "rocket, sky, crane"),
-    ("coffee", "coffee.png", "cup, plate, spoon"),
-    ("chelsea", "chelsea.png", "cat, wall, dog"),
-    ("astronaut", "astronaut.png", "spacesuit, flag, rocket"),
+    ("rocket", "rocket.jpg", "rocket, sky, person"),
+    ("coffee", "coffee.png", "cup, table, spoon"),
+    ("chelsea", "chelsea.png", "cat, dog"),
+    ("astronaut", "astronaut.png", "person, flag, wall"),
 )
 WELCOME = "motorcycle"  # what a first visit shows: things that are found, and one that is not there
 SIDE = 144  # pixels of a small picture
