@@ -18,7 +18,7 @@ class ArchiveTab:
     def build(self, context: AppContext) -> None:
         """Make the tab with its controls."""
         self.handlers = ArchiveHandlers(context)
-        with gr.Tab("Teach", id="teach"), gr.Row(elem_id="archive"):
+        with gr.Tab("Teach", id="teach") as self.tab, gr.Row(elem_id="archive"):
             with gr.Column(min_width=320, scale=2):
                 self._build_photos(context)
             with gr.Column(min_width=320, scale=3):
@@ -70,6 +70,7 @@ class ArchiveTab:
         quietly: Options = {**PHOTOS, "show_progress": "hidden"}
         removed = self.list.click(do.remove, kept, shown, trigger_mode="multiple", **LIGHT)
         removed.success(do.learned, [kept, preset], self.list, **quietly)
+        self.tab.select(do.learned, [kept, preset], self.list, **quietly)  # Find teaches too
         packed = self.save.click(do.save, [kept, preset], self.bundle, **quietly)
         packed.success(None, js=text("archive/download.js"), **PRIVATE)
 

@@ -265,6 +265,8 @@ def test_three_photos_teach_a_name_on_the_spot(visit, cup_photos, table):
     expect(photos).to_have_count(2, timeout=PATIENCE)
     page.locator("#evidence [data-undo]").click()
     expect(photos).to_have_count(3, timeout=PATIENCE)
+    page.get_by_role("tab", name="Teach").click()
+    expect(page.locator("#own .reco-tile")).to_have_count(3, timeout=PATIENCE)
 
 
 def test_on_a_phone_the_result_comes_first_and_the_page_is_short(visit):
