@@ -233,13 +233,13 @@ class PhotoScorer:
         """
         asked = len(references.concepts)
         seen = self.compare(encoded, (*references.concepts, *references.background))
-        if seen.words is not None:
-            if others and options.others:
-                rest = self.others(encoded, seen.words.known[:asked], seen.words.shares[:asked], gate=options.gate)
-                seen = seen._replace(others=rest)
-            if references.favoured is not None:
-                own = seen.words.photo - references.favoured.to(seen.words.photo.device)
-                seen = seen._replace(words=seen.words._replace(photo=own))
+        words = seen.words
+        if words is not None and others and options.others:
+            rest = self.others(encoded, words.known[:asked], words.shares[:asked], gate=options.gate)
+            seen = seen._replace(others=rest)
+        if words is not None and references.favoured is not None:
+            own = words.photo - references.favoured.to(words.photo.device)
+            seen = seen._replace(words=words._replace(photo=own))
         log_odds = seen.log_odds + presence.SURROUNDINGS_PRIOR * seen.expected
         seen.expected[asked:] = True
         return ScoredPhoto(SCORERS[options.scorer](seen, size, options, self.temperatures), log_odds)

@@ -16,7 +16,7 @@ def seen_names(words: Sequence[str], areas: np.ndarray, vocabulary: Collection[s
 
     words: W taught words. areas: (W,), see `PhotoScorer.word_areas`. vocabulary: names, casefolded.
     """
-    order = sorted(np.flatnonzero(areas >= LEAST_SEEN), key=lambda word: -areas[word])
+    order = sorted(np.flatnonzero(areas >= LEAST_SEEN).tolist(), key=lambda word: -areas[word])
     return [words[word] for word in order if words[word].casefold() in vocabulary]
 
 
