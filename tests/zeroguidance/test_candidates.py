@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import scipy.sparse
 
 from reco_core.zeroguidance import candidates
 
@@ -21,6 +22,16 @@ def test_names_are_read_by_probability_and_area():
     areas = np.array([0.04, 0.64, 0.01])
     assert candidates.read_names(pooled, areas, vocabulary) == ["dog", "cat"]  # 0.5 x 0.8 and 0.8 x 0.2
     assert candidates.read_names(pooled, areas[[1, 0, 2]], vocabulary) == ["cat", "dog"]
+
+
+def test_a_name_that_a_seen_one_is_a_kind_of_does_not_compete():
+    names = ("dog", "canine", "cat", "puppy")
+    below = np.eye(4)
+    below[1, 0] = below[1, 3] = below[0, 3] = 1  # dogs and puppies are canines, puppies are dogs
+    vocabulary, rows = SimpleNamespace(below=scipy.sparse.csr_matrix(below)), {name: i for i, name in enumerate(names)}
+    read = ["canine", "cat", "dog", "puppy"]
+    assert candidates.without_general(read, ["dog"], vocabulary, rows) == ["cat", "puppy"]  # "dog" is there already
+    assert candidates.without_general(read, [], vocabulary, rows) == read
 
 
 def test_what_is_seen_comes_first_and_the_rest_is_filled_up():
