@@ -109,7 +109,7 @@ def test_in_the_browser(visit):
     with page.expect_download(timeout=240_000) as download:
         link.click()
         expect(page.locator("#downloads [role=status]")).to_contain_text("half a minute")
-    assert download.value.suggested_filename == "motorcycle-floor-box.html"
+    assert download.value.suggested_filename == "motorcycle-floor-dog.html"
     assert Path(download.value.path()).stat().st_size < 20e6
     expect(page.locator("#downloads [role=status]")).to_contain_text("opens by a double click")
     with page.expect_download(timeout=20_000):
