@@ -133,7 +133,7 @@ class ConceptLibrary:
         text = query if self.encoder.preset.one_text else self.encoder.embed_names((name,))[0]
         if learning.titles:
             named = NamedPhotos.find(self.archive, name, query, k, self.learner.in_archive_from, exclude)
-            if not self._is_taught(text) and (teachers := named.teachers(k)):
+            if (teachers := named.teachers(k)) and not self._is_taught(text):
                 return self.learner.teach(name, self._maps(teachers, len(teachers.rows)), learning, around)
             found = named.fused(k)
         else:

@@ -276,26 +276,32 @@ class PhotoScorer:
         Whoever asks for a cat on a sofa has not asked for the sofa, but its place is not the cat's. Nothing is known to
         exclude a concept that is no taught word. known (K,), shares (K, W): of `TaughtWords`, of the asked concepts.
         """
-        if self.words is None or encoded.words is None:
+        scores = self._word_scores(encoded, gate)
+        if self.words is None or scores is None:
             return None
-        excludes = self.words.excludes  # the last of the words have rows; ImageNet's names come before them
-        count = len(excludes)
-        photo, maps = encoded.words[0][0, -count:], encoded.words[1][0, ..., -count:].permute(2, 0, 1)
-        share, own = (shares[:, -count:] * excludes.any(1)).max(1)  # (K,): "dining table" is a name, and the word table
+        excludes = self.words.excludes
+        share, own = (shares[:, -len(excludes) :] * excludes.any(1)).max(1)  # (K,): "dining table" is a name, and table
         beside = excludes[own] & ((known >= SAME_WORD) & (share >= SAME_WORD / 2))[:, None]  # (K, W)
-        scores = word_scores(maps, photo if gate else torch.zeros_like(photo), self.temperatures)
         return torch.where(beside.all(0)[:, None, None], scores, NEVER).amax(0)
 
     def word_areas(self, encoded: Encoded) -> Tensor | None:
         """The share of a photo's positions, (W,), at which each taught word says most: of those that exclude others."""
-        if self.words is None or encoded.words is None:
+        scores = self._word_scores(encoded)
+        if self.words is None or scores is None:
             return None
         alone, t, features = self.words.excludes.any(1), self.temperatures, encoded.features[0]
-        photo, maps = encoded.words[0][0, -len(alone) :], encoded.words[1][0, ..., -len(alone) :].permute(2, 0, 1)
         weights = score_maps.affinity(features, t.affinity_gain, t.affinity_shift)
-        maps = score_maps.smooth(score_maps.resize(word_scores(maps, photo, t), features.shape[:2]), weights)
-        best = torch.where(alone[:, None, None], maps, NEVER).argmax(0).flatten()
+        scores = score_maps.smooth(score_maps.resize(scores, features.shape[:2]), weights)
+        best = torch.where(alone[:, None, None], scores, NEVER).argmax(0).flatten()
         return torch.bincount(best, minlength=len(alone)) / len(best)
+
+    def _word_scores(self, encoded: Encoded, gate: bool = True) -> Tensor | None:
+        """Scores (W, h', w') of the words that `Words.excludes` has rows for: the last; names come before them."""
+        if self.words is None or encoded.words is None:
+            return None
+        count = len(self.words.excludes)
+        photo, maps = encoded.words[0][0, -count:], encoded.words[1][0, ..., -count:].permute(2, 0, 1)
+        return word_scores(maps, photo if gate else torch.zeros_like(photo), self.temperatures)
 
     def z_scores(self, encoded: Encoded, texts: Tensor, language: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """By how many standard deviations a photo (batch of one) is nearer to texts (K, D) than archive photos are.
